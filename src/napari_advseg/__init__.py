@@ -1,0 +1,32 @@
+"""Train, segment, close gaps, score and proofread electron microscopy, with plain and adversarial networks.
+
+The public verbs are resolved on first use: importing the package loads neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "read": "napari_advseg.volume.files",
+    "write": "napari_advseg.volume.files",
+    "score": "napari_advseg.scoring",
+    "drain": "napari_advseg.progress",
+    "label": "napari_advseg.labelling",
+    "fit": "napari_advseg.pipeline",
+    "segment": "napari_advseg.pipeline",
+}
+__all__ = ["__version__", "drain", "fit", "label", "read", "score", "segment", "write"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

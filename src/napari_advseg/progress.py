@@ -1,0 +1,113 @@
+"""Frozen reports: what everything that lasts over a second says about itself while it runs.
+
+A long operation is a generator that yields these and returns its result. A progress bar, a JSON-lines stream
+and a dock are three readers of the same reports; `drain` reads none of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """One thing that happened; every field is plain JSON."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Said(Report):
+    """A sentence for the user: a decision that was taken, or a fact to know."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Warned(Report):
+    """A sentence for the user about something that is not as it should be."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase(Report):
+    """A stretch of `total` equal pieces of work begins; `BlockDone` counts them."""
+
+    name: str
+    total: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StepDone(Report):
+    """One training step of `steps`; `losses` holds each term by name."""
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Validated(Report):
+    """The model after `step` steps measured on the validation sections."""
+
+    step: int
+    loss: float
+    metrics: dict[str, float]
+    best: bool
+    learning_rates: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockDone(Report):
+    """Piece `done` of `total` of a phase (a tile, a section, a block) is finished."""
+
+    phase: str
+    done: int
+    total: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved(Report):
+    """Something complete now stands under `path`."""
+
+    path: str
+    what: str
+
+
+Reports = Generator[Report, None, Result]
+
+KINDS: dict[str, type[Report]] = {
+    kind.__name__: kind for kind in (Said, Warned, Phase, StepDone, Validated, BlockDone, Saved)
+}
+
+
+def encode(report: Report) -> dict[str, Any]:
+    """The report as a JSON object; `decode` is the inverse."""
+    return {"report": type(report).__name__, **dataclasses.asdict(report)}
+
+
+def decode(message: dict[str, Any]) -> Report:
+    """The report that `encode` turned into `message`."""
+    fields = dict(message)
+    return KINDS[fields.pop("report")](**fields)
+
+
+def drain(running: Reports[Result], read: Callable[[Report], object] | None = None) -> Result:
+    """Run a generator of reports to its end and return its result; `read` sees every report.
+
+    An exception (Ctrl-C included) closes the generator, so that it saves what is whole.
+    """
+    with closing(running):
+        while True:
+            try:
+                report = next(running)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            if read is not None:
+                read(report)

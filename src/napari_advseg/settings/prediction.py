@@ -1,0 +1,38 @@
+"""How a model is applied to a volume: device, precision, tiles."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_advseg.settings import Settings, setting
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class PredictionSettings(Settings):
+    """Tiles, device and precision of a prediction."""
+
+    device: Device = setting("auto", "Device", "Where the network runs; 'auto' takes a GPU where there is one.")
+    precision: Precision = setting(
+        "auto",
+        "Precision",
+        "'auto' takes half precision only where it agrees with full precision on a probe of this very image.",
+    )
+    tile: int | None = setting(
+        None, "Tile", "Side of a tile; empty takes the largest that fits memory.", unit="px", ge=32, le=65536
+    )
+    halo: int | None = setting(
+        None,
+        "Halo",
+        "Context around each tile that is computed and thrown away; empty takes the model's own, with which tiled "
+        "equals whole. A smaller value is faster and leaves seams.",
+        unit="px",
+        ge=0,
+        le=1024,
+    )
+    flips: bool = setting(
+        False,
+        "Average flips",
+        "Predict all eight flips and rotations and average them: eight times slower, usually a little better.",
+    )
