@@ -1,0 +1,1 @@
+"""U-Net for sections, the supervised baseline."""

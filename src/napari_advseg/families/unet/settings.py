@@ -1,0 +1,88 @@
+"""What can be chosen of the U-Net, and its presets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from napari_advseg.settings import Settings, setting
+from napari_advseg.settings.training import AdamSettings
+
+NAME = "unet"
+SUMMARY = "U-Net for sections: an interior map, 1 inside a cell and 0 on its boundary"
+REFERENCE = "Ronneberger, Fischer, Brox 2015; widths, optimiser and schedule of the thesis"
+
+
+class UNetSettings(Settings):
+    """Network, loss and optimiser of the U-Net."""
+
+    widths: tuple[int, ...] = setting(
+        (16, 32, 64, 128, 256),
+        "Widths",
+        "Channels of each level from the top. Wider is slower and learns more.",
+    )
+    in_channels: int = setting(1, "Image channels", "1 for grey, 3 for RGB.", ge=1, le=64)
+    out_channels: int = setting(1, "Maps", "1 for an interior map.", ge=1, le=64)
+    activation: Literal["relu", "elu"] = setting(
+        "relu", "Activation", "No difference was found between them."
+    )
+    norm: Literal["batch", "instance", "group", "none"] = setting(
+        "batch", "Normalisation", "Instance and group norm depend on the tile; batch norm does not."
+    )
+    residual: bool = setting(
+        False, "Residual", "Sums around each pair of convolutions (no gain in 2D in the thesis)."
+    )
+    dropout: float = setting(0.0, "Dropout", "Share of maps dropped after each pair.", ge=0, lt=1)
+    boundary_weight: float = setting(
+        1.0,
+        "Boundary weight",
+        "Boundary pixels count this often in the loss. Larger closes more walls.",
+        gt=0,
+        le=100,
+    )
+    dice: float = setting(
+        0.0, "Dice weight", "Weight of a Dice term on the boundary map.", ge=0, le=100
+    )
+    optimiser: AdamSettings = setting(AdamSettings(), "Optimiser", "Adam.")
+
+    @model_validator(mode="after")
+    def _has_levels(self) -> UNetSettings:
+        if not 2 <= len(self.widths) <= 8 or min(self.widths) < 1:
+            raise ValueError(f"Widths {self.widths} must be 2 to 8 positive numbers, one a level.")
+        return self
+
+
+PRESETS = {
+    "quick": {
+        "model": {
+            "widths": (16, 32, 64, 128, 256),
+            "boundary_weight": 3.0,
+            "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
+        },
+        "examples": {
+            "batch": 12,
+            "augmentation": {
+                "intensity": 0.8,
+                "blur": 0.15,
+                "blur_sigma": (0.01, 1.5),
+                "noise_std": 0.1,
+            },
+        },
+        "training": {
+            "steps": 2300,
+            "ema": 0.995,
+            "warmup": 50,
+            "cosine": True,
+            "validate_every": 100,
+        },
+    },
+    "seed": {
+        "model": {
+            "widths": (64, 128, 256, 512, 1024),
+            "optimiser": {"learning_rate": 0.01, "eps": 0.01},
+        },
+        "examples": {"batch": 18, "mode": "fixed", "fixed_crops": 6000, "crop": 160},
+        "training": {"steps": 100_200, "validate_every": 334, "save_every": 334},
+    },
+}

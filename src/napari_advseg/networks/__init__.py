@@ -1,0 +1,1 @@
+"""Networks without opinions: they return logits and know no losses, data or settings."""

@@ -1,0 +1,209 @@
+"""A recipe is everything one run needs, as one file: what the dock writes, the command line replays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from napari_advseg import families
+from napari_advseg.settings import Settings, merge, setting
+from napari_advseg.settings.examples import ExampleSettings, Zero
+from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.settings.training import TrainingSettings
+
+VERSION = 1
+
+
+def parse_span(value: Any) -> Any:
+    """`"A:B"` as (A, B); a pair passes through.
+
+    Raises:
+        ValueError: it is neither, or empty. YAML reads a bare 15:17 as the number 917, hence the hint.
+    """
+    if value is None or (isinstance(value, (tuple, list)) and len(value) == 2):
+        pair = value
+    elif (
+        isinstance(value, str)
+        and value.count(":") == 1
+        and value.replace(":", "").strip().isdigit()
+    ):
+        first, end = value.split(":")
+        pair = (int(first or 0), int(end)) if end.strip() else value
+    else:
+        pair = value
+    if pair is not None and (
+        isinstance(pair, (str, int, float)) or not 0 <= int(pair[0]) < int(pair[1])
+    ):
+        raise ValueError(
+            f"sections {value!r} must be A:B with A < B, counted from 0, for example 0:17 ([0, 17] in a file)"
+        )
+    return pair
+
+
+Span = Annotated[
+    tuple[int, int] | None,
+    BeforeValidator(parse_span),
+    PlainSerializer(lambda span: list(span) if span else None),
+]
+
+
+class Train(Settings):
+    """One training run: data, family, every setting, seed and where the model goes."""
+
+    task: Literal["train"] = "train"
+    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1)
+    family: str = setting("unet", "Family", "Which kind of model.")
+    preset: str = setting("quick", "Preset", "The defaults that this recipe started from.")
+    seed: int = setting(0, "Seed", "Every random draw follows from it.", ge=0, lt=2**32)
+    image: str | None = setting(None, "Image", "File or store with the raw image.")
+    labels: str | None = setting(None, "Labels", "File or store with the annotation.")
+    sections: Span = setting(None, "Sections", "Which sections may be used, A:B; empty for all.")
+    validation: Span = setting(
+        None, "Validation sections", "Which of them are withheld, A:B; empty splits by blocks."
+    )
+    zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
+    out: str | None = setting(None, "Model folder", "Where the model is written.")
+    model: SerializeAsAny[Settings] = setting(
+        None, "Model", "The family's own settings.", validate_default=True
+    )
+    examples: ExampleSettings = setting(
+        ExampleSettings(), "Examples", "Crops, targets, augmentation."
+    )
+    training: TrainingSettings = setting(TrainingSettings(), "Training", "Steps, schedule, device.")
+    prediction: PredictionSettings = setting(
+        PredictionSettings(), "Prediction", "Tiles, device, precision."
+    )
+    labelling: LabellingSettings = setting(
+        LabellingSettings(), "Labelling", "From interior map to labels."
+    )
+    scoring: ScoringSettings = setting(ScoringSettings(), "Scoring", "How validation is scored.")
+
+    @field_validator("version")
+    @classmethod
+    def _is_known(cls, version: int) -> int:
+        if version > VERSION:
+            raise ValueError(
+                f"this recipe has format {version}, this napari-advseg knows up to {VERSION}; install a newer one"
+            )
+        return version
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _of_family(cls, model: Any, info: ValidationInfo) -> Settings:
+        kind = families.find(info.data.get("family", "")).settings
+        return model if isinstance(model, kind) else kind.model_validate(model or {})
+
+
+class Segment(Settings):
+    """One segmentation of a volume: image, model, output and how."""
+
+    task: Literal["segment"] = "segment"
+    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
+    image: str = setting(..., "Image", "File or store with the raw image.")
+    model: str = setting(..., "Model", "Folder of a trained model.")
+    out: str = setting(
+        ..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr."
+    )
+    probabilities: str | None = setting(
+        None, "Interior map", "Where the interior map is kept; empty: it is not."
+    )
+    sections: Span = setting(None, "Sections", "Which sections, A:B; empty for all.")
+    prediction: PredictionSettings = setting(
+        PredictionSettings(), "Prediction", "Tiles, device, precision."
+    )
+    labelling: LabellingSettings | None = setting(
+        None, "Labelling", "Empty: as the model was calibrated."
+    )
+    overwrite: bool = setting(
+        False, "Overwrite", "Replace an existing output once the new one is complete."
+    )
+
+
+Recipe = Annotated[Train | Segment, Field(discriminator="task")]
+_RECIPE: TypeAdapter[Train | Segment] = TypeAdapter(Recipe)
+
+
+def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None) -> Train:
+    """The recipe of a family's preset with nested `changes` on top.
+
+    Raises:
+        ValueError: unknown family, preset or setting, or a value out of bounds; the message names it.
+    """
+    entry = families.find(family)
+    if preset not in entry.presets:
+        raise ValueError(
+            f"{family} has no preset '{preset}'; choose one of: {', '.join(entry.presets)}."
+        )
+    tree = merge(
+        {"task": "train", "family": family, "preset": preset, **entry.presets[preset]},
+        changes or {},
+    )
+    recipe = validated(tree)
+    if not isinstance(recipe, Train):
+        raise TypeError("A training recipe cannot change its task.")
+    return recipe
+
+
+def validated(tree: dict[str, Any]) -> Train | Segment:
+    """The recipe in a nested dictionary.
+
+    Raises:
+        ValueError: one line that names the first wrong field, its value and what is allowed.
+    """
+    try:
+        return _RECIPE.validate_python(tree)
+    except ValidationError as error:
+        raise ValueError(in_words(error)) from None
+
+
+def in_words(error: ValidationError) -> str:
+    """The first problem of a validation as one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("train", "segment"))
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting '{place}'. Check the spelling; docs/settings lists them all."
+    text = first["msg"].removeprefix("Value error, ")
+    given = repr(first.get("input"))
+    shown = "" if len(given) > 60 else f" (given: {given})"
+    return f"{place}: {text}{shown}." if place else f"{text}{shown}."
+
+
+def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The nested dictionary in a YAML or JSON file.
+
+    Raises:
+        ValueError: the file is missing, is not YAML, or holds no settings.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ValueError(f"There is no recipe {file}; name an existing .yaml file.")
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        place = " ".join(str(error).split())
+        raise ValueError(f"{file} is not a readable YAML file: {place}.") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"{file} holds no settings; a recipe is a list of 'name: value' lines.")
+    return tree
+
+
+def to_yaml(recipe: Train | Segment) -> str:
+    """The recipe as YAML text that `read_tree` and `validated` turn back into an equal one."""
+    tree = recipe.model_dump(mode="json")
+    text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    return text
