@@ -1,0 +1,1 @@
+"""From interior maps to labels."""
