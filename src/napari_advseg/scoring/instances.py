@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import numpy as np
 
+from napari_advseg.labelling.sections import in_order, read_sections
 from napari_advseg.scoring.boundary import grow_nearest, near_change
 from napari_advseg.scoring.contingency import Contingency, contingency, merged
 from napari_advseg.scoring.information import variation_of_information
@@ -19,9 +17,8 @@ from napari_advseg.scoring.rand import adapted_rand_error
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.volume import Array, Cut, Volume
+from napari_advseg.volume.volume import Array, Volume
 
-SLAB_BYTES = 1 << 28
 NANOMETERS = {
     "angstrom": 0.1,
     "nanometer": 1.0,
@@ -184,35 +181,8 @@ def _size_nm(frame: Frame) -> dict[str, float]:
 
 
 def _count_sections(labels: Volume, truth: Volume, settings: ScoringSettings) -> Iterator[_Counted]:
-    """Count on all cores; reading stays in this thread, as not every file allows two."""
-    workers = max(1, min(os.cpu_count() or 1, labels.size("z")))
-    with ThreadPoolExecutor(workers) as pool:
-        running: deque[Future[_Counted]] = deque()
-        for pair in zip(_sections(labels), _sections(truth), strict=True):
-            running.append(pool.submit(_count_section, *pair, settings))
-            if len(running) > 2 * workers:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-
-
-def _sections(volume: Volume) -> Iterator[Array]:
-    """Every section in turn; a chunk that holds several sections is read once."""
-    if "z" not in volume.axes:
-        yield volume.numpy()
-        return
-    depth = _slab_depth(volume)
-    for first in range(0, volume.shape[0], depth):
-        yield from np.asarray(volume.array[first : min(first + depth, volume.shape[0])])
-
-
-def _slab_depth(volume: Volume) -> int:
-    source = volume.array
-    while isinstance(source, Cut):
-        source = source.array
-    chunks = getattr(source, "chunks", None) or (1,)
-    section = max(1, volume.dtype.itemsize * volume.shape[1] * volume.shape[2])
-    return max(1, min(int(chunks[0]), SLAB_BYTES // section))
+    pairs = zip(read_sections(labels), read_sections(truth), strict=True)
+    return in_order(lambda pair: _count_section(*pair, settings), pairs)
 
 
 def _count_section(labels: Array, truth: Array, settings: ScoringSettings) -> _Counted:
