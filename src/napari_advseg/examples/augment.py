@@ -1,0 +1,321 @@
+"""Augmentation: geometry for image and labels alike, faults of the microscope for the image alone.
+
+Images have the shape (c, z, y, x) and labels (z, y, x); a 2D crop has one section. Whatever is drawn
+comes from the numpy generator that is given, so that equal generators give equal examples.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numpy.random import Generator
+
+from napari_advseg.settings.examples import AugmentationSettings
+
+Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+FLOWS = 16
+TILE = 256
+NO_AUGMENTATION = AugmentationSettings(flip=0, flip_z=0, rotate=False, blur=0, noise=0)
+
+
+def rearranged(
+    image: Array, labels: Array, settings: AugmentationSettings, rng: Generator
+) -> tuple[Array, Array]:
+    """Image and labels after the same flips, rotation, deletion, slip and elastic deformation.
+
+    Labels are only ever moved (nearest), never mixed; an image that is not deformed keeps its type. A
+    patch that is not square in-plane is rotated by 0 or 180 degrees only.
+    """
+    image, labels = _turned(image, labels, settings, rng)
+    if len(labels) > 1 and not settings.missing_kept and rng.random() < settings.missing_section:
+        image, labels = _without_sections(image, labels, rng)
+    if rng.random() < settings.misalignment:
+        image, labels = _misaligned(image, labels, settings.misalignment_px, rng)
+    if rng.random() < settings.elastic:
+        image, labels = _elastic(image, labels, settings, rng)
+    return np.ascontiguousarray(image), np.ascontiguousarray(labels)
+
+
+def spoiled(
+    image: Floats, interior: Array, settings: AugmentationSettings, rng: Generator
+) -> Floats:
+    """The normalised image (float32, about 0 to 1) with other grey values, defects, blur and noise.
+
+    `interior` (z, y, x) is 0 on boundaries; localised blur looks for them there. The image is changed
+    in place and returned.
+    """
+    if rng.random() < settings.intensity:
+        _change_intensity(image, settings, rng)
+    if image.shape[1] > 1 and settings.missing_kept and rng.random() < settings.missing_section:
+        _blank_sections(image, rng)
+    if rng.random() < settings.missing_part:
+        _blank_stripe(image, rng)
+    if rng.random() < settings.local_blur:
+        _blur_places(image, interior, rng)
+    if rng.random() < settings.blur:
+        _blur_some(image, settings, rng)
+    if rng.random() < settings.noise:
+        _add_noise(image, settings.noise_std, rng)
+    if settings.clip:
+        np.clip(image, 0, 1, out=image)
+    return image
+
+
+def blurred(image: Floats, sigma: float, kernel: int) -> Floats:
+    """Every (y, x) plane of the image under a Gaussian of `kernel` pixels, mirrored at the edge."""
+    half = min(kernel // 2, max(1, int(np.ceil(4 * sigma))))
+    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / max(sigma, 1e-3)) ** 2)
+    weights /= weights.sum()
+    out = np.empty_like(image)
+    planes = np.ascontiguousarray(image).reshape(-1, *image.shape[-2:])
+    _gauss(planes, weights.astype(np.float32), out.reshape(planes.shape))
+    return out
+
+
+def _turned(
+    image: Array, labels: Array, settings: AugmentationSettings, rng: Generator
+) -> tuple[Array, Array]:
+    flips = [settings.flip_z if len(labels) > 1 else 0.0, settings.flip, settings.flip]
+    axes = tuple(axis for axis, p in zip((-3, -2, -1), flips, strict=True) if rng.random() < p)
+    if axes:
+        image, labels = np.flip(image, axes), np.flip(labels, axes)
+    if settings.rotate:
+        square = labels.shape[-1] == labels.shape[-2]
+        turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
+        image, labels = np.rot90(image, turns, (-2, -1)), np.rot90(labels, turns, (-2, -1))
+    return image, labels
+
+
+def _without_sections(image: Array, labels: Array, rng: Generator) -> tuple[Array, Array]:
+    """Some sections deleted; those behind move up and the last ones are mirrored."""
+    gone = _some_sections(len(labels), rng)
+    left = np.delete(np.arange(len(labels)), gone)
+    order = np.pad(left, (0, len(gone)), mode="symmetric")
+    return image[:, order], labels[order]
+
+
+def _some_sections(count: int, rng: Generator) -> Array:
+    """1 to 5 neighbouring sections, never all."""
+    length = int(rng.integers(1, min(5, count - 1) + 1))
+    return int(rng.integers(count - length + 1)) + np.arange(length)
+
+
+def _misaligned(image: Array, labels: Array, most: int, rng: Generator) -> tuple[Array, Array]:
+    """Some sections moved in-plane: one (a slip) or all from it on (a translation).
+
+    A section alone is cut at a row, and what lies below it moves sideways, as in a badly stitched mosaic.
+    """
+    most = min(most, min(labels.shape[-2:]) - 1)
+    down, right = (int(shift) for shift in rng.integers(-most, most + 1, 2))
+    image, labels = image.copy(), labels.copy()
+    if len(labels) == 1:
+        row = int(rng.integers(1, max(2, labels.shape[-2])))
+        below = (..., slice(row, None), slice(None))
+        image[below], labels[below] = (
+            _moved(image[below], 0, right),
+            _moved(labels[below], 0, right),
+        )
+        return image, labels
+    first = int(rng.integers(len(labels)))
+    end = first + 1 if rng.random() < 0.5 else len(labels)
+    image[:, first:end] = _moved(image[:, first:end], down, right)
+    labels[first:end] = _moved(labels[first:end], down, right)
+    return image, labels
+
+
+def _moved(array: Array, down: int, right: int) -> Array:
+    """The array moved in-plane and mirrored where nothing comes in."""
+    rows = _mirrored(np.arange(array.shape[-2]) - down, array.shape[-2])
+    columns = _mirrored(np.arange(array.shape[-1]) - right, array.shape[-1])
+    return array[..., rows[:, None], columns]
+
+
+def _mirrored(index: Array, length: int) -> Array:
+    folded = np.mod(index, 2 * length)
+    return np.where(folded < length, folded, 2 * length - 1 - folded)
+
+
+def _elastic(
+    image: Array, labels: Array, settings: AugmentationSettings, rng: Generator
+) -> tuple[Array, Array]:
+    flow = flow_pool(settings.elastic_grid)[int(rng.integers(FLOWS))]
+    signs = rng.choice(np.array([-1.0, 1.0]), 2) * settings.elastic_sigma
+    first = rng.integers(flow.shape[-1], size=2)
+    moved = np.empty(image.shape, np.float32)
+    carried = np.empty(labels.shape, labels.dtype)
+    _warp(
+        np.ascontiguousarray(image),
+        np.ascontiguousarray(labels),
+        flow,
+        (float(signs[0]), float(signs[1])),
+        (int(first[0]), int(first[1])),
+        moved,
+        carried,
+    )
+    return moved, carried
+
+
+@lru_cache(maxsize=4)
+def flow_pool(grid: float) -> Floats:
+    """16 smooth flows of standard deviation 1 px, shape (16, 2, side, side), which repeat seamlessly.
+
+    Normal displacements on a grid of about `grid` pixels, interpolated by cubic B-splines.
+    """
+    nodes = max(4, round(TILE / grid))
+    side = round(nodes * grid)
+    at = np.arange(side) * nodes / side
+    steps = np.floor(at).astype(int)[:, None] + np.arange(-1, 3)
+    t = (at - np.floor(at))[:, None] - np.arange(-1, 3)
+    near = np.abs(t)
+    weights = np.where(near < 1, 2 / 3 - near**2 + near**3 / 2, np.maximum(2 - near, 0) ** 3 / 6)
+    spline = np.zeros((side, nodes))
+    np.add.at(spline, (np.arange(side)[:, None], steps % nodes), weights)
+    rng = np.random.default_rng(np.random.SeedSequence([nodes, side]))
+    flows = spline @ rng.standard_normal((FLOWS, 2, nodes, nodes)) @ spline.T
+    flows /= flows.std(axis=(-2, -1), keepdims=True)
+    return np.ascontiguousarray(flows, dtype=np.float32)
+
+
+def _change_intensity(image: Floats, settings: AugmentationSettings, rng: Generator) -> None:
+    """Gain, offset and gamma of the whole patch or of every section (Lee et al. 2017)."""
+    each = image.shape[1] if image.shape[1] > 1 and rng.random() < 0.5 else 1
+    for section in range(each):
+        part = image[:, section : section + 1] if each > 1 else image
+        u = rng.random(3)
+        part *= np.float32(1 + settings.contrast * (u[0] - 0.5))
+        part += np.float32(settings.brightness * (u[1] - 0.5))
+        np.clip(part, 0, 1, out=part)
+        exponent = np.float32(2 ** (settings.gamma * (2 * u[2] - 1)))
+        if exponent != 1:
+            np.power(part, exponent, out=part)
+
+
+def _blank_sections(image: Floats, rng: Generator) -> None:
+    gone = _some_sections(image.shape[1], rng)
+    image[:, gone] = 0 if rng.random() < 0.5 else image.mean()
+
+
+def _blank_stripe(image: Floats, rng: Generator) -> None:
+    """A stripe of any direction, up to a quarter of the side wide, at the mean, in one section."""
+    height, width = image.shape[-2:]
+    section = int(rng.integers(image.shape[1]))
+    angle = rng.uniform(0, np.pi)
+    y, x = np.ogrid[:height, :width]
+    across = np.cos(angle) * (y - rng.uniform(0, height)) + np.sin(angle) * (
+        x - rng.uniform(0, width)
+    )
+    half = rng.uniform(1, max(2, min(height, width) / 8))
+    image[:, section, np.abs(across) <= half] = image[:, section].mean()
+
+
+def _blur_places(image: Floats, interior: Array, rng: Generator) -> None:
+    """1 to 5 feathered ellipses of 5-25 px radius out of focus, 7 of 10 centred on a boundary."""
+    section = int(rng.integers(image.shape[1]))
+    plane = image[:, section]
+    walls = np.argwhere(interior[section] == 0)
+    for _ in range(int(rng.integers(1, 6))):
+        on_wall = len(walls) > 0 and rng.random() < 0.7
+        centre = walls[rng.integers(len(walls))] if on_wall else rng.integers(plane.shape[-2:])
+        radii = rng.uniform(5, 25, 2)
+        sigma = float(rng.uniform(1, 4))
+        window, share = _ellipse(plane.shape[-2:], centre, radii, rng.uniform(0, np.pi))
+        part = plane[:, window[0], window[1]]
+        part += share * (blurred(part, sigma, 2 * int(np.ceil(3 * sigma)) + 1) - part)
+
+
+def _ellipse(
+    shape: tuple[int, ...], centre: Array, radii: Array, angle: float
+) -> tuple[tuple[slice, slice], Floats]:
+    """The window around a turned ellipse and how much each of its pixels is inside, falling to 0."""
+    size = int(np.ceil(radii.max())) + 1
+    low = [max(0, int(at) - size) for at in centre]
+    high = [min(length, int(at) + size + 1) for at, length in zip(centre, shape, strict=True)]
+    y, x = np.ogrid[low[0] : high[0], low[1] : high[1]]
+    y, x = y - centre[0], x - centre[1]
+    along = (np.cos(angle) * y + np.sin(angle) * x) / radii[0]
+    across = (np.cos(angle) * x - np.sin(angle) * y) / radii[1]
+    share = np.clip(2 - 2 * np.hypot(along, across), 0, 1).astype(np.float32)
+    return (slice(low[0], high[0]), slice(low[1], high[1])), share
+
+
+def _blur_some(image: Floats, settings: AugmentationSettings, rng: Generator) -> None:
+    for section in _chosen(image.shape[1], rng):
+        sigma = float(rng.uniform(*settings.blur_sigma))
+        image[:, section] = blurred(image[:, section], sigma, settings.blur_kernel)
+
+
+def _add_noise(image: Floats, most: float, rng: Generator) -> None:
+    for section in _chosen(image.shape[1], rng):
+        noise = rng.standard_normal(image[:, section].shape, dtype=np.float32)
+        noise *= np.float32(rng.uniform(0, most))
+        image[:, section] += noise
+
+
+def _chosen(count: int, rng: Generator) -> Array:
+    """The only section, or a random subset of several (at least one)."""
+    if count == 1:
+        return np.zeros(1, int)
+    return np.sort(rng.permutation(count)[: int(rng.integers(1, count + 1))])
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _gauss(planes: Floats, weights: Floats, out: Floats) -> None:
+    height, width = planes.shape[1:]
+    half = len(weights) // 2
+    row = np.empty(width + 2 * half, np.float32)
+    for plane in range(planes.shape[0]):
+        for y in range(height):
+            row[half : half + width] = 0
+            for tap in range(-half, half + 1):
+                v = (y + tap) % (2 * height)
+                v = v if v < height else 2 * height - 1 - v
+                weight = weights[tap + half]
+                for x in range(width):
+                    row[half + x] += weight * planes[plane, v, x]
+            for x in range(half):
+                left, right = (-1 - x) % (2 * width), (width + x) % (2 * width)
+                row[half - 1 - x] = row[half + (left if left < width else 2 * width - 1 - left)]
+                row[half + width + x] = row[
+                    half + (right if right < width else 2 * width - 1 - right)
+                ]
+            out[plane, y] = 0
+            for tap in range(2 * half + 1):
+                weight = weights[tap]
+                for x in range(width):
+                    out[plane, y, x] += weight * row[x + tap]
+
+
+@numba.njit(nogil=True, cache=True)
+def _warp(
+    image: Array,
+    labels: Array,
+    flow: Floats,
+    strength: tuple[float, float],
+    first: tuple[int, int],
+    moved: Floats,
+    carried: Array,
+) -> None:
+    """Sample image (bilinear) and labels (nearest) where the flow points, held at the edge."""
+    height, width = labels.shape[1:]
+    side = flow.shape[-1]
+    for y in range(height):
+        for x in range(width):
+            at = (y + first[0]) % side, (x + first[1]) % side
+            v = min(max(y + strength[0] * flow[0, at[0], at[1]], 0.0), height - 1.0)
+            u = min(max(x + strength[1] * flow[1, at[0], at[1]], 0.0), width - 1.0)
+            top, left = min(int(v), height - 2), min(int(u), width - 2)
+            top, left = max(top, 0), max(left, 0)
+            bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+            dy, dx = np.float32(v - top), np.float32(u - left)
+            near_y, near_x = int(v + 0.5), int(u + 0.5)
+            for z in range(labels.shape[0]):
+                carried[z, y, x] = labels[z, near_y, near_x]
+                for c in range(image.shape[0]):
+                    above = (1 - dx) * image[c, z, top, left] + dx * image[c, z, top, right]
+                    below = (1 - dx) * image[c, z, bottom, left] + dx * image[c, z, bottom, right]
+                    moved[c, z, y, x] = (1 - dy) * above + dy * below

@@ -1,0 +1,143 @@
+"""Sections: reading windows of them without decoding one twice, and dividing them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Cut, LazyArray
+from napari_advseg.volume.volume import Volume
+
+Array = npt.NDArray[Any]
+MEMORY = 512 * 2**20
+VALIDATION_SHARE = 0.15
+
+
+class Sections:
+    """Windows of the sections of some volumes.
+
+    What lies in memory is cut from there. Of what is decoded on reading, the last sections are kept,
+    `memory` bytes at most; a section larger than a quarter of that is read window by window.
+    """
+
+    def __init__(self, volumes: Sequence[Volume], memory: int = MEMORY) -> None:
+        self.volumes = [spatial(volume) for volume in volumes]
+        self.memory = memory
+        self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def window(self, volume: int, index: int, rows: slice, columns: slice) -> Array:
+        """The window of one section, shape (y, x) or (c, y, x); a view where that is possible."""
+        source = self.volumes[volume]
+        plane = source.size("y") * source.size("x") * source.size("c") * source.dtype.itemsize
+        if _in_memory(source.array) or plane > self.memory // 4:
+            key = tuple(_part(axis, index, rows, columns) for axis in source.axes)
+            return np.asarray(source.array[key])
+        return self._section(volume, index)[..., rows, columns]
+
+    def _section(self, volume: int, index: int) -> Array:
+        place = (volume, index)
+        with self._lock:
+            if place in self._kept:
+                self._kept.move_to_end(place)
+                return self._kept[place]
+        source = self.volumes[volume]
+        section = source.section(index)
+        section = _slim(section[0] if "t" in source.axes else section)
+        with self._lock:
+            self._kept[place] = section
+            while len(self._kept) > 1 and sum(s.nbytes for s in self._kept.values()) > self.memory:
+                self._kept.popitem(last=False)
+        return section
+
+
+def as_volume(labels: Volume | Array) -> Volume:
+    """Labels as a volume: a bare array is a section (y, x) or a stack (z, y, x)."""
+    if isinstance(labels, Volume):
+        return spatial(labels)
+    if labels.ndim not in (2, 3):
+        raise ValueError(f"Labels of shape {labels.shape} are neither a section nor a stack.")
+    return Volume(labels, Frame("zyx"[-labels.ndim :]))
+
+
+def spatial(volume: Volume) -> Volume:
+    """The volume itself, which has sections.
+
+    Raises:
+        ValueError: there are several time points, or no section.
+    """
+    if "y" not in volume.axes or "x" not in volume.axes:
+        raise ValueError(
+            f"'{volume.frame.name}' has the axes '{volume.axes}', but y and x are needed."
+        )
+    if volume.size("t") > 1:
+        raise ValueError(
+            f"'{volume.frame.name}' has {volume.size('t')} time points; give one of them as a volume."
+        )
+    return volume
+
+
+def split_sections(
+    annotated: Iterable[int], validate: range | None = None
+) -> tuple[list[int], list[int]]:
+    """The annotated sections to train on and those to validate on, both in order.
+
+    Sections are divided by blocks, never by crops: neighbours look alike. What `validate` names
+    validates. Without it, that is one block at the end, about 15 % of the annotated sections; fewer
+    than three cannot be divided and all of them train.
+
+    Raises:
+        ValueError: nothing is annotated, or `validate` leaves nothing on one of the sides.
+    """
+    known = sorted(set(annotated))
+    if not known:
+        raise ValueError("No section is annotated; paint labels in at least one, or choose others.")
+    if validate is None:
+        count = max(1, round(VALIDATION_SHARE * len(known))) if len(known) >= 3 else 0
+        return known[: len(known) - count], known[len(known) - count :]
+    chosen = [index for index in known if index in validate]
+    rest = [index for index in known if index not in validate]
+    named = f"{validate.start}:{validate.stop}"
+    if not chosen:
+        raise ValueError(
+            f"None of the sections {named} to validate on is annotated; {_are(known)}."
+        )
+    if not rest:
+        raise ValueError(
+            f"All annotated sections are in {named}, which validates; none is left to train on."
+        )
+    return rest, chosen
+
+
+def in_words(train: Sequence[int], validation: Sequence[int], annotated: int) -> str:
+    """For example "17 sections train, 3 validate; 412,000 annotated voxels"."""
+    noun = "section trains" if len(train) == 1 else "sections train"
+    rest = f"{len(validation)} validate" if validation else "none validates (too few to divide)"
+    if len(validation) == 1:
+        rest = "1 validates"
+    return f"{len(train)} {noun}, {rest}; {annotated:,} annotated voxels"
+
+
+def _are(known: Sequence[int]) -> str:
+    return f"annotated are {len(known)} from {known[0]} to {known[-1]}"
+
+
+def _part(axis: str, index: int, rows: slice, columns: slice) -> int | slice:
+    return {"t": 0, "z": index, "y": rows, "x": columns}.get(axis, slice(None))
+
+
+def _in_memory(array: LazyArray) -> bool:
+    return isinstance(array, np.ndarray) or (isinstance(array, Cut) and _in_memory(array.array))
+
+
+def _slim(section: Array) -> Array:
+    """A section to keep: 64-bit ids in the smallest type that holds them."""
+    if section.dtype.kind == "u" and section.dtype.itemsize == 8 and section.size:
+        return section.astype(np.min_scalar_type(int(section.max())))
+    return np.ascontiguousarray(section)
