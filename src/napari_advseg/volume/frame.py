@@ -29,12 +29,21 @@ class Frame:
     history: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.axes or sorted(self.axes, key=AXES.find) != list(self.axes) or len(set(self.axes)) < len(self.axes):
-            raise ValueError(f"Axes '{self.axes}' must be letters of '{AXES}', each once and in that order.")
+        if (
+            not self.axes
+            or sorted(self.axes, key=AXES.find) != list(self.axes)
+            or len(set(self.axes)) < len(self.axes)
+        ):
+            raise ValueError(
+                f"Axes '{self.axes}' must be letters of '{AXES}', each once and in that order."
+            )
         count = len(self.axes)
         for name, value in (
             ("scale", self.scale or (1.0,) * count),
-            ("units", self.units or tuple("pixel" if axis in SPATIAL else "" for axis in self.axes)),
+            (
+                "units",
+                self.units or tuple("pixel" if axis in SPATIAL else "" for axis in self.axes),
+            ),
             ("translate", self.translate or (0.0,) * count),
         ):
             if len(value) != count:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Array, Cut, LazyArray
 
-Array = npt.NDArray[Any]
+__all__ = ["Array", "Cut", "Kind", "LazyArray", "Volume"]
 
-
-class LazyArray(Protocol):
-    """What a volume reads from: numpy, zarr, h5py and TIFF arrays all have it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-    def __getitem__(self, key: Any) -> Any: ...
+Kind = Literal["image", "labels"]
+SLAB_BYTES = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,15 +22,19 @@ class Volume:
     """An array (possibly on disk) of shape `frame.axes`; nothing is read before it is indexed.
 
     `source` is the file or store it was read from, where there is one; a derived volume has none.
+    `kind` says whether the file called itself labels, or `as_labels` did.
     """
 
     array: LazyArray
     frame: Frame
     source: str | None = None
+    kind: Kind = "image"
 
     def __post_init__(self) -> None:
         if len(self.array.shape) != len(self.frame.axes):
-            raise ValueError(f"An array of shape {self.array.shape} does not have the axes '{self.frame.axes}'.")
+            raise ValueError(
+                f"An array of shape {self.array.shape} does not have the axes '{self.frame.axes}'."
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,7 +61,8 @@ class Volume:
         frame = self.frame.after(what) if what else self.frame
         if len(array.shape) == len(self.axes) - 1 and "c" in self.axes:
             frame = frame.without("c")
-        return Volume(array, frame)
+        labels = self.kind == "labels" and np.dtype(array.dtype).kind in "iu"
+        return Volume(array, frame, kind="labels" if labels else "image")
 
     def section(self, index: int) -> Array:
         """Section `index` in memory, shape (y, x) or (c, y, x)."""
@@ -74,9 +72,15 @@ class Volume:
         return np.asarray(self.array[key])
 
     def sections(self) -> Iterator[Array]:
-        """Every section in turn."""
-        for index in range(self.size("z")):
-            yield self.section(index)
+        """Every section in turn; where chunks hold several sections, each chunk is read once."""
+        if "z" not in self.axes:
+            yield self.numpy()
+            return
+        depth = self._slab_depth()
+        axis = self.axes.index("z")
+        for first in range(0, self.size("z"), depth):
+            slab = np.asarray(self.array[(*(slice(None),) * axis, slice(first, first + depth))])
+            yield from np.moveaxis(slab, axis, 0)
 
     def cut(self, first: int, end: int) -> Volume:
         """Sections first..end-1, still lazy where the array is; translate moves along.
@@ -86,52 +90,25 @@ class Volume:
         """
         count = self.size("z")
         if not 0 <= first < end <= count:
-            raise ValueError(f"Sections {first}:{end} are not inside 0:{count}; choose a range inside it.")
+            raise ValueError(
+                f"Sections {first}:{end} are not inside 0:{count}; choose a range inside it."
+            )
         if (first, end) == (0, count):
             return self
-        return Volume(Cut(self.array, self.axes.index("z"), first, end), self.frame.shifted("z", first))
+        part = Cut(self.array, self.axes.index("z"), first, end)
+        return Volume(part, self.frame.shifted("z", first), kind=self.kind)
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Cut:
-    """A range along one axis of a lazy array, read only where it is indexed."""
-
-    array: LazyArray
-    axis: int
-    first: int
-    end: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        whole = self.array.shape
-        return (*whole[: self.axis], self.end - self.first, *whole[self.axis + 1 :])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.array.dtype)
-
-    @property
-    def ndim(self) -> int:
-        return len(self.array.shape)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self[...], dtype=dtype)
-
-    def __getitem__(self, key: Any) -> Any:
-        keys = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in keys:
-            at = keys.index(Ellipsis)
-            keys[at : at + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
-        keys += [slice(None)] * (self.ndim - len(keys))
-        keys[self.axis] = self._moved(keys[self.axis])
-        return self.array[tuple(keys)]
-
-    def _moved(self, key: Any) -> Any:
-        length = self.end - self.first
-        if isinstance(key, slice):
-            first, end, step = key.indices(length)
-            return slice(self.first + first, self.first + max(first, end), step)
-        index = int(key)
-        if not -length <= index < length:
-            raise IndexError(f"Section {index} is outside 0..{length - 1}.")
-        return self.first + index % length
+    def _slab_depth(self) -> int:
+        """Sections to read at once: a layer of chunks where that is small, else one."""
+        chunks = getattr(self.array, "chunks", None)
+        if (
+            not chunks
+            or len(chunks) != len(self.shape)
+            or not all(isinstance(n, int) for n in chunks)
+        ):
+            return 1
+        depth = chunks[self.axes.index("z")]
+        section = (
+            int(np.prod(self.shape, dtype=object)) // max(1, self.size("z")) * self.dtype.itemsize
+        )
+        return depth if depth * section <= SLAB_BYTES else 1

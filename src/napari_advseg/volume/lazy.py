@@ -1,0 +1,252 @@
+"""Arrays that are read only where they are indexed: one place that understands keys, many that read windows."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import operator
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_advseg.volume.errors import Unreadable, afford
+
+Array = npt.NDArray[Any]
+Window = tuple[slice, ...]
+
+
+class LazyArray(Protocol):
+    """What a volume reads from: numpy, zarr, h5py and TIFF arrays all have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __getitem__(self, key: Any) -> Any: ...
+
+
+class Windowed(abc.ABC):
+    """An array that can read a window; from that follows indexing by numbers, slices, `...` and lists.
+
+    Nothing is cached here and nothing larger than the answer is read; a list or a step in a leading axis
+    reads only the places that it names; a step inside a section reads what lies between too.
+    """
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Length along each axis."""
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """Type of an element, in the byte order of this machine."""
+
+    @abc.abstractmethod
+    def read(self, window: Window) -> Array:
+        """The part inside `window`: one slice an axis, step 1, inside the shape."""
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=object))
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - numpy's protocol
+        return np.asarray(self[...], dtype=dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = self._spread(key)
+        scattered = [k for k, one in enumerate(keys) if _scattered(one, k < self.ndim - 2)]
+        if scattered:
+            return self._gathered(keys, scattered[0])
+        window, after = zip(*map(_split, keys, self.shape), strict=True) if keys else ((), ())
+        afford(_volume(window) * self.dtype.itemsize, f"Reading {_spelled(window)} at once")
+        return np.asarray(self.read(window))[after]
+
+    def _spread(self, key: Any) -> list[Any]:
+        """One number, slice or list an axis."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        holes = [k for k, one in enumerate(keys) if one is Ellipsis]
+        missing = self.ndim - (len(keys) - len(holes))
+        if len(holes) > 1 or missing < 0 or any(one is None for one in keys):
+            raise IndexError(f"{key!r} does not index an array of {self.ndim} axes.")
+        at = holes[0] if holes else len(keys)
+        keys[at : at + len(holes)] = [slice(None)] * missing
+        return keys
+
+    def _gathered(self, keys: list[Any], axis: int) -> Array:
+        """The answer put together from one reading for each place along `axis`."""
+        chosen = keys[axis]
+        length = self.shape[axis]
+        places = range(length)[chosen] if isinstance(chosen, slice) else _listed(chosen, length)
+        parts = [self[(*keys[:axis], place, *keys[axis + 1 :])] for place in places]
+        kept = sum(1 for one in keys[:axis] if not _is_number(one))
+        if not parts:
+            return self[(*keys[:axis], slice(0, 0), *keys[axis + 1 :])]  # type: ignore[no-any-return]
+        return np.stack(parts, axis=kept)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cut(Windowed):
+    """A range along one axis of a lazy array."""
+
+    array: LazyArray
+    axis: int
+    first: int
+    end: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        whole = self.array.shape
+        return (*whole[: self.axis], self.end - self.first, *whole[self.axis + 1 :])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return native(self.array.dtype)
+
+    def read(self, window: Window) -> Array:
+        keys = list(window)
+        here = keys[self.axis]
+        keys[self.axis] = slice(self.first + here.start, self.first + here.stop)
+        return in_native(self.array[tuple(keys)])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Arranged(Windowed):
+    """Another array with its axes in another order, some taken at index 0 and some (None) new of length 1.
+
+    Attributes:
+        array: where the data comes from.
+        order: for each axis of the result the axis of `array` it is; axes of `array` not named have length 1.
+        inverted: largest value minus value, for files where 0 is white.
+    """
+
+    array: LazyArray
+    order: tuple[int | None, ...]
+    inverted: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(1 if axis is None else self.array.shape[axis] for axis in self.order)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return native(self.array.dtype)
+
+    def read(self, window: Window) -> Array:
+        keys: list[slice] = [slice(0, 1)] * len(self.array.shape)
+        for axis, one in zip(self.order, window, strict=True):
+            if axis is not None:
+                keys[axis] = one
+        found = np.asarray(self.array[tuple(keys)])
+        named = [axis for axis in self.order if axis is not None]
+        rest = [axis for axis in range(found.ndim) if axis not in named]
+        found = found.transpose(*named, *rest).reshape([found.shape[axis] for axis in named])
+        new = tuple(k for k, axis in enumerate(self.order) if axis is None)
+        return self._value(np.expand_dims(found, new))
+
+    def _value(self, found: Array) -> Array:
+        if not self.inverted:
+            return in_native(found)
+        if found.dtype == bool:
+            return in_native(~found)
+        return in_native(np.iinfo(found.dtype).max - found)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grey(Windowed):
+    """The single channel of an array whose channels along `axis` are equal; the axis is gone."""
+
+    array: LazyArray
+    axis: int
+    where: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.array.shape[: self.axis], *self.array.shape[self.axis + 1 :])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return native(self.array.dtype)
+
+    def read(self, window: Window) -> Array:
+        keys = (*window[: self.axis], slice(None), *window[self.axis :])
+        found = np.moveaxis(np.asarray(self.array[keys]), self.axis, 0)
+        if any(not np.array_equal(found[0], other) for other in found[1:]):
+            raise Unreadable(
+                f"'{self.where}' is grey stored as RGB where it was looked at, but has colour in "
+                f"{_spelled(window)}; convert it to grey and save it again."
+            )
+        return in_native(found[0])
+
+
+def native(dtype: Any) -> np.dtype[Any]:
+    """The type in this machine's byte order; bool becomes uint8."""
+    kind = np.dtype(dtype)
+    return np.dtype(np.uint8) if kind == bool else kind.newbyteorder("=")
+
+
+def in_native(array: Any) -> Array:
+    """The array in this machine's byte order, bool as uint8; not copied where it is so already."""
+    found = np.asarray(array)
+    return found.astype(native(found.dtype), copy=False)
+
+
+def _is_number(key: Any) -> bool:
+    return hasattr(key, "__index__") and not (isinstance(key, np.ndarray) and key.ndim > 0)
+
+
+def _scattered(key: Any, leading: bool) -> bool:  # noqa: FBT001 - a place, not a mode
+    """Whether single places are read: lists, and steps over sections (not over pixels, which lie together)."""
+    if isinstance(key, slice):
+        return leading and abs(key.step or 1) > 1
+    return not _is_number(key)
+
+
+def _listed(key: Any, length: int) -> list[int]:
+    """The places a list of numbers or a mask names."""
+    places = np.asarray(key)
+    if places.ndim != 1 or places.dtype.kind not in "biu":
+        raise IndexError(f"{key!r} is no number, slice or list of numbers.")
+    if places.dtype == bool:
+        if len(places) != length:
+            raise IndexError(f"A mask of {len(places)} does not fit an axis of {length}.")
+        places = np.flatnonzero(places)
+    return [int(place) for place in places]
+
+
+def _split(key: Any, length: int) -> tuple[slice, Any]:
+    """The window to read and how to index it afterwards."""
+    if not isinstance(key, slice):
+        place = operator.index(key)
+        if not -length <= place < length:
+            raise IndexError(f"Index {place} is outside 0..{length - 1}.")
+        return slice(place % length, place % length + 1), 0
+    places = range(length)[key]
+    if not places:
+        return slice(0, 0), slice(None)
+    return slice(min(places[0], places[-1]), max(places[0], places[-1]) + 1), slice(
+        None, None, places.step
+    )
+
+
+def _volume(window: Window) -> int:
+    count = 1
+    for one in window:
+        count *= one.stop - one.start
+    return count
+
+
+def _spelled(window: Window) -> str:
+    return "[" + ", ".join(f"{one.start}:{one.stop}" for one in window) + "]"

@@ -1,0 +1,646 @@
+"""Volumes written section by section: a partial store with a log, renamed when complete, so that a stop loses nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+import psutil
+import zarr
+from zarr.codecs import ZstdCodec
+from zarr.storage import LocalStore
+
+from napari_advseg.volume.errors import Incomplete, Unreadable, Unwritable, amount, denied
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Array, in_native, native
+from napari_advseg.volume.ome_tiff import check_units, tiff_dtype, write_tiff
+from napari_advseg.volume.ome_zarr import multiscale_attributes
+from napari_advseg.volume.volume import Kind, Volume
+from napari_advseg.volume.zarr_store import Chunked, node_at
+
+TIFF = (".tif", ".tiff")
+ZARR = (".zarr",)
+PARTIAL = ".partial"
+CHUNK = 1024
+SMALLEST_LEVEL = 512
+# Label maps shrink to a few per cent; a tenth is a cautious guess of what they need.
+LABEL_SHARE = 10
+Version = Literal["0.4", "0.5"]
+
+
+def write_volume(
+    volume: Volume, path: Path, *, overwrite: bool, kind: Kind, version: Version
+) -> None:
+    """Write a volume whole: `path` holds it at the end, or is as it was before.
+
+    Raises:
+        Unwritable: the suffix is unknown, the path is taken, the disk is full or the values do not fit.
+    """
+    if path.suffix.lower() in TIFF:
+        check_target(path, volume.shape, volume.dtype, kind, overwrite=overwrite)
+        check_units(volume.frame)
+        dtype = tiff_dtype(volume.dtype, *_range(volume))
+        _whole_tiff(path, planes(volume), volume.shape, dtype, volume.frame, kind)
+        return
+    writer = SectionWriter.create(
+        path,
+        volume.shape,
+        volume.dtype,
+        volume.frame,
+        overwrite=overwrite,
+        kind=kind,
+        version=version,
+    )
+    try:
+        with writer:
+            for index, section in enumerate(planes(volume)):
+                writer.write(index, section)
+            writer.finish()
+    except BaseException:
+        # Half a copy of a volume that still exists is worth nothing.
+        shutil.rmtree(writer.partial, ignore_errors=True)
+        raise
+
+
+def planes(volume: Volume) -> Iterator[Array]:
+    """Every section, (y, x) or (c, y, x), in the order of t, then z."""
+    if "t" not in volume.axes:
+        yield from (in_native(section) for section in volume.sections())
+        return
+    for t in range(volume.size("t")):
+        for z in range(volume.size("z")):
+            key = tuple({"t": t, "z": z}.get(axis, slice(None)) for axis in volume.axes)
+            yield in_native(volume.array[key])
+
+
+def check_target(
+    path: Path, shape: tuple[int, ...], dtype: Any, kind: Kind, *, overwrite: bool
+) -> None:
+    """Nothing, where a volume may be written to `path` and its disk has room.
+
+    Raises:
+        Unwritable: with the remedy.
+    """
+    if path.suffix.lower() not in TIFF + ZARR:
+        raise Unwritable(
+            f"'{path.name}' has no known ending; choose a name that ends in .ome.zarr, .zarr, .tif or .tiff."
+        )
+    _free_to_write(path, overwrite=overwrite)
+    _room(path, shape, np.dtype(dtype), kind)
+
+
+def unfinished(path: Path) -> Incomplete | None:
+    """What to say of `path` where only an unfinished write of it exists, or it is one itself."""
+    partial = path if path.name.endswith(PARTIAL) else path.with_name(path.name + PARTIAL)
+    if not (partial / _Log.HEADER).is_file() or (path != partial and path.exists()):
+        return None
+    log = _Log.read(partial)
+    done, total = len(log.done), log.total
+    target = partial.name.removesuffix(PARTIAL)
+    return Incomplete(
+        f"'{partial.with_name(target)}' is incomplete: {done} of {total} sections are written. "
+        f"Resume the run that writes it, or delete '{partial.name}'.",
+        done,
+        total,
+    )
+
+
+class SectionWriter:
+    """A volume under way: sections come in any order, `finish` makes the file appear under its name.
+
+    Sections are (y, x) or (c, y, x); with a time axis, section z of time t has the index t * sections + z.
+    What was written survives a kill and is found again by `create(..., resume=True)`.
+    """
+
+    def __init__(self, path: Path, plan: _Plan, *, overwrite: bool) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + PARTIAL)
+        self._plan = plan
+        self._overwrite = overwrite
+        self._lock = threading.Lock()
+        self._log: _Log
+        self._array: Any
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: Any,
+        frame: Frame,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        kind: Kind = "image",
+        version: Version = "0.5",
+    ) -> Self:
+        """A writer for a volume of this shape, dtype and frame.
+
+        Raises:
+            Unwritable: see `check_target`; or an unfinished write is in the way, or does not fit to be resumed.
+        """
+        plan = _Plan(tuple(map(int, shape)), native(dtype), frame, kind, version)
+        if len(plan.shape) != len(frame.axes) or 0 in plan.shape:
+            raise Unwritable(
+                f"A volume of shape {plan.shape} does not have the axes '{frame.axes}'."
+            )
+        check_target(path, plan.shape, plan.dtype, kind, overwrite=overwrite)
+        if path.suffix.lower() in TIFF:
+            check_units(frame)
+        writer = cls(path, plan, overwrite=overwrite)
+        try:
+            writer._open(resume=resume)
+        except OSError as fault:
+            raise denied(fault, path) from fault
+        return writer
+
+    @property
+    def done(self) -> frozenset[int]:
+        """Indices of the sections that are written."""
+        return frozenset(self._log.done)
+
+    @property
+    def total(self) -> int:
+        """Number of sections, over all times."""
+        return self._plan.total
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._log.release()
+
+    def write(self, index: int, section: Array) -> None:
+        """Put section `index` on disk; it counts as done once this returns.
+
+        Raises:
+            Unwritable: its shape or values do not fit, or the disk is full; what was written is kept.
+        """
+        if not 0 <= index < self.total:
+            raise Unwritable(f"Section {index} is outside 0..{self.total - 1}.")
+        fitting = self._fitting(index, section)
+        try:
+            self._array[self._plan.key(index)] = fitting
+            with self._lock:
+                self._log.add(index)
+        except OSError as fault:
+            raise self._stopped(fault) from fault
+
+    def finish(self) -> Path:
+        """Make the pyramid and give the volume its name; returns its path.
+
+        Raises:
+            Unwritable: sections are missing, or the disk is full; what was written is kept.
+        """
+        missing = self.total - len(self.done)
+        if missing:
+            raise Unwritable(
+                f"'{self.path}' lacks {missing} of its {self.total} sections; write them first."
+            )
+        _free_to_write(self.path, overwrite=self._overwrite)
+        try:
+            if self.path.suffix.lower() in TIFF:
+                self._into_tiff()
+            else:
+                self._into_place()
+        except OSError as fault:
+            raise self._stopped(fault) from fault
+        return self.path
+
+    def _open(self, *, resume: bool) -> None:
+        begun = (self.partial / _Log.HEADER).is_file()
+        if self.partial.exists() and not begun and any(self.partial.iterdir()):
+            raise Unwritable(f"'{self.partial}' is in the way and is no unfinished write; move it.")
+        if begun:
+            self._take_over(_Log.read(self.partial), resume=resume)
+        if begun and resume:
+            self._log = _Log.read(self.partial)
+            self._log.claim()
+            self._array = zarr.open_array(LocalStore(self.partial / "0"), mode="r+")
+            return
+        if self.partial.exists():
+            shutil.rmtree(self.partial)
+        self.partial.mkdir()
+        self._log = _Log.start(self.partial, self._plan)
+        self._array = _new_array(self.partial, 0, self._plan, self._plan.shape)
+
+    def _take_over(self, log: _Log, *, resume: bool) -> None:
+        """Nothing, where the unfinished write found may be resumed or thrown away."""
+        owner = log.living_owner()
+        if owner:
+            raise Unwritable(
+                f"'{self.path}' is being written by another program ({owner}); wait for it."
+            )
+        if resume and log.plan != self._plan.record():
+            raise Unwritable(
+                f"'{self.partial.name}' was begun with another shape, type or scale and cannot be resumed; "
+                "overwrite it or choose another name."
+            )
+        if not resume and not self._overwrite:
+            raise Unwritable(
+                f"An unfinished '{self.path.name}' exists ({len(log.done)} of {log.total} sections); "
+                "resume it, or start again with --overwrite."
+            )
+
+    def _fitting(self, index: int, section: Array) -> Array:
+        found = in_native(section)
+        if found.shape != self._plan.section_shape:
+            raise Unwritable(
+                f"Section {index} has shape {found.shape}, the volume needs {self._plan.section_shape}."
+            )
+        dtype = self._plan.dtype
+        if found.dtype == dtype or np.can_cast(found.dtype, dtype, "safe"):
+            return found.astype(dtype, copy=False)
+        if found.dtype.kind == dtype.kind == "f":
+            return found.astype(dtype)
+        if found.dtype.kind in "iu" and dtype.kind in "iu" and _fits(found, dtype):
+            return found.astype(dtype)
+        raise Unwritable(f"Section {index} holds {found.dtype} values that do not fit {dtype}.")
+
+    def _stopped(self, fault: OSError) -> Unwritable:
+        """The refusal after an error of the disk, with what is kept and what is needed."""
+        left = self.total - len(self.done)
+        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return denied(fault, self.path)
+        need = (
+            _needed(self._plan.shape, self._plan.dtype, self._plan.kind)
+            * max(1, left)
+            // self.total
+        )
+        return Unwritable(
+            f"The disk is full after {self.total - left} of {self.total} sections of '{self.path}'; they are "
+            f"kept in '{self.partial.name}'. Free about {amount(need)} and resume."
+        )
+
+    def _into_tiff(self) -> None:
+        plan = self._plan
+        spooled = Volume(Chunked(_node(self.partial / "0")), plan.frame)
+        dtype = tiff_dtype(plan.dtype, *_range(spooled))
+        _whole_tiff(self.path, planes(spooled), plan.shape, dtype, plan.frame, plan.kind)
+        self._log.release()
+        shutil.rmtree(self.partial)
+
+    def _into_place(self) -> None:
+        levels = _pyramid(self.partial, self._array, self._plan)
+        ours = {
+            "name": self._plan.frame.name,
+            "history": list(self._plan.frame.history),
+            "kind": self._plan.kind,
+        }
+        attributes = multiscale_attributes(
+            self._plan.frame, levels, self._plan.kind, self._plan.version, ours
+        )
+        zarr.create_group(
+            LocalStore(self.partial),
+            zarr_format=self._plan.zarr_format,
+            attributes=attributes,
+            overwrite=False,
+        )
+        self._log.remove()
+        _rename(self.partial, self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """Everything that is known of a volume before its first section."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    frame: Frame
+    kind: Kind
+    version: Version
+
+    @property
+    def zarr_format(self) -> Literal[2, 3]:
+        return 3 if self.version == "0.5" else 2
+
+    @property
+    def total(self) -> int:
+        return self._length("t") * self._length("z")
+
+    @property
+    def section_shape(self) -> tuple[int, ...]:
+        return tuple(
+            n for n, axis in zip(self.shape, self.frame.axes, strict=True) if axis not in "tz"
+        )
+
+    def key(self, index: int) -> tuple[int | slice, ...]:
+        """Where section `index` lies in the array."""
+        place = {"t": index // self._length("z"), "z": index % self._length("z")}
+        return tuple(place.get(axis, slice(None)) for axis in self.frame.axes)
+
+    def record(self) -> dict[str, Any]:
+        """The plan as JSON, without names and history."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype.str,
+            "axes": self.frame.axes,
+            "scale": list(self.frame.scale),
+            "units": list(self.frame.units),
+            "translate": list(self.frame.translate),
+            "kind": self.kind,
+            "version": self.version,
+            "total": self.total,
+        }
+
+    def _length(self, axis: str) -> int:
+        return self.shape[self.frame.axes.index(axis)] if axis in self.frame.axes else 1
+
+
+class _Log:
+    """Which sections of a partial store are done, and who is writing it."""
+
+    HEADER = "partial.json"
+    DONE = "sections.log"
+    OWNER = "owner.json"
+
+    def __init__(self, folder: Path, plan: dict[str, Any], done: set[int]) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.done = done
+
+    @property
+    def total(self) -> int:
+        return int(self.plan["total"])
+
+    @classmethod
+    def start(cls, folder: Path, plan: _Plan) -> _Log:
+        """A new log in an empty folder, owned by this process."""
+        log = cls(folder, plan.record(), set())
+        log.claim()
+        (folder / cls.DONE).touch()
+        (folder / cls.HEADER).write_text(json.dumps(log.plan), encoding="utf-8")
+        return log
+
+    @classmethod
+    def read(cls, folder: Path) -> _Log:
+        """The log of an earlier process; a line that was cut short does not count."""
+        try:
+            plan = json.loads((folder / cls.HEADER).read_text(encoding="utf-8"))
+            lines = (folder / cls.DONE).read_text(encoding="ascii").split("\n")[:-1]
+            return cls(folder, plan, {int(line) for line in lines} & set(range(int(plan["total"]))))
+        except (ValueError, KeyError, TypeError, OSError) as fault:
+            raise Unreadable(
+                f"'{folder}' is an unfinished write with a damaged log; delete it."
+            ) from fault
+
+    def add(self, index: int) -> None:
+        """Note a section as done, on disk."""
+        with (self.folder / self.DONE).open("a", encoding="ascii") as file:
+            file.write(f"{index}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.done.add(index)
+
+    def claim(self) -> None:
+        """Say that this process writes the store."""
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _birth(os.getpid())}
+        (self.folder / self.OWNER).write_text(json.dumps(owner), encoding="utf-8")
+
+    def living_owner(self) -> str | None:
+        """Who else is writing the store at this moment; None where its writer has ended."""
+        try:
+            owner = json.loads((self.folder / self.OWNER).read_text(encoding="utf-8"))
+            pid, host, since = int(owner["pid"]), str(owner["host"]), owner["since"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if host != socket.gethostname() or pid == os.getpid():
+            return None
+        return f"process {pid}" if since is not None and _birth(pid) == since else None
+
+    def release(self) -> None:
+        """This process writes no more."""
+        (self.folder / self.OWNER).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """The store is complete and needs no log."""
+        for name in (self.OWNER, self.HEADER, self.DONE):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+def _birth(pid: int) -> float | None:
+    """When a process began, which tells it from a later one of the same number."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+
+
+def _whole_tiff(
+    path: Path,
+    sections: Iterator[Array],
+    shape: tuple[int, ...],
+    dtype: Any,
+    frame: Frame,
+    kind: Kind,
+) -> None:
+    """A TIFF that appears under its name only when it is complete."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=path.parent)
+        os.close(handle)
+    except OSError as fault:
+        raise denied(fault, path) from fault
+    temporary = Path(name)
+    try:
+        write_tiff(temporary, sections, shape, dtype, frame, kind)
+        _synced(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as fault:
+        raise denied(fault, path) from fault
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _synced(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _rename(partial: Path, path: Path) -> None:
+    """Put the complete store in its place; an older one is removed only afterwards."""
+    older = path.with_name(path.name + ".older")
+    if path.exists():
+        if older.exists():
+            shutil.rmtree(older)
+        path.rename(older)
+    partial.rename(path)
+    if older.exists():
+        shutil.rmtree(older)
+
+
+def _free_to_write(path: Path, *, overwrite: bool) -> None:
+    folder = path.parent
+    if not folder.is_dir():
+        raise Unwritable(f"The folder '{folder}' does not exist; make it or choose another.")
+    if not os.access(folder, os.W_OK):
+        raise Unwritable(f"The folder '{folder}' may not be written to; choose another.")
+    try:
+        exists = path.exists()
+    except OSError as fault:
+        raise denied(fault, path) from fault
+    if not exists:
+        return
+    if not overwrite:
+        raise Unwritable(f"'{path}' already exists; choose another name or --overwrite.")
+    if path.is_dir() and (path.suffix.lower() in TIFF or node_at(path) is None):
+        raise Unwritable(f"'{path}' is a folder that holds no zarr data; choose another name.")
+    if path.is_file() and path.suffix.lower() in ZARR:
+        raise Unwritable(f"'{path}' is a file and no zarr folder; choose another name.")
+
+
+def _room(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], kind: Kind) -> None:
+    need = _needed(shape, dtype, kind)
+    free = shutil.disk_usage(path.parent).free
+    if need > free:
+        raise Unwritable(
+            f"'{path}' needs about {amount(need)} and {amount(free)} are free; free some space or choose "
+            "another folder."
+        )
+
+
+def _needed(shape: tuple[int, ...], dtype: np.dtype[Any], kind: Kind) -> int:
+    """Bytes on disk, with the pyramid."""
+    whole = int(np.prod(shape, dtype=object)) * dtype.itemsize * 4 // 3
+    return whole // LABEL_SHARE if kind == "labels" else whole
+
+
+def _range(volume: Volume) -> tuple[int, int]:
+    """Lowest and highest value where it decides whether they fit, else 0, 0."""
+    if volume.dtype.kind not in "iu" or volume.dtype.itemsize < 8:
+        return 0, 0
+    pairs = [(int(section.min()), int(section.max())) for section in planes(volume)]
+    return min(low for low, _ in pairs), max(high for _, high in pairs)
+
+
+def _fits(values: Array, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return int(values.min()) >= limits.min and int(values.max()) <= limits.max
+
+
+def _node(path: Path) -> Any:
+    node = node_at(path)
+    if node is None:
+        raise Unwritable(f"'{path}' has vanished; start again.")
+    return node
+
+
+def _new_array(folder: Path, level: int, plan: _Plan, shape: tuple[int, ...]) -> Any:
+    """A zarr array in which every chunk is written, so that a missing one is known to be lost."""
+    chunks = tuple(
+        min(length, CHUNK) if axis in "yx" else 1
+        for length, axis in zip(shape, plan.frame.axes, strict=True)
+    )
+    target = folder / str(level)
+    if target.exists():
+        shutil.rmtree(target)
+    packing: Any = {
+        "zarr_format": 3,
+        "compressors": ZstdCodec(level=3),
+        "dimension_names": list(plan.frame.axes),
+    }
+    if plan.zarr_format == 2:
+        packing = {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    return zarr.create_array(
+        LocalStore(target),
+        shape=shape,
+        dtype=plan.dtype,
+        chunks=chunks,
+        fill_value=0,
+        config={"write_empty_chunks": True},
+        **packing,
+    )
+
+
+def _pyramid(folder: Path, array: Any, plan: _Plan) -> list[Frame]:
+    """Write the levels below level 0, each half as fine, and return the frame of every level."""
+    frames = [plan.frame]
+    shape = plan.shape
+    while max(shape[-2:]) > SMALLEST_LEVEL:
+        frame = frames[-1]
+        halved = [axis for axis in "zyx" if axis in frame.axes and _is_halved(axis, frame, shape)]
+        coarse = tuple(
+            -(-n // 2) if axis in halved else n for n, axis in zip(shape, frame.axes, strict=True)
+        )
+        below = _new_array(folder, len(frames), plan, coarse)
+        _halve(array, below, frame.axes, "z" in halved, plan.kind)
+        frames.append(_coarser(frame, halved, plan.kind))
+        array, shape = below, coarse
+    return frames
+
+
+def _is_halved(axis: str, frame: Frame, shape: tuple[int, ...]) -> bool:
+    """In-plane always; z only once its step is no larger than the one in the plane."""
+    same = (
+        len({unit for unit, name in zip(frame.units, frame.axes, strict=True) if name in "zyx"})
+        == 1
+    )
+    fine = frame.step("z") <= frame.step("y") * 1.5
+    return axis in "yx" or (same and fine and shape[frame.axes.index("z")] > 1)
+
+
+def _coarser(frame: Frame, halved: list[str], kind: Kind) -> Frame:
+    """The frame of the next level: a mean lies in the middle of its voxels, a nearest one on the first."""
+    scale, translate = list(frame.scale), list(frame.translate)
+    for axis in halved:
+        at = frame.axes.index(axis)
+        translate[at] += scale[at] / 2 if kind == "image" else 0
+        scale[at] *= 2
+    return dataclasses.replace(frame, scale=tuple(scale), translate=tuple(translate))
+
+
+def _halve(fine: Any, coarse: Any, axes: str, deep: bool, kind: Kind) -> None:  # noqa: FBT001
+    """Fill `coarse` from `fine`, one section at a time."""
+    lengths = [n if axis in "tz" else 1 for n, axis in zip(coarse.shape, axes, strict=True)]
+    for place in np.ndindex(*lengths):
+        key = tuple(k if axis in "tz" else slice(None) for k, axis in zip(place, axes, strict=True))
+        if not deep:
+            coarse[key] = _half_section(fine[key], kind)
+            continue
+        at = axes.index("z")
+        pair = [2 * place[at], min(2 * place[at] + 1, fine.shape[at] - 1)]
+        both = [
+            fine[(*key[:at], z, *key[at + 1 :])] for z in (pair if kind == "image" else pair[:1])
+        ]
+        coarse[key] = _half_section(_mean(both) if len(both) > 1 else both[0], kind)
+
+
+def _half_section(section: Array, kind: Kind) -> Array:
+    if kind == "labels":
+        return section[..., ::2, ::2]
+    widths = [(0, 0)] * (section.ndim - 2) + [(0, n % 2) for n in section.shape[-2:]]
+    even = np.pad(section, widths, mode="edge")
+    return _mean([even[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
+
+
+def _mean(parts: list[Array]) -> Array:
+    """The mean in the type of the parts, whole numbers rounded."""
+    dtype = parts[0].dtype
+    wide = np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
+    total = parts[0].astype(wide)
+    for part in parts[1:]:
+        total += part
+    total /= len(parts)
+    return (np.rint(total) if dtype.kind in "iu" else total).astype(dtype)

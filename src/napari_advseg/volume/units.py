@@ -1,0 +1,42 @@
+"""Names of units: those of OME-Zarr and napari, the symbols of OME-TIFF, and what people write."""
+
+from __future__ import annotations
+
+PIXEL = "pixel"
+
+# Name -> symbols; the first symbol is the one of the OME schema (UnitsLength, UnitsTime).
+SYMBOLS: dict[str, tuple[str, ...]] = {
+    "angstrom": ("Å", "Å", "A"),
+    "picometer": ("pm",),
+    "nanometer": ("nm",),
+    "micrometer": ("µm", "μm", "um", "micron", "microns", "mu", r"\u00b5m"),
+    "millimeter": ("mm",),
+    "centimeter": ("cm",),
+    "meter": ("m",),
+    "inch": ("in", '"'),
+    "pixel": ("pixel", "px", "pixels", "voxel", "voxels", "", "none"),
+    "nanosecond": ("ns",),
+    "microsecond": ("µs", "μs", "us"),
+    "millisecond": ("ms",),
+    "second": ("s", "sec", "secs", "seconds"),
+    "minute": ("min", "minutes"),
+    "hour": ("h", "hr", "hours"),
+    "day": ("d", "days"),
+}
+_NAMES = {symbol: name for name, symbols in SYMBOLS.items() for symbol in symbols}
+
+
+def unit_name(text: object) -> str:
+    """The unit under its full singular name: "nm" and "nanometre" give "nanometer"; an unknown one stays."""
+    word = str(text or "").strip()
+    if word in _NAMES:
+        return _NAMES[word]
+    word = word.lower()
+    word = word.removesuffix("s") if word.endswith(("metres", "meters")) else word
+    word = word.replace("metre", "meter")
+    return _NAMES.get(word, word)
+
+
+def unit_symbol(name: str) -> str:
+    """The short symbol: "nm"; an unknown unit is its own symbol."""
+    return SYMBOLS.get(name, (name,))[0]
