@@ -1,7 +1,7 @@
 """Augmentation: geometry for image and labels alike, faults of the microscope for the image alone.
 
-Images have the shape (c, z, y, x) and labels (z, y, x); a 2D crop has one section. Whatever is drawn
-comes from the numpy generator that is given, so that equal generators give equal examples.
+Images have the shape (c, z, y, x) and labels (z, y, x); a 2D crop has one section. Whatever is
+drawn comes from the numpy generator that is given: equal generators give equal examples.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
 from napari_advseg.settings.examples import AugmentationSettings
+from napari_advseg.volume.compiled import compiled
 
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
@@ -28,8 +28,8 @@ def rearranged(
 ) -> tuple[Array, Array]:
     """Image and labels after the same flips, rotation, deletion, slip and elastic deformation.
 
-    Labels are only ever moved (nearest), never mixed; an image that is not deformed keeps its type. A
-    patch that is not square in-plane is rotated by 0 or 180 degrees only.
+    Labels are only ever moved (nearest), never mixed; an image that is not deformed keeps its type.
+    A patch that is not square in-plane is rotated by 0 or 180 degrees only.
     """
     image, labels = _turned(image, labels, settings, rng)
     if len(labels) > 1 and not settings.missing_kept and rng.random() < settings.missing_section:
@@ -46,8 +46,8 @@ def spoiled(
 ) -> Floats:
     """The normalised image (float32, about 0 to 1) with other grey values, defects, blur and noise.
 
-    `interior` (z, y, x) is 0 on boundaries; localised blur looks for them there. The image is changed
-    in place and returned.
+    `interior` (z, y, x) is 0 on boundaries; localised blur looks for them there. The image is
+    changed in place and returned.
     """
     if rng.random() < settings.intensity:
         _change_intensity(image, settings, rng)
@@ -108,7 +108,7 @@ def _some_sections(count: int, rng: Generator) -> Array:
 def _misaligned(image: Array, labels: Array, most: int, rng: Generator) -> tuple[Array, Array]:
     """Some sections moved in-plane: one (a slip) or all from it on (a translation).
 
-    A section alone is cut at a row, and what lies below it moves sideways, as in a badly stitched mosaic.
+    A section alone is cut at a row, and what lies below moves sideways, as in a bad mosaic.
     """
     most = min(most, min(labels.shape[-2:]) - 1)
     down, right = (int(shift) for shift in rng.integers(-most, most + 1, 2))
@@ -162,7 +162,7 @@ def _elastic(
 
 @lru_cache(maxsize=4)
 def flow_pool(grid: float) -> Floats:
-    """16 smooth flows of standard deviation 1 px, shape (16, 2, side, side), which repeat seamlessly.
+    """16 smooth, seamless flows of standard deviation 1 px, float32 of shape (16, 2, side, side).
 
     Normal displacements on a grid of about `grid` pixels, interpolated by cubic B-splines.
     """
@@ -231,7 +231,7 @@ def _blur_places(image: Floats, interior: Array, rng: Generator) -> None:
 def _ellipse(
     shape: tuple[int, ...], centre: Array, radii: Array, angle: float
 ) -> tuple[tuple[slice, slice], Floats]:
-    """The window around a turned ellipse and how much each of its pixels is inside, falling to 0."""
+    """The window around a turned ellipse, and 1 in its inner half falling to 0 at its rim."""
     size = int(np.ceil(radii.max())) + 1
     low = [max(0, int(at) - size) for at in centre]
     high = [min(length, int(at) + size + 1) for at, length in zip(centre, shape, strict=True)]
@@ -263,7 +263,7 @@ def _chosen(count: int, rng: Generator) -> Array:
     return np.sort(rng.permutation(count)[: int(rng.integers(1, count + 1))])
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+@compiled
 def _gauss(planes: Floats, weights: Floats, out: Floats) -> None:
     height, width = planes.shape[1:]
     half = len(weights) // 2
@@ -290,7 +290,7 @@ def _gauss(planes: Floats, weights: Floats, out: Floats) -> None:
                     out[plane, y, x] += weight * row[x + tap]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _warp(
     image: Array,
     labels: Array,

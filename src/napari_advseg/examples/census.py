@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.examples.sections import as_volume
+from napari_advseg.examples.sections import as_volume, plane, read_window
 from napari_advseg.examples.targets import Meaning, whole_ids
 from napari_advseg.progress import BlockDone, Phase, Reports
+from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Volume
 
-CELL = 16
+SQUARE = 16
+STRIP = 1 << 26
 Array = npt.NDArray[Any]
 
 
@@ -23,14 +24,14 @@ Array = npt.NDArray[Any]
 class Count:
     """One section: how many pixels lie in a cell, are 0, and carry a negative id.
 
-    `cells` are the flat indices of those 16 x 16 cells of the section that hold pixels of a cell, and
-    `painted_in` their number in each; `everywhere` says that no cell is without.
+    The section is divided into squares of 16 x 16 px: `squares` are the flat indices of those with
+    pixels of a cell, `painted_in` their number in each; `everywhere` says that none is without.
     """
 
     painted: int
     zero: int
     negative: int
-    cells: npt.NDArray[np.int32]
+    squares: npt.NDArray[np.int32]
     painted_in: npt.NDArray[np.int32]
     everywhere: bool
 
@@ -90,30 +91,33 @@ def take_census(labels: Volume | Array, sections: Sequence[int] | None = None) -
     yield Phase("Looking at the labels", len(chosen))
     counts = {}
     for done, index in enumerate(chosen, start=1):
-        section = volume.section(index)
-        counts[index] = count_section(section.reshape(section.shape[-2:]))
+        counts[index] = count_section(volume, index)
         yield BlockDone("Looking at the labels", done, len(chosen))
     return Census(counts)
 
 
-def count_section(section: Array) -> Count:
-    """The count of one (y, x) section."""
-    ids = whole_ids(section)
-    rows, columns = -(-ids.shape[0] // CELL), -(-ids.shape[1] // CELL)
-    painted = np.zeros((rows, columns), np.int32)
-    zero, negative = _count(ids, painted)
-    cells = np.flatnonzero(painted).astype(np.int32)
-    everywhere = len(cells) == painted.size
-    return Count(int(painted.sum()), zero, negative, cells, painted.ravel()[cells], everywhere)
+def count_section(labels: Volume, index: int) -> Count:
+    """The count of one section, read in strips of some 67 million pixels at most."""
+    height, width = labels.size("y"), labels.size("x")
+    painted = np.zeros((-(-height // SQUARE), -(-width // SQUARE)), np.int32)
+    strip = SQUARE * max(1, STRIP // (SQUARE * width))
+    zero = negative = 0
+    for top in range(0, height, strip):
+        window = read_window(labels, index, slice(top, min(height, top + strip)), slice(0, width))
+        found = _count(whole_ids(plane(window)), painted[top // SQUARE :])
+        zero, negative = zero + found[0], negative + found[1]
+    squares = np.flatnonzero(painted).astype(np.int32)
+    everywhere = len(squares) == painted.size
+    return Count(int(painted.sum()), zero, negative, squares, painted.ravel()[squares], everywhere)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _count(ids: npt.NDArray[np.int64], painted: npt.NDArray[np.int32]) -> tuple[int, int]:
     zero = negative = 0
     for y in range(ids.shape[0]):
         for x in range(ids.shape[1]):
             if ids[y, x] > 0:
-                painted[y // CELL, x // CELL] += 1
+                painted[y // SQUARE, x // SQUARE] += 1
             elif ids[y, x] == 0:
                 zero += 1
             else:

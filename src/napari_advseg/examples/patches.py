@@ -15,7 +15,7 @@ from napari_advseg.examples.augment import rearranged, spoiled
 from napari_advseg.examples.census import Census, take_census
 from napari_advseg.examples.places import Everywhere, Places, Window
 from napari_advseg.examples.resize import resized_image, resized_labels
-from napari_advseg.examples.sections import MEMORY, Sections, as_volume, spatial
+from napari_advseg.examples.sections import Sections, as_volume, plane, read_window, spatial
 from napari_advseg.examples.targets import Meaning, reach, target_channels, targets, whole_ids
 from napari_advseg.progress import drain
 from napari_advseg.settings.examples import ExampleSettings, TargetSettings
@@ -34,7 +34,7 @@ class Batch:
 
     Attributes:
         image: normalised grey values, C as in the image.
-        target: 1 inside a cell, 0 on its boundary; one channel, or one per direction for affinities.
+        target: 1 inside a cell, 0 on its boundary; one channel, for affinities one per direction.
         weight: of the target's shape; 0 where nobody has annotated, where the image has no number,
             and outside the section.
         windows: where each crop was cut.
@@ -49,10 +49,10 @@ class Batch:
 class Batches:
     """`batches[k]` is batch k, the same for equal seed and k, whatever was asked before.
 
-    Crops are read when a batch is asked for. Images and labels come in pairs; without labels (None for
-    every image) target and weight are 0. Each crop is read larger by what its target depends on, so that
-    its target is that of the whole section; with a training scale other than 1 it is read at `crop /
-    scale` pixels and resized. Batches may be asked for by several threads.
+    Crops are read when a batch is asked for. Images and labels come in pairs; without labels (None
+    for every image) target and weight are 0. Each crop is read larger by what its target needs, so
+    that its target is that of the whole section. With a training scale other than 1 it is read at
+    `crop / scale` pixels and resized. Several threads may ask for batches.
     """
 
     def __init__(
@@ -61,33 +61,31 @@ class Batches:
         labels: Sequence[Volume | None],
         settings: ExampleSettings,
         zero: Meaning | Sequence[Meaning],
-        normaliser: Normalise | Sequence[Normalise],
+        normaliser: Normalise,
         seed: int,
         sections: Sequence[Sequence[int]] | None = None,
         *,
         censuses: Sequence[Census] | None = None,
-        memory: int = MEMORY,
     ) -> None:
         """Batches over `sections[i]` of image i (all annotated ones).
 
         One pass over the labels finds the annotated places, unless its `censuses` are given.
 
         Raises:
-            ValueError: image and labels do not fit each other, only some images have labels, nothing is
-                annotated, or the seed is negative.
+            ValueError: image and labels do not fit each other, only some images have labels,
+                nothing is annotated, or the seed is negative.
         """
         if seed < 0:
             raise ValueError(f"Seed {seed} is negative; choose 0 or more.")
         self.settings = settings
         self.seed = seed
         truth = check_pairs(images, labels)
-        self._images = Sections(images, memory)
-        self._labels = Sections(truth, memory)
+        self._images = Sections(images)
+        self._labels = Sections(truth)
         self._zeros = [zero] * len(images) if isinstance(zero, str) else list(zero)
-        many = isinstance(normaliser, Sequence)
-        self._normalise = list(normaliser) if many else [normaliser] * len(images)  # type: ignore[arg-type, list-item]
+        self._normaliser = normaliser
         self._margin = reach(settings.targets)
-        self._side = max(1, round((settings.crop + 2 * self._margin) / settings.scale))
+        self._side = max(1, round(settings.crop / settings.scale))
         self._places = self._find_places(sections, censuses)
 
     def __getitem__(self, index: int) -> Batch:
@@ -102,13 +100,11 @@ class Batches:
         window = self._places.draw(rng)
         image, ids = self._read(window)
         image, ids = rearranged(image, ids, self.settings.augmentation, rng)
-        cut = self._cut()
-        known = np.isfinite(image[cut]).all(axis=0) if image.dtype.kind == "f" else None
+        image = image[self._cut()]
         target, weight = self._target(ids, window[0])
-        grey = self._normalised(image[cut], window[0])
+        weight *= finite(image)
+        grey = normalised(self._normaliser, image[:, 0])[:, None]
         grey = spoiled(grey, target[0], self.settings.augmentation, rng)
-        if known is not None:
-            weight *= known
         return Batch(grey[:, 0][None], target[:, 0][None], weight[:, 0][None], (window,))
 
     def _generator(self, number: int) -> Generator:
@@ -136,12 +132,14 @@ class Batches:
         return Places(self._labels, censuses, annotated, self._zeros, self._side)
 
     def _read(self, window: Window) -> tuple[Array, Array]:
-        """Image (c, 1, side, side) and ids (1, side, side) at the training scale, with the margin."""
+        """Image (c, 1, y, x) and ids (1, y, x) at the training scale, with the margin."""
         volume, index, top, left = window
-        image = read_square(self._images, volume, index, (top, left), self._side)
+        margin = round(self._margin / self.settings.scale)
+        corner, outer = (top - margin, left - margin), self._side + 2 * margin
+        image = read_square(self._images, volume, index, corner, outer)
         image = image.reshape(-1, 1, *image.shape[-2:])
         if self._labels.volumes:
-            ids = read_ids(self._labels, volume, index, (top, left), self._side)[None]
+            ids = read_ids(self._labels, volume, index, corner, outer)[None]
         else:
             ids = np.full((1, *image.shape[-2:]), -1, np.int64)
         side = self.settings.crop + 2 * self._margin
@@ -166,9 +164,6 @@ class Batches:
         inner = slice(self._margin, self._margin + self.settings.crop)
         return (..., inner, inner)
 
-    def _normalised(self, image: Array, volume: int) -> Floats:
-        return normalised(self._normalise[volume], image[:, 0])[:, None]
-
 
 def whole_section(
     image: Volume,
@@ -181,18 +176,15 @@ def whole_section(
     """One whole section at the training scale as a batch of one, not augmented: to validate on."""
     height, width = (max(1, round(image.size(axis) * settings.scale)) for axis in "yx")
     both = slice(None), slice(None)
-    grey = Sections([image]).window(0, index, *both)
-    ids = whole_ids(Sections([labels]).window(0, index, *both))
-    ids = ids.reshape(ids.shape[-2:])
+    grey = read_window(image, index, *both)
+    ids = whole_ids(plane(read_window(labels, index, *both)))
     if settings.scale != 1:
         grey, ids = resized_image(grey, height, width), resized_labels(ids, height, width)
     grey = grey.reshape(-1, *grey.shape[-2:])
     target, weight = section_target(ids, settings.targets, zero)
-    if grey.dtype.kind == "f":
-        weight = weight * np.isfinite(grey).all(axis=0)
-    return Batch(
-        normalised(normaliser, grey)[None], target[None], weight[None], ((0, index, 0, 0),)
-    )
+    weight *= finite(grey)
+    grey = normalised(normaliser, grey)
+    return Batch(grey[None], target[None], weight[None], ((0, index, 0, 0),))
 
 
 def gathered(batches: Sequence[Batch]) -> Batch:
@@ -209,8 +201,8 @@ def check_pairs(images: Sequence[Volume], labels: Sequence[Volume | None]) -> li
     """The labels of all images, or an empty list where there are none.
 
     Raises:
-        ValueError: numbers, shapes or scales of images and labels differ (both are named), only some
-            images have labels, or the images differ in their channels.
+        ValueError: numbers, shapes or scales of images and labels differ (both are named), only
+            some images have labels, or the images differ in their channels.
     """
     if not images:
         raise ValueError("There is no image; give at least one.")
@@ -236,7 +228,15 @@ def check_pairs(images: Sequence[Volume], labels: Sequence[Volume | None]) -> li
 def normalised(normaliser: Normalise, image: Array) -> Floats:
     """The (c, y, x) image through the normaliser, which sees (y, x) where there is one channel."""
     plain = image[0] if len(image) == 1 else image
+    if plain.dtype.kind == "f":
+        plain = np.where(np.isinf(plain), np.float32(np.nan), plain)
     return np.ascontiguousarray(normaliser(plain), dtype=np.float32).reshape(image.shape)
+
+
+def finite(image: Array) -> Array:
+    """Where the image (c, ...) has a number in all channels; a single True for integers."""
+    known = np.isfinite(image).all(axis=0) if image.dtype.kind == "f" else True
+    return np.asarray(known)
 
 
 def section_target(ids: Array, settings: TargetSettings, zero: Meaning) -> tuple[Floats, Floats]:
@@ -264,14 +264,14 @@ def read_square(
 def read_ids(
     sections: Sections, volume: int, index: int, corner: tuple[int, int], side: int
 ) -> npt.NDArray[np.int64]:
-    """A square of labels (side, side); -1, which is not annotated, where it reaches over the edge."""
+    """A square of labels (side, side); -1, not annotated, where it reaches over the edge."""
     source = sections.volumes[volume]
     spans = [
         slice(max(0, first), min(source.size(axis), first + side))
         for first, axis in zip(corner, "yx", strict=True)
     ]
     window = sections.window(volume, index, spans[0], spans[1])
-    ids = whole_ids(window.reshape(window.shape[-2:]))
+    ids = whole_ids(plane(window))
     if ids.shape == (side, side):
         return ids
     square = np.full((side, side), -1, np.int64)
@@ -298,23 +298,20 @@ def _span(first: int, side: int, length: int) -> tuple[slice, npt.NDArray[np.int
 
 
 def _check_pair(image: Volume, labels: Volume) -> None:
+    theirs = f"the image '{image.frame.name}'", f"its labels '{labels.frame.name}'"
     sizes = [tuple(volume.size(axis) for axis in "zyx") for volume in (image, labels)]
-    names = [
-        f"'{volume.frame.name or default}'"
-        for volume, default in ((image, "image"), (labels, "labels"))
-    ]
     if sizes[0] != sizes[1]:
         raise ValueError(
-            f"The image {names[0]} has the shape {sizes[0]} (z, y, x) and its labels {names[1]} {sizes[1]}; "
+            f"The shapes (z, y, x) differ: {sizes[0]} of {theirs[0]}, {sizes[1]} of {theirs[1]}; "
             "give labels of the same shape."
         )
     for axis in "zyx":
         steps = [_step(volume, axis) for volume in (image, labels)]
-        if None not in steps and abs(steps[0] - steps[1]) > TOLERANCE * max(steps):  # type: ignore[operator, type-var]
+        if all(steps) and abs(steps[0] - steps[1]) > TOLERANCE * max(steps):
+            words = [f"{v.frame.step(axis):g} {_unit(v, axis)}" for v in (image, labels)]
             raise ValueError(
-                f"A step along {axis} is {image.frame.step(axis):g} {_unit(image, axis)} in the image "
-                f"{names[0]} and {labels.frame.step(axis):g} {_unit(labels, axis)} in its labels {names[1]}; "
-                "give labels of the same scale, or correct the scale of one."
+                f"The scales along {axis} differ: {words[0]} of {theirs[0]}, {words[1]} of "
+                f"{theirs[1]}; give labels of the same scale, or correct one of them."
             )
 
 
@@ -333,7 +330,6 @@ def _unit(volume: Volume, axis: str) -> str:
     return volume.frame.units[volume.axes.index(axis)] if axis in volume.axes else "pixel"
 
 
-def _step(volume: Volume, axis: str) -> float | None:
-    """The step in meters; None where no length is known."""
-    factor = METERS.get(_unit(volume, axis))
-    return None if factor is None else factor * volume.frame.step(axis)
+def _step(volume: Volume, axis: str) -> float:
+    """The step in meters; 0 where no length is known."""
+    return METERS.get(_unit(volume, axis), 0.0) * volume.frame.step(axis)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
-from napari_advseg.examples.census import CELL, Census, Count
+from napari_advseg.examples.census import SQUARE, Census, Count
 from napari_advseg.examples.sections import Sections
 from napari_advseg.examples.targets import Meaning
 
@@ -19,8 +19,8 @@ class Places:
     """Draws crops of `side` pixels from the annotated sections of some volumes.
 
     A section is drawn in proportion to its annotated area. Where it is annotated everywhere the
-    position is uniform; otherwise an annotated pixel is drawn and a crop that holds it, so that no crop
-    is empty and a stroke is seen at every distance from the crop's edge.
+    position is uniform; otherwise an annotated pixel is drawn and a crop that holds it: no crop is
+    empty, and a stroke is seen at many distances from the crop's edge.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Places:
         areas = np.array([self._area(v, count) for v, _, count in self._sections], np.float64)
         if not areas.sum():
             raise ValueError(
-                "Nothing is annotated in the chosen sections; paint some cells there, or choose others."
+                "Nothing is annotated in the chosen sections; paint some cells, or choose others."
             )
         self._until = np.cumsum(areas / areas.sum())
 
@@ -68,16 +68,16 @@ class Places:
     def _everywhere(self, volume: int, count: Count) -> bool:
         if self._zeros[volume] != "unannotated" or not (count.zero or count.negative):
             return True
-        return count.everywhere and self._side >= 2 * CELL
+        return count.everywhere and self._side >= 2 * SQUARE
 
     def _annotated_pixel(
         self, volume: int, index: int, count: Count, rng: Generator
     ) -> tuple[int, int]:
         until = np.cumsum(count.painted_in)
-        cell = int(count.cells[np.searchsorted(until, rng.integers(until[-1]), side="right")])
-        columns = -(-self._labels.volumes[volume].size("x") // CELL)
-        top, left = CELL * (cell // columns), CELL * (cell % columns)
-        rows, width = slice(top, top + CELL), slice(left, left + CELL)
+        square = int(count.squares[np.searchsorted(until, rng.integers(until[-1]), side="right")])
+        columns = -(-self._labels.volumes[volume].size("x") // SQUARE)
+        top, left = SQUARE * (square // columns), SQUARE * (square % columns)
+        rows, width = slice(top, top + SQUARE), slice(left, left + SQUARE)
         window = self._labels.window(volume, index, rows, width)
         found = np.argwhere(window.reshape(window.shape[-2:]) > 0)
         y, x = found[rng.integers(len(found))]

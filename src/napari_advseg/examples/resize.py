@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from napari_advseg.volume.compiled import compiled
 
 Floats = npt.NDArray[np.float32]
 
@@ -53,7 +54,7 @@ def _triangle(before: int, after: int) -> tuple[npt.NDArray[np.int64], Floats]:
     return first, weights.astype(np.float32)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _filter(
     planes: Floats,
     top: npt.NDArray[np.int64],

@@ -22,8 +22,8 @@ VALIDATION_SHARE = 0.15
 class Sections:
     """Windows of the sections of some volumes.
 
-    What lies in memory is cut from there. Of what is decoded on reading, the last sections are kept,
-    `memory` bytes at most; a section larger than a quarter of that is read window by window.
+    What lies in memory is cut from there. Of what is decoded on reading, the last sections are
+    kept, `memory` bytes at most; one larger than a quarter of that is read window by window.
     """
 
     def __init__(self, volumes: Sequence[Volume], memory: int = MEMORY) -> None:
@@ -35,10 +35,9 @@ class Sections:
     def window(self, volume: int, index: int, rows: slice, columns: slice) -> Array:
         """The window of one section, shape (y, x) or (c, y, x); a view where that is possible."""
         source = self.volumes[volume]
-        plane = source.size("y") * source.size("x") * source.size("c") * source.dtype.itemsize
-        if _in_memory(source.array) or plane > self.memory // 4:
-            key = tuple(_part(axis, index, rows, columns) for axis in source.axes)
-            return np.asarray(source.array[key])
+        size = source.size("y") * source.size("x") * source.size("c") * source.dtype.itemsize
+        if _in_memory(source.array) or size > self.memory // 4:
+            return read_window(source, index, rows, columns)
         return self._section(volume, index)[..., rows, columns]
 
     def _section(self, volume: int, index: int) -> Array:
@@ -47,14 +46,24 @@ class Sections:
             if place in self._kept:
                 self._kept.move_to_end(place)
                 return self._kept[place]
-        source = self.volumes[volume]
-        section = source.section(index)
-        section = _slim(section[0] if "t" in source.axes else section)
+        section = _slim(read_window(self.volumes[volume], index, slice(None), slice(None)))
         with self._lock:
             self._kept[place] = section
             while len(self._kept) > 1 and sum(s.nbytes for s in self._kept.values()) > self.memory:
                 self._kept.popitem(last=False)
         return section
+
+
+def read_window(volume: Volume, index: int, rows: slice, columns: slice) -> Array:
+    """The window of one section, shape (y, x) or (c, y, x), read anew."""
+    parts: dict[str, int | slice] = {"t": 0, "z": index, "y": rows, "x": columns}
+    key = tuple(parts.get(axis, slice(None)) for axis in volume.axes)
+    return np.asarray(volume.array[key])
+
+
+def plane(window: Array) -> Array:
+    """A window of labels as (y, x), without a channel axis of length 1."""
+    return window.reshape(window.shape[-2:])
 
 
 def as_volume(labels: Volume | Array) -> Volume:
@@ -78,7 +87,7 @@ def spatial(volume: Volume) -> Volume:
         )
     if volume.size("t") > 1:
         raise ValueError(
-            f"'{volume.frame.name}' has {volume.size('t')} time points; give one of them as a volume."
+            f"'{volume.frame.name}' has {volume.size('t')} time points; give one of them alone."
         )
     return volume
 
@@ -126,10 +135,6 @@ def in_words(train: Sequence[int], validation: Sequence[int], annotated: int) ->
 
 def _are(known: Sequence[int]) -> str:
     return f"annotated are {len(known)} from {known[0]} to {known[-1]}"
-
-
-def _part(axis: str, index: int, rows: slice, columns: slice) -> int | slice:
-    return {"t": 0, "z": index, "y": rows, "x": columns}.get(axis, slice(None))
 
 
 def _in_memory(array: LazyArray) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from napari_advseg.settings.examples import TargetSettings
+from napari_advseg.volume.compiled import compiled
 
 Meaning = Literal["unannotated", "boundary", "background"]
 Ids = npt.NDArray[np.int64]
@@ -23,8 +22,8 @@ class Target:
     """What a network shall say and how much each voxel counts.
 
     Attributes:
-        interior: float32 of the labels' shape, 1 inside a cell and 0 on its boundary; for affinities
-            with one channel per direction in front, (y, x) in 2D and (z, y, x) in 3D.
+        interior: float32 of the labels' shape, 1 inside a cell and 0 on its boundary; affinities
+            have one channel per direction in front, (y, x) in 2D and (z, y, x) in 3D.
         weight: float32 of the same shape, 0 where nobody has annotated.
     """
 
@@ -36,11 +35,11 @@ def targets(labels: npt.NDArray[Any], settings: TargetSettings, zero: Meaning) -
     """The target of instance labels of shape (y, x) or (z, y, x), section by section.
 
     A boundary is drawn where two cells touch. 0 is the boundary itself (`boundary`), the outside of
-    every cell (`background`), or has weight 0 (`unannotated`); no boundary is drawn towards it, except
-    by `connectomics` with background edges towards a background. A negative label is not annotated,
-    whatever 0 means; so are the unsigned 64-bit ids from 2^63 that CREMI uses for "no data".
+    every cell (`background`), or has weight 0 (`unannotated`); no boundary is drawn towards it,
+    except by `connectomics` with background edges towards a background. A negative label is not
+    annotated, whatever 0 means; so are the ids from 2^63 that CREMI uses for "no data".
 
-    Source: thesis, section 3.2 (laplacian3); pytorch_connectomics, seg_to_instance_bd (connectomics).
+    Source: thesis, section 3.2 (laplacian3); pytorch_connectomics, seg_to_instance_bd.
 
     Raises:
         ValueError: the labels are no labels, or `zero` is not resolved.
@@ -97,47 +96,46 @@ def widened(wall: Mask, radius: int) -> Mask:
 
 
 def _interior(stack: Ids, settings: TargetSettings, zero: Meaning) -> Floats:
-    wall = DRAW[settings.kind](stack, settings, zero)
+    if settings.kind == "laplacian3":
+        wall = _laplacian3(stack, signed=settings.signed)
+    elif settings.kind == "connectomics":
+        towards_zero = zero == "background" and settings.background_edges
+        wall = _connectomics(stack, settings.radius, 0 if towards_zero else 1)
+    else:
+        wall = _any_diff(stack, settings.radius)
     if zero != "unannotated":
         wall |= stack == 0
-    return (widened(wall, settings.widen) == 0).astype(np.float32)
+    inside: Floats = (widened(wall, settings.widen) == 0).astype(np.float32)
+    return inside
 
 
-def _any_diff(stack: Ids, settings: TargetSettings, zero: Meaning) -> Mask:
+def _any_diff(stack: Ids, radius: int) -> Mask:
     wall = np.zeros(stack.shape, np.uint8)
-    _mark_touching(stack, settings.radius, wall)
+    _mark_touching(stack, radius, wall)
     return wall
 
 
-def _laplacian3(stack: Ids, settings: TargetSettings, zero: Meaning) -> Mask:
+def _laplacian3(stack: Ids, *, signed: bool) -> Mask:
     wall = np.zeros(stack.shape, np.uint8)
     for section, marks in zip(stack, wall, strict=True):
-        # the response depends on the values, so that they are made small and independent of the stack
+        # the response depends on the values: 1 to K in each section, whatever the stack holds
         values, ranks = np.unique(section, return_inverse=True)
         first = int(np.searchsorted(values, 1))
         response = _laplacian(ranks.reshape(section.shape).astype(np.int64) - first + 1)
-        marks[...] = response > 0 if settings.signed else response != 0
+        marks[...] = response > 0 if signed else response != 0
     return wall
 
 
-def _connectomics(stack: Ids, settings: TargetSettings, zero: Meaning) -> Mask:
-    towards_zero = zero == "background" and settings.background_edges
+def _connectomics(stack: Ids, radius: int, least: int) -> Mask:
     contour = np.zeros(stack.shape, np.uint8)
-    _mark_differences(stack, 0 if towards_zero else 1, contour)
-    return widened(contour, settings.radius)
-
-
-DRAW: dict[str, Callable[[Ids, TargetSettings, Meaning], Mask]] = {
-    "any_diff": _any_diff,
-    "laplacian3": _laplacian3,
-    "connectomics": _connectomics,
-}
+    _mark_differences(stack, least, contour)
+    return widened(contour, radius)
 
 
 def _affinities(
     stack: Ids, known: npt.NDArray[np.bool_], distance: int, *, volume: bool
 ) -> tuple[Floats, Floats]:
-    """Same cell `distance` steps back along each axis (one section back along z), and its weight."""
+    """Same cell `distance` px back along y and x, one section back along z, and the weight."""
     steps = {0: 1, 1: distance, 2: distance} if volume else {1: distance, 2: distance}
     same = np.ones((len(steps), *stack.shape), np.float32)
     weight = np.zeros_like(same)
@@ -152,7 +150,14 @@ def _affinities(
     return same, weight
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
+def _fill(section: Mask, top: int, bottom: int, left: int, right: int) -> None:
+    for y in range(max(0, top), min(section.shape[0], bottom)):
+        for x in range(max(0, left), min(section.shape[1], right)):
+            section[y, x] = 1
+
+
+@compiled
 def _mark_touching(stack: Ids, radius: int, wall: Mask) -> None:
     """Mark every pixel whose (2 radius + 1)^2 window holds both sides of a touching pair."""
     depth, height, width = stack.shape
@@ -163,18 +168,14 @@ def _mark_touching(stack: Ids, radius: int, wall: Mask) -> None:
                 if here <= 0:
                     continue
                 if x + 1 < width and 0 < stack[z, y, x + 1] != here:
-                    for v in range(max(0, y - radius), min(height, y + radius + 1)):
-                        for u in range(max(0, x + 1 - radius), min(width, x + radius + 1)):
-                            wall[z, v, u] = 1
+                    _fill(wall[z], y - radius, y + radius + 1, x + 1 - radius, x + radius + 1)
                 if y + 1 < height and 0 < stack[z, y + 1, x] != here:
-                    for v in range(max(0, y + 1 - radius), min(height, y + radius + 1)):
-                        for u in range(max(0, x - radius), min(width, x + radius + 1)):
-                            wall[z, v, u] = 1
+                    _fill(wall[z], y + 1 - radius, y + radius + 1, x - radius, x + radius + 1)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _mark_differences(stack: Ids, least: int, contour: Mask) -> None:
-    """Mark where the central difference along y or x is not 0; ids below `least` count as one's own."""
+    """Mark where the central difference along y or x is not 0; ids below `least` count as none."""
     depth, height, width = stack.shape
     for z in range(depth):
         for y in range(height):
@@ -189,9 +190,9 @@ def _mark_differences(stack: Ids, least: int, contour: Mask) -> None:
                 contour[z, y, x] = left != right or above != below
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _laplacian(ids: Ids) -> Ids:
-    """8 times the centre minus its 8 neighbours; a neighbour that is no cell counts as the centre."""
+    """8 times the centre minus its neighbours; one that is no cell counts as the centre."""
     height, width = ids.shape
     response = np.zeros(ids.shape, np.int64)
     for y in range(height):
@@ -206,7 +207,7 @@ def _laplacian(ids: Ids) -> Ids:
     return response
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _spread(wall: Mask, radius: int) -> Mask:
     """Dilation by a square, first along x, then along y."""
     depth, height, width = wall.shape

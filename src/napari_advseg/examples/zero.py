@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_advseg.examples.census import Census, take_census
-from napari_advseg.examples.sections import as_volume
+from napari_advseg.examples.sections import as_volume, plane, read_window
 from napari_advseg.examples.targets import Meaning, targets, whole_ids
 from napari_advseg.progress import drain
 from napari_advseg.settings.examples import TargetSettings, Zero
@@ -25,7 +26,7 @@ Array = npt.NDArray[Any]
 
 
 class Decision(NamedTuple):
-    """What 0 means, one sentence that says so and why, and a warning where something looks wrong."""
+    """What 0 means, a sentence that says so and why, and a warning if something looks wrong."""
 
     meaning: Meaning
     sentence: str
@@ -41,7 +42,7 @@ class Shape:
         cell: the same of the cells.
         touch: share of the cells' outlines that lies against another cell.
         cells: connected pieces of cells of 10 px and more, in all sections looked at.
-        spread: standard deviation over mean of their diameters; below about .55 they are of one kind.
+        spread: standard deviation over mean of their diameters; objects of one kind have < .55.
         holes: connected pieces of 0 in the section that has most.
         largest_hole: share of the largest of them.
         values: distinct positive ids.
@@ -82,6 +83,8 @@ def decide_zero(
     meaning, reason = INVERTED if warning else _from_looks(census, shape)
     others = " or ".join(f"--zero {other}" for other in MEANS if other != meaning)
     sentence = f"0 in the labels is taken as {MEANS[meaning]}: {reason}. If not, say {others}."
+    if census.negative:
+        sentence += f" {census.negative:,} voxels with a negative id are left out."
     return Decision(meaning, sentence, warning)
 
 
@@ -96,27 +99,21 @@ INVERTED: tuple[Meaning, str] = ("unannotated", "the labels mark walls and not c
 
 
 def check_trainable(
-    labels: Volume | Array,
-    settings: TargetSettings,
-    zero: Meaning,
-    sections: Sequence[int] | None = None,
+    labels: Volume | Array, census: Census, zero: Meaning, settings: TargetSettings
 ) -> None:
     """Pass if the annotated places hold both classes, inside a cell and boundary.
 
-    Sections are looked at one after the other until both were seen.
+    The sections of the census are looked at one after the other until both were seen.
 
     Raises:
         ValueError: nothing is annotated, or one class only; says what to paint or to set.
     """
     volume = as_volume(labels)
-    chosen = range(volume.size("z")) if sections is None else sections
     inside = boundary = False
-    for index in chosen:
-        section = volume.section(index)
-        ids = whole_ids(section.reshape(section.shape[-2:]))
-        if zero != "background" and not (ids > 0).any():
-            continue
-        target = targets(ids, settings, zero)
+    tops, lefts = (range(0, volume.size(axis), WINDOW) for axis in "yx")
+    for index, top, left in itertools.product(census.annotated(zero), tops, lefts):
+        rows, columns = slice(top, top + WINDOW), slice(left, left + WINDOW)
+        target = targets(plane(read_window(volume, index, rows, columns)), settings, zero)
         known = target.weight > 0
         inside |= bool((known & (target.interior == 1)).any())
         boundary |= bool((known & (target.interior == 0)).any())
@@ -145,24 +142,41 @@ def measure(labels: Volume, sections: Sequence[int]) -> Shape:
 
 
 def _from_looks(census: Census, shape: Shape) -> tuple[Meaning, str]:
+    """The first rule that holds: (what must hold, what 0 then means, why)."""
     share = f"{100 * census.zero_share:.2g} %"
-    if census.zero_share < SPECKS:
-        return "unannotated", f"only {share} is 0, which are specks in a dense annotation"
-    if _thin(shape.wall, shape.cell) and shape.cells > 1 and _share_of_painted(census) < 0.5:
-        blank = f" ({len(census.blank)} empty sections are left out)" if census.blank else ""
-        return (
+    empty = f"{len(census.blank)} of {len(census.counts)} sections are empty"
+    walls = f"it forms walls about {2 * shape.wall:.0f} px thick around the cells"
+    few = 1 < shape.cells <= 10 * len(census.counts)
+    rules: tuple[tuple[bool, Meaning, str], ...] = (
+        (
+            census.zero_share < SPECKS,
+            "unannotated",
+            f"only {share} is 0, which are specks in a dense annotation",
+        ),
+        (
+            _thin(shape.wall, shape.cell) and shape.cells > 1 and _zero_where_painted(census) < 0.5,
             "boundary",
-            f"it forms walls about {2 * shape.wall:.0f} px thick around the cells{blank}",
-        )
-    if census.blank:
-        return "unannotated", f"{len(census.blank)} of {len(census.counts)} sections are empty"
-    if _one_kind(shape, census):
-        return "background", f"{shape.cells} objects of one kind lie in it ({share} is 0)"
-    if shape.touch > 0.01:
-        return "unannotated", f"{share} is 0, in wide areas, and painted cells touch one another"
-    if census.zero_share < 0.7 and 1 < shape.cells <= 10 * len(census.counts):
-        return "background", f"large objects lie apart in it ({share} is 0)"
-    return "unannotated", f"{share} is 0, in wide areas, beside a few painted places"
+            f"{walls} ({empty} and left out)" if census.blank else walls,
+        ),
+        (bool(census.blank), "unannotated", empty),
+        (
+            _one_kind(shape, census),
+            "background",
+            f"{shape.cells} objects of one kind lie in it ({share} is 0)",
+        ),
+        (
+            shape.touch > 0.01,
+            "unannotated",
+            f"{share} is 0, in wide areas, and painted cells touch one another",
+        ),
+        (
+            few and census.zero_share < 0.7,
+            "background",
+            f"large objects lie apart in it ({share} is 0)",
+        ),
+        (True, "unannotated", f"{share} is 0, in wide areas, beside a few painted places"),
+    )
+    return next((meaning, why) for holds, meaning, why in rules if holds)
 
 
 def _thin(wall: float, cell: float) -> bool:
@@ -170,7 +184,7 @@ def _thin(wall: float, cell: float) -> bool:
     return wall <= 6 and wall <= 0.5 * cell
 
 
-def _share_of_painted(census: Census) -> float:
+def _zero_where_painted(census: Census) -> float:
     """Share of 0 in those sections that are not empty."""
     counts = [census.counts[index] for index in census.painted]
     zero = sum(count.zero for count in counts)
@@ -191,8 +205,8 @@ def _inverted(volume: Volume, shape: Shape) -> str:
     if not (network and _thin(shape.cell, shape.wall)):
         return ""
     return (
-        f"The labels{_named(volume)} look inverted: their only value marks thin walls and 0 is inside the "
-        "cells. Cells must be above 0 and walls 0; invert the mask before training."
+        f"The labels{_named(volume)} look inverted: their only value marks thin walls and 0 is "
+        "inside the cells. Cells must be above 0 and walls 0; invert the mask before training."
     )
 
 
@@ -207,8 +221,8 @@ def _refusal(volume: Volume, zero: Meaning, *, inside: bool, boundary: bool) -> 
         )
     if boundary:
         return (
-            f"The annotated places of the labels{_named(volume)} are all boundary and show no inside "
-            "of a cell; paint whole cells, or choose a smaller target radius or widening."
+            f"The annotated places of the labels{_named(volume)} are all boundary and show no "
+            "inside of a cell; paint whole cells, or choose a smaller target radius or widening."
         )
     return (
         f"The labels{_named(volume)} are empty in the chosen sections; paint some cells, or choose "
@@ -221,10 +235,9 @@ def _named(volume: Volume) -> str:
 
 
 def _window(labels: Volume, index: int) -> npt.NDArray[np.int64]:
-    section = labels.section(index)
-    section = section.reshape(section.shape[-2:])
-    top, left = (max(0, (length - WINDOW) // 2) for length in section.shape)
-    return whole_ids(section[top : top + WINDOW, left : left + WINDOW])
+    top, left = (max(0, (labels.size(axis) - WINDOW) // 2) for axis in "yx")
+    rows, columns = slice(top, top + WINDOW), slice(left, left + WINDOW)
+    return whole_ids(plane(read_window(labels, index, rows, columns)))
 
 
 def _look(ids: npt.NDArray[np.int64]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class TargetSettings(Settings):
     kind: Literal["any_diff", "laplacian3", "connectomics", "affinities"] = setting(
         "any_diff",
         "Boundary kind",
-        "any_diff: labels differ in a window; laplacian3: sign of a Laplacian (thesis text); connectomics: dilated "
-        "central difference (thesis code); affinities: one map per direction.",
+        "any_diff: labels differ in a window; laplacian3: sign of a Laplacian (thesis text); "
+        "connectomics: dilated central difference (thesis code); affinities: one map a direction.",
     )
     radius: int = setting(
         1,
@@ -57,7 +57,10 @@ class TargetSettings(Settings):
 
 
 class AugmentationSettings(Settings):
-    """Random changes of every crop; probabilities 0 switch one off. Order: geometry, intensity, blur, noise, clip."""
+    """Random changes of every crop; probability 0 switches one off.
+
+    Order: geometry, intensity and defects, blur, noise, clip.
+    """
 
     flip: float = setting(0.5, "Flip", "Probability of a flip, for each in-plane axis.", ge=0, le=1)
     flip_z: float = setting(0.5, "Flip in z", "Probability of reversed sections (3D).", ge=0, le=1)
