@@ -99,21 +99,29 @@ INVERTED: tuple[Meaning, str] = ("unannotated", "the labels mark walls and not c
 
 
 def check_trainable(
-    labels: Volume | Array, census: Census, zero: Meaning, settings: TargetSettings
+    labels: Volume | Array,
+    settings: TargetSettings,
+    zero: Meaning,
+    sections: Sequence[int] | None = None,
 ) -> None:
     """Pass if the annotated places hold both classes, inside a cell and boundary.
 
-    The sections of the census are looked at one after the other until both were seen.
+    Sections (the annotated ones, or all) are looked at one after the other until both were seen; a
+    window in which nothing is painted shows neither, unless 0 is a background.
 
     Raises:
         ValueError: nothing is annotated, or one class only; says what to paint or to set.
     """
     volume = as_volume(labels)
     inside = boundary = False
+    chosen = range(volume.size("z")) if sections is None else sections
     tops, lefts = (range(0, volume.size(axis), WINDOW) for axis in "yx")
-    for index, top, left in itertools.product(census.annotated(zero), tops, lefts):
+    for index, top, left in itertools.product(chosen, tops, lefts):
         rows, columns = slice(top, top + WINDOW), slice(left, left + WINDOW)
-        target = targets(plane(read_window(volume, index, rows, columns)), settings, zero)
+        ids = whole_ids(plane(read_window(volume, index, rows, columns)))
+        if zero != "background" and not (ids > 0).any():
+            continue
+        target = targets(ids, settings, zero)
         known = target.weight > 0
         inside |= bool((known & (target.interior == 1)).any())
         boundary |= bool((known & (target.interior == 0)).any())
