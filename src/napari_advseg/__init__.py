@@ -16,7 +16,7 @@ _HOMES = {
     "score": "napari_advseg.scoring",
     "drain": "napari_advseg.progress",
     "label": "napari_advseg.labelling",
-    "fit": "napari_advseg.pipeline",
+    "fit": "napari_advseg.training.fit",
     "segment": "napari_advseg.pipeline",
 }
 __all__ = ["__version__", "drain", "fit", "label", "read", "score", "segment", "write"]  # noqa: F822

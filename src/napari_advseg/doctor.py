@@ -41,7 +41,7 @@ class Finding:
     """One thing that was looked at: how it is, and what to do where it is not well."""
 
     name: str
-    state: Literal["ok", "warn", "fail"]
+    level: Literal["ok", "warn", "fail"]
     text: str
     remedy: str = ""
 
@@ -73,7 +73,7 @@ def report(findings: Sequence[Finding]) -> str:
 
 def is_healthy(findings: Iterable[Finding]) -> bool:
     """Whether nothing fails; warnings do not count."""
-    return all(finding.state != "fail" for finding in findings)
+    return all(finding.level != "fail" for finding in findings)
 
 
 def is_there(module: str) -> bool:
@@ -265,13 +265,13 @@ def torchvision(version: str | None) -> list[Finding]:
 
 
 def _lines(finding: Finding, width: int) -> list[str]:
-    first = f"{finding.state:<4}  {finding.name:<{width}}  {finding.text}"
+    first = f"{finding.level:<4}  {finding.name:<{width}}  {finding.text}"
     return [first, f"{'':{width + 6}}  -> {finding.remedy}"] if finding.remedy else [first]
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    failing = sum(finding.state == "fail" for finding in findings)
-    warning = sum(finding.state == "warn" for finding in findings)
+    failing = sum(finding.level == "fail" for finding in findings)
+    warning = sum(finding.level == "warn" for finding in findings)
     if failing or warning:
         return f"{failing} failing, {warning} to know about."
     return "Everything is fine."

@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from napari_advseg import progress
 from napari_advseg.progress import Report, Reports
-from napari_advseg.recipe import Segment, Train
+from napari_advseg.recipe import Recipe
 
 NICENESS = 10
 HEARTBEAT_S = 1.0
@@ -144,7 +144,7 @@ class Engine:
                     target=target, args=(self._child,), daemon=True, name=target.__name__
                 ).start()
 
-    def run(self, recipe: Train | Segment, *, resume: bool = False) -> int:
+    def run(self, recipe: Recipe, *, resume: bool = False) -> int:
         """Queue a recipe in the child (started if need be); the number of the job comes back."""
         with self._lock:
             self.start()
@@ -167,6 +167,12 @@ class Engine:
         timer = threading.Timer(CANCEL_GRACE_S, self._kill_deaf, args=(job,))
         timer.daemon = True
         timer.start()
+
+    def kill(self) -> None:
+        """End the child at once, whatever it does; `Lost` follows, and the next run starts a new one."""
+        child = self._child
+        if child is not None:
+            child.kill()
 
     def stop(self) -> None:
         """End the child: it saves what is whole, and is killed if that takes longer than 1.5 s."""

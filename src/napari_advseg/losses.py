@@ -12,21 +12,13 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
-def binary_cross_entropy(
-    logits: Tensor, target: Tensor, weight: Tensor, boundary_weight: float = 1.0
-) -> Tensor:
-    """Mean of max(l, 0) - l y + log(1 + e^-|l|); pixels of the boundary (y = 0) count `boundary_weight` times.
+def binary_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean of max(l, 0) - l y + log(1 + e^-|l|) over `weight`, in nats.
 
-    `logits`, `target` in [0, 1] and `weight` have one shape; the result is a scalar in nats.
+    `logits`, `target` in [0, 1] and `weight` have one shape; the result is a scalar in fp32.
     """
-    logits, target, weight = logits.float(), target.float(), weight.float()
-    if boundary_weight != 1.0:
-        weight = weight * torch.lerp(
-            torch.full_like(target, boundary_weight), torch.ones_like(target), target
-        )
-    return weighted_mean(
-        F.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight
-    )
+    losses = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return weighted_mean(losses, weight)
 
 
 def dice(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -134,8 +134,19 @@ class Segment(Settings):
     )
 
 
-Recipe = Annotated[Train | Segment, Field(discriminator="task")]
-_RECIPE: TypeAdapter[Train | Segment] = TypeAdapter(Recipe)
+class Label(Settings):
+    """A new labelling of an interior map that is already there."""
+
+    task: Literal["label"] = "label"
+    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
+    probabilities: str = setting(..., "Interior map", "File or store with the map in [0, 1].")
+    out: str = setting(..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr.")
+    labelling: LabellingSettings = setting(LabellingSettings(), "Labelling", "From interior map to labels.")
+    overwrite: bool = setting(False, "Overwrite", "Replace an existing output once the new one is complete.")
+
+
+Recipe = Train | Segment | Label
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="task")])
 
 
 def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None) -> Train:
@@ -159,7 +170,7 @@ def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None
     return recipe
 
 
-def validated(tree: dict[str, Any]) -> Train | Segment:
+def validated(tree: dict[str, Any]) -> Recipe:
     """The recipe in a nested dictionary.
 
     Raises:
@@ -174,7 +185,7 @@ def validated(tree: dict[str, Any]) -> Train | Segment:
 def in_words(error: ValidationError) -> str:
     """The first problem of a validation as one line."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("train", "segment"))
+    place = ".".join(str(part) for part in first["loc"] if part not in ("train", "segment", "label"))
     if first["type"] == "extra_forbidden":
         return f"There is no setting '{place}'. Check the spelling; docs/settings lists them all."
     text = first["msg"].removeprefix("Value error, ")
@@ -202,7 +213,7 @@ def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
     return tree
 
 
-def to_yaml(recipe: Train | Segment) -> str:
+def to_yaml(recipe: Recipe) -> str:
     """The recipe as YAML text that `read_tree` and `validated` turn back into an equal one."""
     tree = recipe.model_dump(mode="json")
     text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)

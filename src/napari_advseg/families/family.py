@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from napari_advseg.settings import Settings
@@ -59,6 +62,28 @@ class Family(ABC, Generic[Chosen]):
         }
         self.optimisers = {name: player.optimiser for name, player in self._players.items()}
 
+    def put_weights(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Load `player.parameter` arrays into the networks, strictly.
+
+        Raises:
+            ValueError: a tensor is missing, unknown, or of another shape; the first one is named.
+        """
+        expected = {
+            f"{name}.{key}": tuple(value.shape)
+            for name, module in self.modules.items()
+            for key, value in module.state_dict().items()
+        }
+        given = {key: value.shape for key, value in tensors.items()}
+        for key in (*expected, *given):
+            if expected.get(key) != given.get(key):
+                raise ValueError(
+                    f"The weights do not fit the model: '{key}' has shape {given.get(key)}, expected is "
+                    f"{expected.get(key)}. They belong to other settings or were changed after training."
+                )
+        for name, module in self.modules.items():
+            own = under(f"{name}.", tensors)
+            module.load_state_dict({key: torch.from_numpy(np.asarray(value, order="C")) for key, value in own.items()})
+
     @abstractmethod
     def players(self) -> dict[str, Player]:
         """Freshly initialised networks with their optimisers, by name."""
@@ -80,6 +105,11 @@ class Family(ABC, Generic[Chosen]):
         """The network that `infer` runs; the others are not needed once trained."""
 
     @property
+    def tile_dependent(self) -> bool:
+        """Whether an output depends on its whole tile (instance and group norm), so that tiles must be blended."""
+        return False
+
+    @property
     @abstractmethod
     def stride(self) -> int:
         """Side lengths of tiles are multiples of this."""
@@ -93,3 +123,8 @@ class Family(ABC, Generic[Chosen]):
     @abstractmethod
     def bytes_per_pixel(self) -> int:
         """Peak memory of `infer` in fp32, per pixel of the tile: an estimate to choose the tile by."""
+
+
+def under(prefix: str, tensors: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """The tensors whose name begins with `prefix`, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

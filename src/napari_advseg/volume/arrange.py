@@ -43,7 +43,7 @@ class Found:
         return dataclasses.replace(self, array=array, axes=axes, history=history)
 
 
-def arrange(found: Found, *, inverted: bool = False) -> Volume:
+def arrange(found: Found, *, white: int | None = None) -> Volume:
     """The volume in the order t, c, z, y, x and this machine's byte order; a length-1 t or c is dropped.
 
     Raises:
@@ -61,11 +61,11 @@ def arrange(found: Found, *, inverted: bool = False) -> Volume:
     order = tuple(letters.index(axis) if axis in lengths else None for axis in kept)
     array = found.array
     if (
-        inverted
+        white is not None
         or order != tuple(range(len(letters)))
         or native(array.dtype) != np.dtype(array.dtype)
     ):
-        array = Arranged(array, order, inverted)
+        array = Arranged(array, order, white)
     return Volume(array, _frame(found, "".join(kept)), source=found.where, kind=found.kind)
 
 

@@ -28,7 +28,7 @@ DAMAGE = (
 )
 
 
-class Unreadable(ValueError):
+class Unreadable(ValueError):  # noqa: N818 - reads as a sentence where it is raised
     """The file cannot be read, or not in only one way."""
 
 
@@ -49,7 +49,7 @@ class CorruptChunk(Unreadable):
     """A piece of the array is on disk but cannot be decoded."""
 
 
-class Unwritable(ValueError):
+class Unwritable(ValueError):  # noqa: N818
     """The output cannot be written there, or not without loss."""
 
 

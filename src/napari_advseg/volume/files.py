@@ -26,14 +26,14 @@ from napari_advseg.volume.png import read_png
 from napari_advseg.volume.sections import (
     PARTIAL,
     SectionWriter,
-    Version,
     unfinished,
     write_volume,
 )
 from napari_advseg.volume.tiff import read_tiff
+from napari_advseg.volume.unfinished import Version
 from napari_advseg.volume.units import PIXEL, unit_symbol
 from napari_advseg.volume.volume import Kind, Volume
-from napari_advseg.volume.zarr_store import Missing, node_at
+from napari_advseg.volume.zarr_store import Chunked, Missing, node_at
 
 __all__ = [
     "CorruptChunk",
@@ -47,6 +47,7 @@ __all__ = [
     "describe",
     "kind_of",
     "levels",
+    "missing_chunks",
     "read",
     "write",
 ]
@@ -85,11 +86,20 @@ def read(
         raise Unreadable(f"'{path}' cannot be read: {reason(fault)}.") from fault
 
 
-def levels(source: str | os.PathLike[str]) -> list[Volume]:
+def levels(source: str | os.PathLike[str], *, missing: Missing = "refuse") -> list[Volume]:
     """All levels of the pyramid in an OME-Zarr store, finest first; one volume for everything else."""
     path, inside = _located(os.fspath(source))
     count = level_count(path, inside) if path.is_dir() else 1
-    return [read(source, level=level) for level in range(count)]
+    return [read(source, level=level, missing=missing) for level in range(count)]
+
+
+def missing_chunks(source: str | os.PathLike[str]) -> list[str]:
+    """Names of the chunks of a zarr array that are not on disk, among its first 20,000; [] for other files."""
+    path, inside = _located(os.fspath(source))
+    if not path.is_dir():
+        return []
+    array = read(source, missing="fill").array
+    return array.missing() if isinstance(array, Chunked) else []
 
 
 def write(

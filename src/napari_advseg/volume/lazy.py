@@ -129,12 +129,12 @@ class Arranged(Windowed):
     Attributes:
         array: where the data comes from.
         order: for each axis of the result the axis of `array` it is; axes of `array` not named have length 1.
-        inverted: largest value minus value, for files where 0 is white.
+        white: the largest value, where 0 is white in the file: values are subtracted from it.
     """
 
     array: LazyArray
     order: tuple[int | None, ...]
-    inverted: bool = False
+    white: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,11 +157,7 @@ class Arranged(Windowed):
         return self._value(np.expand_dims(found, new))
 
     def _value(self, found: Array) -> Array:
-        if not self.inverted:
-            return in_native(found)
-        if found.dtype == bool:
-            return in_native(~found)
-        return in_native(np.iinfo(found.dtype).max - found)
+        return in_native(found if self.white is None else self.white - in_native(found))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -194,7 +190,7 @@ class Grey(Windowed):
 def native(dtype: Any) -> np.dtype[Any]:
     """The type in this machine's byte order; bool becomes uint8."""
     kind = np.dtype(dtype)
-    return np.dtype(np.uint8) if kind == bool else kind.newbyteorder("=")
+    return np.dtype(np.uint8) if kind.kind == "b" else kind.newbyteorder("=")
 
 
 def in_native(array: Any) -> Array:

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
-import json
 import os
 import shutil
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
-import psutil
 import zarr
-from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore
 
-from napari_advseg.volume.errors import Incomplete, Unreadable, Unwritable, amount, denied
+from napari_advseg.volume.errors import Incomplete, Unwritable, amount, denied
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Array, in_native, native
 from napari_advseg.volume.ome_tiff import check_units, tiff_dtype, write_tiff
 from napari_advseg.volume.ome_zarr import multiscale_attributes
+from napari_advseg.volume.pyramid import new_array, pyramid
+from napari_advseg.volume.unfinished import Log, Plan, Version
 from napari_advseg.volume.volume import Kind, Volume
 from napari_advseg.volume.zarr_store import Chunked, node_at
 
 TIFF = (".tif", ".tiff")
 ZARR = (".zarr",)
 PARTIAL = ".partial"
-CHUNK = 1024
-SMALLEST_LEVEL = 512
 # Label maps shrink to a few per cent; a tenth is a cautious guess of what they need.
 LABEL_SHARE = 10
-Version = Literal["0.4", "0.5"]
 
 
 def write_volume(
@@ -103,9 +97,9 @@ def check_target(
 def unfinished(path: Path) -> Incomplete | None:
     """What to say of `path` where only an unfinished write of it exists, or it is one itself."""
     partial = path if path.name.endswith(PARTIAL) else path.with_name(path.name + PARTIAL)
-    if not (partial / _Log.HEADER).is_file() or (path != partial and path.exists()):
+    if not (partial / Log.HEADER).is_file() or (path != partial and path.exists()):
         return None
-    log = _Log.read(partial)
+    log = Log.read(partial)
     done, total = len(log.done), log.total
     target = partial.name.removesuffix(PARTIAL)
     return Incomplete(
@@ -123,13 +117,13 @@ class SectionWriter:
     What was written survives a kill and is found again by `create(..., resume=True)`.
     """
 
-    def __init__(self, path: Path, plan: _Plan, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, plan: Plan, *, overwrite: bool) -> None:
         self.path = path
         self.partial = path.with_name(path.name + PARTIAL)
         self._plan = plan
         self._overwrite = overwrite
         self._lock = threading.Lock()
-        self._log: _Log
+        self._log: Log
         self._array: Any
 
     @classmethod
@@ -150,7 +144,7 @@ class SectionWriter:
         Raises:
             Unwritable: see `check_target`; or an unfinished write is in the way, or does not fit to be resumed.
         """
-        plan = _Plan(tuple(map(int, shape)), native(dtype), frame, kind, version)
+        plan = Plan(tuple(map(int, shape)), native(dtype), frame, kind, version)
         if len(plan.shape) != len(frame.axes) or 0 in plan.shape:
             raise Unwritable(
                 f"A volume of shape {plan.shape} does not have the axes '{frame.axes}'."
@@ -224,23 +218,23 @@ class SectionWriter:
         return self.path
 
     def _open(self, *, resume: bool) -> None:
-        begun = (self.partial / _Log.HEADER).is_file()
+        begun = (self.partial / Log.HEADER).is_file()
         if self.partial.exists() and not begun and any(self.partial.iterdir()):
             raise Unwritable(f"'{self.partial}' is in the way and is no unfinished write; move it.")
         if begun:
-            self._take_over(_Log.read(self.partial), resume=resume)
+            self._take_over(Log.read(self.partial), resume=resume)
         if begun and resume:
-            self._log = _Log.read(self.partial)
+            self._log = Log.read(self.partial)
             self._log.claim()
             self._array = zarr.open_array(LocalStore(self.partial / "0"), mode="r+")
             return
         if self.partial.exists():
             shutil.rmtree(self.partial)
         self.partial.mkdir()
-        self._log = _Log.start(self.partial, self._plan)
-        self._array = _new_array(self.partial, 0, self._plan, self._plan.shape)
+        self._log = Log.start(self.partial, self._plan)
+        self._array = new_array(self.partial, 0, self._plan, self._plan.shape)
 
-    def _take_over(self, log: _Log, *, resume: bool) -> None:
+    def _take_over(self, log: Log, *, resume: bool) -> None:
         """Nothing, where the unfinished write found may be resumed or thrown away."""
         owner = log.living_owner()
         if owner:
@@ -297,7 +291,7 @@ class SectionWriter:
         shutil.rmtree(self.partial)
 
     def _into_place(self) -> None:
-        levels = _pyramid(self.partial, self._array, self._plan)
+        levels = pyramid(self.partial, self._array, self._plan)
         ours = {
             "name": self._plan.frame.name,
             "history": list(self._plan.frame.history),
@@ -314,132 +308,6 @@ class SectionWriter:
         )
         self._log.remove()
         _rename(self.partial, self.path)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """Everything that is known of a volume before its first section."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    frame: Frame
-    kind: Kind
-    version: Version
-
-    @property
-    def zarr_format(self) -> Literal[2, 3]:
-        return 3 if self.version == "0.5" else 2
-
-    @property
-    def total(self) -> int:
-        return self._length("t") * self._length("z")
-
-    @property
-    def section_shape(self) -> tuple[int, ...]:
-        return tuple(
-            n for n, axis in zip(self.shape, self.frame.axes, strict=True) if axis not in "tz"
-        )
-
-    def key(self, index: int) -> tuple[int | slice, ...]:
-        """Where section `index` lies in the array."""
-        place = {"t": index // self._length("z"), "z": index % self._length("z")}
-        return tuple(place.get(axis, slice(None)) for axis in self.frame.axes)
-
-    def record(self) -> dict[str, Any]:
-        """The plan as JSON, without names and history."""
-        return {
-            "shape": list(self.shape),
-            "dtype": self.dtype.str,
-            "axes": self.frame.axes,
-            "scale": list(self.frame.scale),
-            "units": list(self.frame.units),
-            "translate": list(self.frame.translate),
-            "kind": self.kind,
-            "version": self.version,
-            "total": self.total,
-        }
-
-    def _length(self, axis: str) -> int:
-        return self.shape[self.frame.axes.index(axis)] if axis in self.frame.axes else 1
-
-
-class _Log:
-    """Which sections of a partial store are done, and who is writing it."""
-
-    HEADER = "partial.json"
-    DONE = "sections.log"
-    OWNER = "owner.json"
-
-    def __init__(self, folder: Path, plan: dict[str, Any], done: set[int]) -> None:
-        self.folder = folder
-        self.plan = plan
-        self.done = done
-
-    @property
-    def total(self) -> int:
-        return int(self.plan["total"])
-
-    @classmethod
-    def start(cls, folder: Path, plan: _Plan) -> _Log:
-        """A new log in an empty folder, owned by this process."""
-        log = cls(folder, plan.record(), set())
-        log.claim()
-        (folder / cls.DONE).touch()
-        (folder / cls.HEADER).write_text(json.dumps(log.plan), encoding="utf-8")
-        return log
-
-    @classmethod
-    def read(cls, folder: Path) -> _Log:
-        """The log of an earlier process; a line that was cut short does not count."""
-        try:
-            plan = json.loads((folder / cls.HEADER).read_text(encoding="utf-8"))
-            lines = (folder / cls.DONE).read_text(encoding="ascii").split("\n")[:-1]
-            return cls(folder, plan, {int(line) for line in lines} & set(range(int(plan["total"]))))
-        except (ValueError, KeyError, TypeError, OSError) as fault:
-            raise Unreadable(
-                f"'{folder}' is an unfinished write with a damaged log; delete it."
-            ) from fault
-
-    def add(self, index: int) -> None:
-        """Note a section as done, on disk."""
-        with (self.folder / self.DONE).open("a", encoding="ascii") as file:
-            file.write(f"{index}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        self.done.add(index)
-
-    def claim(self) -> None:
-        """Say that this process writes the store."""
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _birth(os.getpid())}
-        (self.folder / self.OWNER).write_text(json.dumps(owner), encoding="utf-8")
-
-    def living_owner(self) -> str | None:
-        """Who else is writing the store at this moment; None where its writer has ended."""
-        try:
-            owner = json.loads((self.folder / self.OWNER).read_text(encoding="utf-8"))
-            pid, host, since = int(owner["pid"]), str(owner["host"]), owner["since"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        if host != socket.gethostname() or pid == os.getpid():
-            return None
-        return f"process {pid}" if since is not None and _birth(pid) == since else None
-
-    def release(self) -> None:
-        """This process writes no more."""
-        (self.folder / self.OWNER).unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """The store is complete and needs no log."""
-        for name in (self.OWNER, self.HEADER, self.DONE):
-            (self.folder / name).unlink(missing_ok=True)
-
-
-def _birth(pid: int) -> float | None:
-    """When a process began, which tells it from a later one of the same number."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None
 
 
 def _whole_tiff(
@@ -545,102 +413,3 @@ def _node(path: Path) -> Any:
     if node is None:
         raise Unwritable(f"'{path}' has vanished; start again.")
     return node
-
-
-def _new_array(folder: Path, level: int, plan: _Plan, shape: tuple[int, ...]) -> Any:
-    """A zarr array in which every chunk is written, so that a missing one is known to be lost."""
-    chunks = tuple(
-        min(length, CHUNK) if axis in "yx" else 1
-        for length, axis in zip(shape, plan.frame.axes, strict=True)
-    )
-    target = folder / str(level)
-    if target.exists():
-        shutil.rmtree(target)
-    packing: Any = {
-        "zarr_format": 3,
-        "compressors": ZstdCodec(level=3),
-        "dimension_names": list(plan.frame.axes),
-    }
-    if plan.zarr_format == 2:
-        packing = {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}}
-    return zarr.create_array(
-        LocalStore(target),
-        shape=shape,
-        dtype=plan.dtype,
-        chunks=chunks,
-        fill_value=0,
-        config={"write_empty_chunks": True},
-        **packing,
-    )
-
-
-def _pyramid(folder: Path, array: Any, plan: _Plan) -> list[Frame]:
-    """Write the levels below level 0, each half as fine, and return the frame of every level."""
-    frames = [plan.frame]
-    shape = plan.shape
-    while max(shape[-2:]) > SMALLEST_LEVEL:
-        frame = frames[-1]
-        halved = [axis for axis in "zyx" if axis in frame.axes and _is_halved(axis, frame, shape)]
-        coarse = tuple(
-            -(-n // 2) if axis in halved else n for n, axis in zip(shape, frame.axes, strict=True)
-        )
-        below = _new_array(folder, len(frames), plan, coarse)
-        _halve(array, below, frame.axes, "z" in halved, plan.kind)
-        frames.append(_coarser(frame, halved, plan.kind))
-        array, shape = below, coarse
-    return frames
-
-
-def _is_halved(axis: str, frame: Frame, shape: tuple[int, ...]) -> bool:
-    """In-plane always; z only once its step is no larger than the one in the plane."""
-    same = (
-        len({unit for unit, name in zip(frame.units, frame.axes, strict=True) if name in "zyx"})
-        == 1
-    )
-    fine = frame.step("z") <= frame.step("y") * 1.5
-    return axis in "yx" or (same and fine and shape[frame.axes.index("z")] > 1)
-
-
-def _coarser(frame: Frame, halved: list[str], kind: Kind) -> Frame:
-    """The frame of the next level: a mean lies in the middle of its voxels, a nearest one on the first."""
-    scale, translate = list(frame.scale), list(frame.translate)
-    for axis in halved:
-        at = frame.axes.index(axis)
-        translate[at] += scale[at] / 2 if kind == "image" else 0
-        scale[at] *= 2
-    return dataclasses.replace(frame, scale=tuple(scale), translate=tuple(translate))
-
-
-def _halve(fine: Any, coarse: Any, axes: str, deep: bool, kind: Kind) -> None:  # noqa: FBT001
-    """Fill `coarse` from `fine`, one section at a time."""
-    lengths = [n if axis in "tz" else 1 for n, axis in zip(coarse.shape, axes, strict=True)]
-    for place in np.ndindex(*lengths):
-        key = tuple(k if axis in "tz" else slice(None) for k, axis in zip(place, axes, strict=True))
-        if not deep:
-            coarse[key] = _half_section(fine[key], kind)
-            continue
-        at = axes.index("z")
-        pair = [2 * place[at], min(2 * place[at] + 1, fine.shape[at] - 1)]
-        both = [
-            fine[(*key[:at], z, *key[at + 1 :])] for z in (pair if kind == "image" else pair[:1])
-        ]
-        coarse[key] = _half_section(_mean(both) if len(both) > 1 else both[0], kind)
-
-
-def _half_section(section: Array, kind: Kind) -> Array:
-    if kind == "labels":
-        return section[..., ::2, ::2]
-    widths = [(0, 0)] * (section.ndim - 2) + [(0, n % 2) for n in section.shape[-2:]]
-    even = np.pad(section, widths, mode="edge")
-    return _mean([even[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
-
-
-def _mean(parts: list[Array]) -> Array:
-    """The mean in the type of the parts, whole numbers rounded."""
-    dtype = parts[0].dtype
-    wide = np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
-    total = parts[0].astype(wide)
-    for part in parts[1:]:
-        total += part
-    total /= len(parts)
-    return (np.rint(total) if dtype.kind in "iu" else total).astype(dtype)

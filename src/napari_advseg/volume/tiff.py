@@ -204,6 +204,10 @@ def _segments(series: Any, path: Path, pages: int) -> tuple[Array, Array]:
     rows = []
     for number, one in enumerate(listed):
         row = np.array([one.dataoffsets, one.databytecounts], np.int64)
+        if row.shape == (2, wanted) and not row[1].all():
+            raise Unreadable(
+                f"'{path}' lacks pixels: page {number} has strips or tiles without data; save it anew."
+            )
         if row.shape != (2, wanted) or (row <= 0).any() or int(row.sum(axis=0).max()) > size:
             raise Unreadable(
                 f"'{path}' is cut short or damaged: the data of page {number} lies outside its {size} bytes; "
@@ -257,14 +261,26 @@ def _volume(
         keep,
     )
     alpha = sum(1 for extra in page.extrasamples if int(extra) in (1, 2))
-    inverted = page.photometric == MINISWHITE and chosen.dtype.kind in "bu"
-    if inverted:
+    white = _white(page, chosen.dtype)
+    if white is not None:
         found = found.after(found.array, found.axes, "stored with 0 as white, inverted")
-    return arrange(without_colour(found, alpha), inverted=inverted)
+    return arrange(without_colour(found, alpha), white=white)
+
+
+def _white(page: Any, dtype: np.dtype[Any]) -> int | None:
+    """The value of white where 0 is black and it should be the other way round; None where all is well."""
+    if page.photometric != MINISWHITE or dtype.kind not in "bu":
+        return None
+    return (1 << page.bitspersample) - 1 if page.bitspersample < 8 else int(np.iinfo(dtype).max)
 
 
 def _series(file: tifffile.TiffFile, path: Path, inside: str) -> Any:
-    found = [one for one in file.series if 0 not in one.shape]
+    whole = [one for one in file.series if 0 not in one.shape]
+    # Thumbnails and pages within pages show the same image again.
+    main = [
+        one for one in whole if len(one.keyframe.treeindex) == 1 and not one.keyframe.is_reduced
+    ]
+    found = main or whole
     if not found:
         raise Unreadable(f"'{path}' holds no image; copy it again or save it anew.")
     if inside:
@@ -323,7 +339,7 @@ def _metadata(file: tifffile.TiffFile, series: Any) -> tuple[Place, Mapping[str,
     if series.kind == "imagej" or (file.is_imagej and file.imagej_metadata):
         return _imagej(file.imagej_metadata or {}, series.keyframe), {}
     if series.kind == "ome" and file.ome_metadata:
-        return _ome(tifffile.xml2dict(file.ome_metadata), list(file.series).index(series))
+        return _ome(tifffile.xml2dict(file.ome_metadata), _number_of(file, series))
     return Place(), {}
 
 
@@ -347,6 +363,10 @@ def _imagej(said: Mapping[str, Any], page: Any) -> Place:
         scale["t"] = _number(said["finterval"]) or 1.0
         units["t"] = unit_name(said.get("tunit", "s"))
     return Place(scale, units, translate)
+
+
+def _number_of(file: tifffile.TiffFile, series: Any) -> int:
+    return next(k for k, one in enumerate(file.series) if one is series)
 
 
 def _number(value: object) -> float:

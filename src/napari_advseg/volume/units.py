@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 PIXEL = "pixel"
 
 # Name -> symbols; the first symbol is the one of the OME schema (UnitsLength, UnitsTime).
@@ -9,7 +11,7 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "angstrom": ("Å", "Å", "A"),
     "picometer": ("pm",),
     "nanometer": ("nm",),
-    "micrometer": ("µm", "μm", "um", "micron", "microns", "mu", r"\u00b5m"),
+    "micrometer": ("µm", "μm", "um", "micron", "microns"),
     "millimeter": ("mm",),
     "centimeter": ("cm",),
     "meter": ("m",),
@@ -23,12 +25,14 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "hour": ("h", "hr", "hours"),
     "day": ("d", "days"),
 }
+# ImageJ writes letters beyond ASCII as \\u00B5; some programs write a Python tuple.
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _NAMES = {symbol: name for name, symbols in SYMBOLS.items() for symbol in symbols}
 
 
 def unit_name(text: object) -> str:
     """The unit under its full singular name: "nm" and "nanometre" give "nanometer"; an unknown one stays."""
-    word = str(text or "").strip()
+    word = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(text or "")).strip(" ()[]',\\")
     if word in _NAMES:
         return _NAMES[word]
     word = word.lower()

@@ -49,6 +49,10 @@ class Model(Family[UNetSettings]):
         return self.modules["unet"]
 
     @property
+    def tile_dependent(self) -> bool:
+        return self.settings.norm in ("instance", "group")
+
+    @property
     def stride(self) -> int:
         return stride(len(self.settings.widths))
 
@@ -62,11 +66,7 @@ class Model(Family[UNetSettings]):
         return 4 * 6 * self.settings.widths[0] + 64
 
     def _loss(self, logits: Tensor, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        terms = {
-            "bce": losses.binary_cross_entropy(
-                logits, batch.target, batch.weight, self.settings.boundary_weight
-            )
-        }
+        terms = {"bce": losses.binary_cross_entropy(logits, batch.target, batch.weight)}
         if self.settings.dice:
             terms["dice"] = self.settings.dice * losses.dice(logits, batch.target, batch.weight)
         return torch.stack(list(terms.values())).sum(), terms

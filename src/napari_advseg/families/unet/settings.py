@@ -34,13 +34,6 @@ class UNetSettings(Settings):
         False, "Residual", "Sums around each pair of convolutions (no gain in 2D in the thesis)."
     )
     dropout: float = setting(0.0, "Dropout", "Share of maps dropped after each pair.", ge=0, lt=1)
-    boundary_weight: float = setting(
-        1.0,
-        "Boundary weight",
-        "Boundary pixels count this often in the loss. Larger closes more walls.",
-        gt=0,
-        le=100,
-    )
     dice: float = setting(
         0.0, "Dice weight", "Weight of a Dice term on the boundary map.", ge=0, le=100
     )
@@ -57,11 +50,11 @@ PRESETS = {
     "quick": {
         "model": {
             "widths": (16, 32, 64, 128, 256),
-            "boundary_weight": 3.0,
             "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
         },
         "examples": {
             "batch": 12,
+            "targets": {"boundary_weight": 3.0},
             "augmentation": {
                 "intensity": 0.8,
                 "blur": 0.15,

@@ -1,0 +1,40 @@
+"""Parameter counts of every family and preset, without building anything in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from napari_advseg import families
+from napari_advseg.families import Entry
+
+
+def listed() -> list[dict[str, Any]]:
+    """Every family as JSON: name, summary, reference, and the parameters of each player in each preset."""
+    return [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "reference": entry.reference,
+            "presets": {name: {"parameters": parameters(entry, name)} for name in entry.presets},
+        }
+        for entry in families.FAMILIES.values()
+    ]
+
+
+def parameters(entry: Entry, preset: str) -> dict[str, int]:
+    """Trainable parameters of each player of a preset, counted on the meta device."""
+    settings = entry.settings.model_validate(entry.presets[preset].get("model", {}))
+    with torch.device("meta"):
+        family = families.load(entry.name).Model(settings)
+    return {
+        name: sum(weight.numel() for weight in module.parameters()) for name, module in family.modules.items()
+    }
+
+
+def preset_here(name: str) -> str:
+    """The preset for this computer: `seed` where there is a CUDA device, else `quick`."""
+    presets = families.find(name).presets
+    wanted = "seed" if torch.cuda.is_available() else "quick"
+    return wanted if wanted in presets else next(iter(presets))

@@ -1,0 +1,85 @@
+"""What can be known before a job starts, as one sentence with the remedy; empty where all is well."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from napari_advseg import families, model_store
+from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.volume.volume import Volume
+
+CLOSE = 1e-3
+
+
+def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
+    """Why an image and an annotation cannot be trained on."""
+    if image is None:
+        return "Choose an image layer: open a file, or File > Open Sample > napari-advseg."
+    if labels is None:
+        return "Choose a labels layer: add one below the layer list and paint a few cells in it."
+    for axis in "zyx":
+        if image.size(axis) != labels.size(axis):
+            return (
+                f"The image is {size_words(image)}, the labels are {size_words(labels)}; "
+                "choose layers that belong together."
+            )
+    for axis in "zyx":
+        if not math.isclose(image.frame.step(axis), labels.frame.step(axis), rel_tol=CLOSE):
+            return (
+                f"The scale of the image is {scale_words(image)}, that of the labels {scale_words(labels)}; "
+                "give both layers the same scale."
+            )
+    return ""
+
+
+def size_words(volume: Volume) -> str:
+    """For example "30 sections of 512 x 512"."""
+    plane = f"{volume.size('y')} x {volume.size('x')}"
+    return f"{volume.size('z')} sections of {plane}" if "z" in volume.axes else f"one section of {plane}"
+
+
+def scale_words(volume: Volume) -> str:
+    """For example "50 x 4 x 4 nanometer"."""
+    frame = volume.frame
+    places = [k for k, axis in enumerate(frame.axes) if axis in "zyx"]
+    return " x ".join(f"{frame.scale[k]:g}" for k in places) + f" {frame.units[places[-1]]}"
+
+
+def auto_preset(family: str, device: dict[str, Any] | None) -> str:
+    """The preset for a device: `seed` on a CUDA device, else `quick`."""
+    presets = families.find(family).presets
+    wanted = "seed" if device and device.get("device") == "cuda" else "quick"
+    return wanted if wanted in presets else next(iter(presets))
+
+
+def preset_words(family: str, preset: str) -> str:
+    """What a preset means, for example "widths 16 32 64 128 256, 2300 steps"."""
+    recipe: Train = train_recipe(family, preset)
+    widths = " ".join(str(width) for width in getattr(recipe.model, "widths", ()))
+    return f"widths {widths}, {recipe.training.steps:,} steps of {recipe.examples.batch} crops"
+
+
+def device_words(device: dict[str, Any]) -> str:
+    """For example "CPU, 2 cores, bf16"."""
+    is_cpu = device.get("device") == "cpu"
+    room = f"{device.get('cores')} cores" if is_cpu else f"{device.get('memory_gb'):g} GB free"
+    slow = " (no GPU found: training takes minutes to hours)" if is_cpu else ""
+    return f"{device.get('name')}, {room}, {device.get('precision')}{slow}"
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a training wrote into `folder`."""
+    return (folder / model_store.CARD).is_file() or (folder / model_store.STATE).is_file()
+
+
+def free_name(path: Path) -> Path:
+    """`path` itself where nothing is there, else with the first free number: model-2, labels-2.ome.zarr."""
+    stem, dot, suffix = path.name.partition(".")
+    count = 1
+    free = path
+    while free.exists():
+        count += 1
+        free = path.with_name(f"{stem}-{count}{dot}{suffix}")
+    return free

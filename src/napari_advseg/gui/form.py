@@ -1,0 +1,263 @@
+"""A form made from any settings model: a row a field, a fold a nested group, problems named where they are."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from napari_advseg.gui.editors import Editor, alternatives, bounds_of, editor_of
+from napari_advseg.settings import Settings
+
+Chosen = TypeVar("Chosen", bound=Settings)
+PROBLEM_STYLE = "color: #ff6b6b;"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One field in the form: its title, its editor and the place where a problem is named."""
+
+    title: str
+    editor: Editor
+    problem: QLabel
+
+
+class Form(QWidget, Generic[Chosen]):
+    """Shows the fields of `settings`; `value()` is what is typed, validated.
+
+    `only` and `without` name fields ("steps", "training.steps"); a field that is not shown keeps its value.
+    `sliders` names numbers that get a slider over the given range.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        settings: Chosen,
+        *,
+        only: Sequence[str] = (),
+        without: Sequence[str] = (),
+        sliders: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        super().__init__()
+        self._base = settings
+        self._rows: dict[str, Row] = {}
+        self._groups: dict[str, Group] = {}
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._whole_problem = _problem_label()
+        for name, field in type(settings).model_fields.items():
+            if (only and name not in only) or name in without:
+                continue
+            inside = [path.removeprefix(f"{name}.") for path in without if path.startswith(f"{name}.")]
+            self._add(name, field, inside, (sliders or {}).get(name))
+        self._layout.addRow(self._whole_problem)
+        self.set(settings)
+
+    def value(self) -> Chosen:
+        """The settings as typed.
+
+        Raises:
+            ValueError: something is not valid; the message names the field.
+        """
+        if self.problem:
+            raise ValueError(self.problem)
+        return self._base.changed(**self._typed())
+
+    def shown(self) -> dict[str, Any]:
+        """The validated values of the shown fields only; raises like `value`."""
+        value = self.value()
+        return {name: getattr(value, name) for name in (*self._rows, *self._groups)}
+
+    @property
+    def problem(self) -> str:
+        """What is wrong first, with the field's title; empty where all is valid."""
+        for group in self._groups.values():
+            if group.problem:
+                return group.problem
+        problems = self._problems()
+        name = next(iter(problems), None)
+        if name is None:
+            return ""
+        title = f"{self._rows[name].title}: " if name in self._rows else ""
+        return f"{title}{problems[name]}."
+
+    def set(self, settings: Chosen) -> None:
+        """Show other settings of the same kind."""
+        self._base = settings
+        with QSignalBlocker(self):
+            for name, row in self._rows.items():
+                row.editor.write(getattr(settings, name))
+            for name, group in self._groups.items():
+                group.set(getattr(settings, name))
+        self._judge()
+
+    def row(self, name: str) -> Row:
+        """One field's row, for those who add to it or test it."""
+        return self._rows[name]
+
+    def group(self, name: str) -> Form[Any]:
+        """The form of a nested group."""
+        return self._groups[name].form
+
+    def _add(
+        self, name: str, field: FieldInfo, without: list[str], slider: tuple[float, float] | None
+    ) -> None:
+        kinds, optional = alternatives(field.annotation)
+        value = getattr(self._base, name)
+        if isinstance(value, Settings) or any(_is_group(kind) for kind in kinds):
+            inside = value if isinstance(value, Settings) else kinds[0]()
+            group = Group(field.title or name, field.description or "", inside, without, optional)
+            group.changed.connect(self._judge)
+            self._groups[name] = group
+            self._layout.addRow(group)
+            return
+        editor = editor_of(field, slider)
+        label = QLabel(_title(name, field))
+        for widget in (label, editor.widget):
+            widget.setToolTip(_tooltip(field))
+        row = Row(field.title or name, editor, _problem_label())
+        self._rows[name] = row
+        self._layout.addRow(label, editor.widget)
+        self._layout.addRow(row.problem)
+        editor.edited.connect(self._judge)
+
+    def _typed(self) -> dict[str, Any]:
+        rows = {name: row.editor.read() for name, row in self._rows.items()}
+        return rows | {name: group.value() for name, group in self._groups.items()}
+
+    def _problems(self) -> dict[str, str]:
+        try:
+            self._base.changed(**self._typed())
+        except ValidationError as error:
+            return {
+                str(found["loc"][0]) if found["loc"] else "": found["msg"].removeprefix("Value error, ").rstrip(".")
+                for found in reversed(error.errors())
+            }
+        return {}
+
+    def _judge(self) -> None:
+        problems = {} if any(group.problem for group in self._groups.values()) else self._problems()
+        for name, row in self._rows.items():
+            _show(row.problem, problems.pop(name, ""))
+        _show(self._whole_problem, ". ".join(problems.values()))
+        self.changed.emit()
+
+
+class Group(QWidget):
+    """A nested group under a title that folds; with a check box where the group may be absent."""
+
+    changed = Signal()
+
+    def __init__(
+        self, title: str, description: str, settings: Settings, without: list[str], optional: bool  # noqa: FBT001
+    ) -> None:
+        super().__init__()
+        self.form: Form[Any] = Form(settings, without=without)
+        self._present = QCheckBox("set by hand") if optional else None
+        fold = Fold(title, self.form)
+        fold.setToolTip(description)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(fold)
+        if self._present is not None:
+            column.insertWidget(0, self._present)
+            self._present.toggled.connect(fold.setEnabled)
+            self._present.toggled.connect(self.changed)
+        self.form.changed.connect(self.changed)
+
+    @property
+    def problem(self) -> str:
+        return self.form.problem if self._is_present() else ""
+
+    def value(self) -> Settings | None:
+        return self.form.value() if self._is_present() else None
+
+    def set(self, settings: Settings | None) -> None:
+        if self._present is not None:
+            self._present.setChecked(settings is not None)
+        if settings is not None:
+            self.form.set(settings)
+
+    def _is_present(self) -> bool:
+        return self._present is None or self._present.isChecked()
+
+
+class Fold(QWidget):
+    """A title that shows and hides what is under it."""
+
+    def __init__(self, title: str, content: QWidget, *, open_now: bool = False) -> None:
+        super().__init__()
+        self._button = QToolButton()
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setAutoRaise(True)
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setStyleSheet("QToolButton { border: none; font-weight: bold; }")
+        self._button.toggled.connect(self._turn)
+        self._content = content
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self._button)
+        inset = QVBoxLayout()
+        inset.setContentsMargins(12, 0, 0, 4)
+        inset.addWidget(content)
+        column.addLayout(inset)
+        self._button.setChecked(open_now)
+        self._turn(open_now)
+
+    def open(self) -> None:
+        """Show what is under the title."""
+        self._button.setChecked(True)
+
+    def _turn(self, is_open: bool) -> None:  # noqa: FBT001 - a Qt slot
+        arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
+        self._button.setArrowType(arrow)
+        self._content.setVisible(is_open)
+
+
+def _is_group(kind: Any) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, Settings)
+
+
+def _unit(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+
+
+def _title(name: str, field: FieldInfo) -> str:
+    unit = _unit(field)
+    return f"{field.title or name} ({unit})" if unit else field.title or name
+
+
+def _tooltip(field: FieldInfo) -> str:
+    low, high = bounds_of(field)
+    span = (
+        f" Between {low:g} and {high:g}."
+        if abs(low) < float("inf") and abs(high) < float("inf")
+        else ""
+    )
+    return f"<p>{field.description or ''}{span}</p>"
+
+
+def _problem_label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet(PROBLEM_STYLE)
+    label.hide()
+    return label
+
+
+def _show(label: QLabel, words: str) -> None:
+    label.setText(words)
+    label.setVisible(bool(words))

@@ -1,0 +1,181 @@
+"""A job as a dock sees it: what it is doing, how far it is, how long it still takes, and how it ended."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_advseg.engine import Cancelled, Failed, Finished, Lost
+from napari_advseg.progress import (
+    BlockDone,
+    Phase,
+    Report,
+    Said,
+    Saved,
+    StepDone,
+    Validated,
+    Warned,
+)
+from napari_advseg.recipe import Recipe
+
+REDRAW_S = 0.1
+CURVE_POINTS = 4000
+PACE_OVER = 30
+
+State = Literal["preparing", "waiting", "running", "paused", "cancelling", "ended"]
+End = Finished | Cancelled | Failed | Lost
+Curve = list[tuple[int, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One sentence of the log."""
+
+    text: str
+    is_warning: bool = False
+
+
+class Pace:
+    """Time per piece over the last pieces; a pause does not count."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, float]] = deque(maxlen=PACE_OVER)
+
+    def mark(self, done: int, now: float | None = None) -> None:
+        """Piece `done` is finished at `now` (seconds)."""
+        self._marks.append((done, time.monotonic() if now is None else now))
+
+    def forget(self) -> None:
+        """Start over: after a pause, or with other pieces."""
+        self._marks.clear()
+
+    def seconds_left(self, total: int) -> float | None:
+        """Seconds until piece `total`; None before two pieces are known."""
+        if len(self._marks) < 2 or self._marks[-1][0] == self._marks[0][0]:
+            return None
+        (first, start), (last, end) = self._marks[0], self._marks[-1]
+        return max(0.0, (total - last) * (end - start) / (last - first))
+
+
+class Job(QObject):
+    """One recipe from the button to its end. `changed` comes at most ten times a second, `ended` once."""
+
+    changed = Signal()
+    ended = Signal(object)
+
+    def __init__(self, title: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.number: int | None = None
+        self.recipe: Recipe | None = None
+        self.state: State = "preparing"
+        self.phase = "preparing"
+        self.done = 0
+        self.total = 0
+        self.log: list[Line] = []
+        self.curves: dict[str, Curve] = {}
+        self.saved: list[str] = []
+        self._pace = Pace()
+        self._is_new = False
+        self._drawn_at = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state == "ended"
+
+    def read(self, report: Report) -> None:
+        """Take in a report."""
+        if self.state == "waiting":
+            self.state = "running"
+        match report:
+            case Said(text):
+                self.log.append(Line(text))
+            case Warned(text):
+                self.log.append(Line(text, is_warning=True))
+            case Phase(name, total):
+                self._begin(name, total)
+            case StepDone(step, steps, losses):
+                self._advance("training", step, steps)
+                self._draw("", step, losses)
+            case BlockDone(phase, done, total):
+                self._advance(phase, done, total)
+            case Validated(step, loss, metrics):
+                self._draw("validation ", step, {"loss": loss, **metrics})
+            case Saved(path, what):
+                self.saved.append(path)
+                self.log.append(Line(f"{what[:1].upper()}{what[1:]} saved to {path}"))
+        self._is_new = True
+
+    def say(self, text: str) -> None:
+        """Add a sentence of our own to the log."""
+        self.read(Said(text))
+
+    def enter(self, state: State) -> None:
+        """Go over into another state."""
+        self.state = state
+        if state != "running":
+            self._pace.forget()
+        self._is_new = True
+
+    def end(self, how: End) -> None:
+        """The job is over; says so once."""
+        if self.is_over:
+            return
+        self.enter("ended")
+        self.changed.emit()
+        self.ended.emit(how)
+
+    def flush(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Emit `changed` where there is something new and the last time is a tenth of a second ago."""
+        if self._is_new and now() - self._drawn_at >= REDRAW_S:
+            self._is_new = False
+            self._drawn_at = now()
+            self.changed.emit()
+
+    def progress_words(self) -> str:
+        """What the bar says: phase, k of n, time left."""
+        if self.state == "preparing":
+            return "Preparing the data"
+        if self.state == "waiting":
+            return "Waiting for the compute process"
+        if self.state == "cancelling":
+            return "Stopping"
+        count = f" {self.done} of {self.total}" if self.total else ""
+        if self.state == "paused":
+            return f"Paused{' at' if count else ''}{count}"
+        left = self._pace.seconds_left(self.total)
+        time_left = f" · {duration(left)} left" if left is not None and self.total else ""
+        return f"{self.phase[:1].upper()}{self.phase[1:]}{count}{time_left}"
+
+    def _begin(self, name: str, total: int) -> None:
+        self.phase, self.done, self.total = name, 0, total
+        self._pace.forget()
+
+    def _advance(self, phase: str, done: int, total: int) -> None:
+        if (phase, total) != (self.phase, self.total):
+            self._begin(phase, total)
+        self.done = done
+        self._pace.mark(done)
+
+    def _draw(self, prefix: str, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            curve = self.curves.setdefault(f"{prefix}{name}", [])
+            curve.append((step, value))
+            if len(curve) > CURVE_POINTS:
+                del curve[1:-1:2]
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words, rounded as one would say it."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds < 600 else f"{round(seconds / 60)} min"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"

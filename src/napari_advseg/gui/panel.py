@@ -1,0 +1,192 @@
+"""The parts both docks have: layer choice, path line, progress with buttons, log."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_advseg.gui.editors import PatientComboBox
+from napari_advseg.gui.job import Job
+
+LOG_LINES = 500
+WARNING_COLOUR = "#ffb347"
+
+
+class LayerChoice(PatientComboBox):
+    """The layers of one kind; keeps its choice while layers come and go."""
+
+    def __init__(self, viewer: Any, kind: type) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._kind = kind
+        self.refill()
+
+    @property
+    def layer(self) -> Any:
+        """The chosen layer; None where there is none."""
+        return self.currentData()
+
+    def refill(self) -> None:
+        """Show the layers that there are now, newest first; a layer that stays chosen says nothing."""
+        chosen = self.layer
+        layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kind)]
+        is_same = chosen in layers
+        self.blockSignals(is_same)
+        self.clear()
+        for layer in layers:
+            self.addItem(layer.name, layer)
+        if is_same:
+            self.setCurrentIndex(layers.index(chosen))
+        self.blockSignals(False)  # noqa: FBT003 - Qt's interface
+
+    def choose(self, layer: Any) -> None:
+        """Choose a layer that is in the list."""
+        self.setCurrentIndex(self.findData(layer))
+
+
+class PathLine(QWidget):
+    """A path to type or browse for."""
+
+    changed = Signal(str)
+
+    def __init__(self, browse: Callable[[QWidget, str], str], placeholder: str = "") -> None:
+        super().__init__()
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(placeholder)
+        self.line.textChanged.connect(self.changed)
+        self._browse = browse
+        button = QPushButton("…")
+        button.setToolTip("Choose from your folders")
+        button.setFixedWidth(28)
+        button.clicked.connect(self._choose)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        row.addWidget(self.line, stretch=1)
+        row.addWidget(button)
+
+    @property
+    def path(self) -> str:
+        """What is typed."""
+        return self.line.text().strip()
+
+    def set(self, path: object) -> None:
+        """Show another path."""
+        self.line.setText(str(path))
+        self.line.setToolTip(str(path))
+
+    def _choose(self) -> None:
+        chosen = self._browse(self, self.path)
+        if chosen:
+            self.set(chosen)
+
+
+def browse_folder(parent: QWidget, start: str) -> str:
+    """A folder that is there."""
+    return str(QFileDialog.getExistingDirectory(parent, "Model folder", start))
+
+
+def browse_new(parent: QWidget, start: str) -> str:
+    """A place for something new."""
+    kinds = "OME-Zarr (*.ome.zarr);;TIFF (*.tif);;All (*)"
+    return str(QFileDialog.getSaveFileName(parent, "Save as", start, kinds)[0])
+
+
+class Buttons(QWidget):
+    """Run, perhaps Pause, and Cancel, with the reason why Run is off, a bar and a log."""
+
+    def __init__(self, run: str, *, can_pause: bool) -> None:
+        super().__init__()
+        self.run = QPushButton(run)
+        self.pause = QPushButton("Pause")
+        self.cancel = QPushButton("Cancel")
+        self.pause.setVisible(can_pause)
+        self.why = QLabel()
+        self.why.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+        self.log = QPlainTextEdit()
+        self.log.setReadOnly(True)
+        self.log.setMaximumBlockCount(LOG_LINES)
+        self.log.setFixedHeight(76)
+        self.log.setPlaceholderText("What happens is said here.")
+        row = QHBoxLayout()
+        for button in (self.run, self.pause, self.cancel):
+            row.addWidget(button)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._column.addWidget(self.why)
+        self._column.addLayout(row)
+        for part in (self.bar, self.words, self.log):
+            self._column.addWidget(part)
+        self._told = 0
+        self.refuse("")
+        self.follow(None)
+
+    def insert_above_log(self, widget: QWidget) -> None:
+        """Put a widget between the bar and the log."""
+        self._column.insertWidget(self._column.indexOf(self.log), widget)
+
+    def refuse(self, reason: str) -> None:
+        """Switch Run off with a reason, or on with none."""
+        self.run.setEnabled(not reason)
+        self.why.setText(reason)
+        self.why.setVisible(bool(reason))
+
+    def begin(self) -> None:
+        """A new job: its log starts from its first line."""
+        self._told = 0
+
+    def follow(self, job: Job | None) -> None:
+        """Show how a job stands."""
+        is_running = job is not None and not job.is_over
+        self.bar.setVisible(is_running)
+        self.words.setVisible(is_running)
+        self.pause.setEnabled(job is not None and job.state in ("running", "paused"))
+        self.pause.setText("Continue" if job is not None and job.state == "paused" else "Pause")
+        self.cancel.setEnabled(is_running)
+        self.cancel.setText("Stop now" if job is not None and job.state == "cancelling" else "Cancel")
+        if job is None:
+            return
+        self.bar.setRange(0, job.total)
+        self.bar.setValue(job.done)
+        self.words.setText(job.progress_words())
+        for line in job.log[self._told :]:
+            self.tell(line.text, is_warning=line.is_warning)
+        self._told = len(job.log)
+
+    def tell(self, text: str, *, is_warning: bool = False) -> None:
+        """Add a sentence to the log."""
+        words = html.escape(text)
+        self.log.appendHtml(
+            f"<span style='color: {WARNING_COLOUR}'>{words}</span>" if is_warning else f"<span>{words}</span>"
+        )
+
+
+def in_scroll_area(content: QWidget) -> QScrollArea:
+    """`content` in an area that scrolls up and down only."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

@@ -1,0 +1,238 @@
+"""One viewer's compute: its child process, its worker threads, its jobs.
+
+What happens on other threads (answers of the child, finished background work) is put into an inbox that a timer
+empties on the Qt thread: nothing but this queue crosses threads, and no Qt object is touched from outside.
+"""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+import atexit
+import queue
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QApplication
+
+from napari_advseg.engine import (
+    Cancelled,
+    Engine,
+    Failed,
+    Finished,
+    Lost,
+    Message,
+    Ready,
+    Reported,
+)
+from napari_advseg.gui import window
+from napari_advseg.gui.job import Job
+from napari_advseg.recipe import Recipe
+
+INBOX_EVERY_MS = 30
+NAME = "napari-advseg session"
+
+Stopped = Callable[[], bool]
+
+
+def session_of(viewer: Any) -> Session:
+    """The session of a viewer, made when its first dock opens; it ends with the viewer's window."""
+    host = window.main_window(viewer)
+    return host.findChild(Session, NAME) or Session(viewer)
+
+
+class Task(QObject):
+    """Work on a thread of its own; `done` or `failed` comes on the Qt thread."""
+
+    done = Signal(object)
+    failed = Signal(str)
+
+
+class Session(QObject):
+    """Runs recipes in the child and small work on threads."""
+
+    ready = Signal(object)  # what the child computes on: a dict, or None when it has gone
+    trained = Signal(str)  # a model folder that a training has just written
+    command: ClassVar[Sequence[str] | None] = None  # the child; None for the command line itself
+
+    def __init__(self, viewer: Any) -> None:
+        host = window.main_window(viewer)
+        super().__init__(host)
+        self.setObjectName(NAME)
+        self.device: dict[str, Any] | None = None
+        self.folder = Path(tempfile.mkdtemp(prefix="napari-advseg-"))
+        self._inbox: queue.SimpleQueue[Message | Callable[[], None]] = queue.SimpleQueue()
+        self._engine = Engine(self._inbox.put, self.command)
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="napari-advseg")
+        self._ending = Ending(self._engine, self._workers, self.folder)
+        self._jobs: list[Job] = []
+        self._announce = partial(window.announce, viewer)
+        host.destroyed.connect(self._ending.soon)
+        QApplication.instance().aboutToQuit.connect(self._ending.soon)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._empty_inbox)
+        self._timer.start(INBOX_EVERY_MS)
+        self.start()
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process id."""
+        return self._engine.process_id
+
+    @property
+    def current(self) -> Job | None:
+        """The job that computes now or waits first."""
+        return self._jobs[0] if self._jobs else None
+
+    def start(self) -> None:
+        """Start the child in the background unless it runs."""
+        self._workers.submit(self._engine.start)
+
+    def background(self, work: Callable[[], Any]) -> Task:
+        """Do `work` on a thread."""
+        task = Task(self)
+        future = self._workers.submit(work)
+        future.add_done_callback(lambda done: self._inbox.put(partial(_deliver, task, done)))
+        return task
+
+    def run(
+        self, title: str, prepare: Callable[[Stopped], Recipe], *, resume: bool = False
+    ) -> Job:
+        """A job: `prepare` (on a thread; it asks whether to give up) makes the recipe that the child then runs."""
+        job = Job(title, self)
+        self._jobs.append(job)
+        over = self._announce(title, self._ending.soon)
+        job.ended.connect(lambda _how: over())
+        task = self.background(
+            partial(prepare, lambda: job.state == "cancelling" or self._ending.has_begun)
+        )
+        task.done.connect(partial(self._hand_in, job, resume))
+        task.failed.connect(lambda text: self._end(job, Failed(0, text)))
+        return job
+
+    def pause(self, job: Job) -> None:
+        """Hold a running job after its step."""
+        if job.number is not None and job.state == "running":
+            self._engine.pause(job.number)
+            job.enter("paused")
+
+    def proceed(self, job: Job) -> None:
+        """Let a held job go on."""
+        if job.number is not None and job.state == "paused":
+            self._engine.proceed(job.number)
+            job.enter("running")
+
+    def cancel(self, job: Job) -> None:
+        """End a job after its running step; a second call ends it at once, with the child."""
+        if job.is_over:
+            return
+        is_impatient = job.state == "cancelling"
+        job.enter("cancelling")
+        if job.number is not None and is_impatient:
+            self._engine.kill()
+        elif job.number is not None:
+            self._engine.cancel(job.number)
+
+    def _hand_in(self, job: Job, resume: bool, recipe: Recipe) -> None:  # noqa: FBT001
+        if job.state == "cancelling":
+            self._end(job, Cancelled(0))
+            return
+        job.recipe = recipe
+        job.number = self._engine.run(recipe, resume=resume)
+        job.enter("waiting")
+
+    def _empty_inbox(self) -> None:
+        while not self._inbox.empty():
+            item = self._inbox.get()
+            if callable(item):
+                item()
+            else:
+                self._hear(item)
+        for job in self._jobs:
+            job.flush()
+
+    def _hear(self, message: Message) -> None:
+        match message:
+            case Ready(device):
+                self.device = device
+                self.ready.emit(device)
+            case Lost():
+                self._lose(message)
+            case Reported(number, report):
+                for job in self._numbered(number):
+                    job.read(report)
+            case Finished(number) | Cancelled(number) | Failed(number):
+                for job in self._numbered(number):
+                    self._end(job, message)
+
+    def _lose(self, message: Lost) -> None:
+        self.device = None
+        self.ready.emit(None)
+        for number in message.jobs:
+            for job in self._numbered(number):
+                killed = job.state == "cancelling"
+                self._end(job, Cancelled(number) if killed else message)
+
+    def _end(self, job: Job, how: Finished | Cancelled | Failed | Lost) -> None:
+        if job in self._jobs:
+            self._jobs.remove(job)
+        job.end(how)
+
+    def _numbered(self, number: int) -> list[Job]:
+        return [job for job in self._jobs if job.number == number]
+
+
+def _deliver(task: Task, future: Future[Any]) -> None:
+    if not future.cancelled():
+        error = future.exception()
+        if error is None:
+            task.done.emit(future.result())
+        else:
+            task.failed.emit(_words(error))
+    task.deleteLater()
+
+
+def _words(error: BaseException) -> str:
+    """The one sentence of our own errors; a foreign error keeps its kind."""
+    is_ours = isinstance(error, ValueError)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
+
+
+class Ending:
+    """How a session ends: the child stops, the threads give up, the folder goes. Knows no Qt object: they go first."""
+
+    def __init__(self, engine: Engine, workers: ThreadPoolExecutor, folder: Path) -> None:
+        self._engine = engine
+        self._workers = workers
+        self._folder = folder
+        self._begun = threading.Event()
+        atexit.register(self.now)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the session is over or about to be."""
+        return self._begun.is_set()
+
+    def soon(self, *_: Any) -> None:
+        """End without making the viewer wait; the interpreter waits for it, so no child outlives it."""
+        if not self.has_begun:
+            self._begun.set()
+            threading.Thread(target=self._end, name="napari-advseg end").start()
+
+    def now(self) -> None:
+        """End before returning: the interpreter is going."""
+        if not self.has_begun:
+            self._begun.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._engine.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        atexit.unregister(self.now)

@@ -1,0 +1,49 @@
+"""The few things of napari's main window that its public interface does not offer, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QMainWindow
+
+try:
+    from napari.utils.task_status import Status
+except ImportError:  # an older napari closes without asking; the child is stopped all the same
+    Status = None
+
+__all__ = ["announce", "colours", "main_window", "show_error", "show_info", "unwrapped"]
+
+
+def unwrapped(viewer: Any) -> Any:
+    """The viewer itself: plugins are given a proxy that hides its window's Qt object."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def main_window(viewer: Any) -> QMainWindow:
+    """The Qt window of a viewer."""
+    return unwrapped(viewer).window._qt_window  # noqa: SLF001 - there is no public way to it
+
+
+def announce(viewer: Any, what: str, stop: Callable[[], object]) -> Callable[[], None]:
+    """Tell the window that something runs: closing it asks first, then calls `stop`. Returns how to say it is over."""
+    window = unwrapped(viewer).window
+    if Status is None or not hasattr(window, "_register_task_status"):
+        return lambda: None
+    number = window._register_task_status(  # noqa: SLF001
+        "napari-advseg", Status.BUSY, what, stop
+    )
+
+    def over() -> None:
+        # The window may have gone in the meantime, and its register with it.
+        window._update_task_status(number, Status.COMPLETED, "")  # noqa: SLF001
+
+    return over
+
+
+def colours(viewer: Any) -> tuple[str, str]:
+    """Background and text colour of the viewer's theme, as #rrggbb."""
+    theme = get_theme(viewer.theme)
+    return theme.background.as_hex(format="long"), theme.text.as_hex(format="long")

@@ -1,0 +1,208 @@
+"""Models on disk: safetensors weights that never change beside one JSON that points at them.
+
+`model.json` is replaced in one step after the weights it names are complete, so that a kill at any moment leaves
+the previous model or the new one. Nothing here needs torch: a dock can read a model's card.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from napari_advseg import __version__
+from napari_advseg.recipe import Train, in_words, to_yaml
+from napari_advseg.settings import Settings, setting
+from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.volume.normalise import Normaliser
+
+FORMAT = 1
+CARD = "model.json"
+STATE = "state.json"
+RECIPE = "recipe.yaml"
+LOG = "log.csv"
+
+Tensors = dict[str, npt.NDArray[Any]]
+
+
+class UnreadableModel(ValueError):
+    """A model that cannot be used, with the reason and what to do."""
+
+
+class Card(Settings):
+    """All that is known of a model but its weights."""
+
+    format: int = setting(FORMAT, "Format", "Version of this file.", ge=1)
+    made_with: str = setting(__version__, "Made with", "Version of napari-advseg.")
+    recipe: Train = setting(..., "Recipe", "The recipe that was really run.")
+    normaliser: Normaliser = setting(..., "Normaliser", "Grey values to the unit range, fitted on the training image.")
+    polarity: str = setting("interior", "Polarity", "1 is inside a cell.")
+    voxel_size: tuple[float, ...] = setting((), "Voxel size", "Of the training image, z y x or y x.")
+    units: tuple[str, ...] = setting((), "Units", "Of the voxel size.")
+    labelling: LabellingSettings = setting(LabellingSettings(), "Labelling", "With the thresholds chosen on validation.")
+    calibration: dict[str, float] = setting({}, "Calibration", "Validation scores at the chosen thresholds.")
+    weights: dict[str, str] = setting({}, "Weights", "File of the best and the last weights.")
+    best_step: int = setting(0, "Best step", "Steps behind the best weights.", ge=0)
+    last_step: int = setting(0, "Last step", "Steps behind the last weights.", ge=0)
+    best_loss: float | None = setting(None, "Best loss", "Validation loss of the best weights.")
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredModel:
+    """A card, its weights (`player.parameter` -> float array) and the folder they came from."""
+
+    card: Card
+    weights: Tensors
+    folder: Path | None = None
+
+    @property
+    def family(self) -> str:
+        return self.card.recipe.family
+
+
+def read_card(folder: str | os.PathLike[str]) -> Card:
+    """The card of the model in `folder`.
+
+    Raises:
+        UnreadableModel: no model there, a newer format, or a damaged card.
+    """
+    file = Path(folder) / CARD
+    if not file.is_file():
+        raise UnreadableModel(f"{Path(folder)} holds no model ({CARD} is missing); name the folder that train wrote.")
+    tree = _json(file)
+    newest = tree.get("format")
+    if not isinstance(newest, int) or newest > FORMAT:
+        raise UnreadableModel(
+            f"{file} has format {newest} (made with napari-advseg {tree.get('made_with')}), this is napari-advseg "
+            f"{__version__} and reads up to format {FORMAT}; install a newer napari-advseg."
+        )
+    try:
+        return Card.model_validate(tree)
+    except ValidationError as error:
+        raise UnreadableModel(f"{file} is damaged or was edited: {in_words(error)}") from None
+
+
+def load(folder: str | os.PathLike[str], which: str = "best") -> StoredModel:
+    """The model in `folder` with its `best` or `last` weights.
+
+    Raises:
+        UnreadableModel: as `read_card`; the weights are missing, truncated or not finite.
+    """
+    card = read_card(folder)
+    name = card.weights.get(which) or card.weights.get("last")
+    if name is None:
+        raise UnreadableModel(f"{Path(folder)} has no weights yet; go on training with --resume.")
+    return StoredModel(card, _tensors(Path(folder), name), Path(folder))
+
+
+def save_weights(folder: Path, kind: str, step: int, tensors: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Write weights into a file of their own and return its name; a card may then point at it."""
+    name = f"{kind}-{step:07d}-{secrets.token_hex(4)}.safetensors"
+    replace_file(folder / name, save({key: np.asarray(value, order="C") for key, value in tensors.items()}))
+    return name
+
+
+def save_card(folder: Path, card: Card) -> None:
+    """Replace the card, then remove the weights that nothing names any more."""
+    replace_file(folder / CARD, card.model_dump_json(indent=1).encode())
+    replace_file(folder / RECIPE, to_yaml(card.recipe).encode())
+    _sweep(folder, {*card.weights.values(), *_state_files(folder)})
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Where a training stands: plain facts, and tensors of networks, optimisers and averages."""
+
+    facts: dict[str, Any]
+    tensors: Tensors
+
+
+def save_state(folder: Path, state: State) -> None:
+    """Replace the resumable state in one step."""
+    name = save_weights(folder, "state", int(state.facts["step"]), state.tensors)
+    replace_file(folder / STATE, json.dumps({"format": FORMAT, "file": name, **state.facts}).encode())
+    card = folder / CARD
+    named = set(_json(card).get("weights", {}).values()) if card.is_file() else set()
+    _sweep(folder, {name, *named})
+
+
+def load_state(folder: str | os.PathLike[str]) -> State | None:
+    """The resumable state in `folder`, None where none was saved.
+
+    Raises:
+        UnreadableModel: it is damaged or of a newer format.
+    """
+    file = Path(folder) / STATE
+    if not file.is_file():
+        return None
+    facts = _json(file)
+    if facts.pop("format", None) != FORMAT:
+        raise UnreadableModel(f"{file} was written by another version of napari-advseg; train anew in another folder.")
+    return State(facts, _tensors(Path(folder), facts.pop("file")))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a kill leaves the old file or the new one, never a part.
+
+    Raises:
+        ValueError: the folder cannot be written to, or the disk is full; the old file is untouched.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ValueError(
+            f"Cannot write {path}: {error.strerror or error} ({len(content)} bytes needed). "
+            "Free some space or choose another folder; what was saved before is untouched."
+        ) from error
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UnreadableModel(f"{file} is not readable JSON ({error}); restore it from a copy or train anew.") from None
+    if not isinstance(tree, dict):
+        raise UnreadableModel(f"{file} holds no model card; restore it from a copy or train anew.")
+    return tree
+
+
+def _tensors(folder: Path, name: str) -> Tensors:
+    file = folder / name
+    if Path(name).name != name:
+        raise UnreadableModel(f"{folder / CARD} names weights outside its folder ({name}); it is not used.")
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise UnreadableModel(f"The weights {file} cannot be read ({error}); restore them or train anew.") from None
+    for key, value in tensors.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise UnreadableModel(f"The weights {file} are not finite in '{key}'; the model cannot be used.")
+    return tensors
+
+
+def _state_files(folder: Path) -> set[str]:
+    state = folder / STATE
+    return {str(_json(state).get("file"))} if state.is_file() else set()
+
+
+def _sweep(folder: Path, keep: set[str]) -> None:
+    for file in folder.glob("*.safetensors"):
+        if file.name not in keep:
+            file.unlink(missing_ok=True)

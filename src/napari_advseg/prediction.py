@@ -1,0 +1,281 @@
+"""A model applied to a volume: normalise, tile, infer, blend, section by section."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_advseg import device as devices
+from napari_advseg import families
+from napari_advseg.examples.resize import resized_image
+from napari_advseg.families.family import Family
+from napari_advseg.labelling import label
+from napari_advseg.model_store import StoredModel
+from napari_advseg.networks.convolution import folded
+from napari_advseg.progress import BlockDone, Report, Reports, Said, Warned, drain
+from napari_advseg.scoring import score
+from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.volume.blend import Blender
+from napari_advseg.volume.tiles import Tile, TileGrid
+from napari_advseg.volume.volume import Volume
+
+Map = npt.NDArray[np.float32]
+
+MEMORY_SHARE = 0.5
+PROBE = 512
+AGREEING_PIXELS = 0.995
+AGREEING_VOI = 0.005
+SMALLEST_TILE = 64
+SEAM_OVERLAP = 32
+STORED = np.dtype(np.float16)
+
+Keep = Callable[[int, npt.NDArray[Any]], object]
+
+
+def predict(
+    volume: Volume, model: StoredModel, settings: PredictionSettings | None = None, into: Keep | None = None
+) -> Reports[Volume | None]:
+    """The interior map of every section, float16 in [0, 1], NaN where the image was not finite.
+
+    The result has the frame of `volume` without channels. With `into` each section goes there by index instead and
+    None comes back; memory then does not grow with their number. A 2D model goes over a stack section by section.
+
+    Raises:
+        ValueError: the image's channels or axes do not fit the model, a tile is too small, or memory does not
+            suffice for the smallest tile.
+    """
+    settings = settings or model.card.recipe.prediction
+    fits(volume, model)
+    count = volume.size("z")
+    spatial = volume.frame.without("c") if "c" in volume.axes else volume.frame
+    stack = np.empty((count if into is None else 0, volume.size("y"), volume.size("x")), STORED)
+    keep: Keep = stack.__setitem__ if into is None else into
+    predictor = Predictor(model, settings)
+    yield from predictor.prepare(volume)
+    for index, section in enumerate(volume.sections()):
+        part = yield from predictor.section(section, index, count)
+        keep(index, part.astype(STORED))
+    if into is not None:
+        return None
+    whole = stack if "z" in spatial.axes else stack[0]
+    return Volume(whole, spatial.after(f"interior map by {model.family}"))
+
+
+def fits(volume: Volume, model: StoredModel) -> None:
+    """Nothing, where the model can be applied to the volume.
+
+    Raises:
+        ValueError: a time axis, or another number of channels than the model was trained with.
+    """
+    if "t" in volume.axes:
+        raise ValueError(f"The image has {volume.size('t')} time points (axes {volume.axes}); choose one of them first.")
+    wanted = getattr(model.card.recipe.model, "in_channels", 1)
+    if volume.size("c") != wanted:
+        raise ValueError(
+            f"The image has {volume.size('c')} channels, the model was trained with {wanted}; "
+            "choose the matching channel or train a model on such images."
+        )
+
+
+class Predictor:
+    """One model on one device in one precision, ready for sections."""
+
+    def __init__(self, model: StoredModel, settings: PredictionSettings) -> None:
+        devices.use_threads(None)
+        self.model = model
+        self.settings = settings
+        self.device = devices.choose_device(settings.device)
+        self.precision: devices.Resolved = "fp32"
+        self.family: Family[Any] = families.load(model.family).Model(model.card.recipe.model)
+        self.family.put_weights(model.weights)
+        for name, module in self.family.modules.items():
+            self.family.modules[name] = folded(module).to(  # type: ignore[call-overload]
+                device=self.device, memory_format=torch.channels_last
+            )
+        self._largest: int | None = None
+
+    @property
+    def halo(self) -> int:
+        chosen = self.settings.halo
+        return self.family.context if chosen is None else chosen
+
+    def prepare(self, volume: Volume) -> Iterator[Report]:
+        """Choose precision and tile, and say what the user should know."""
+        yield from self._choose_precision(volume)
+        model, here = self.model.card, volume.frame
+        there = dict(zip("yx", model.voxel_size[-2:], strict=False))
+        units = dict(zip("yx", model.units[-2:], strict=False))
+        for axis in "yx":
+            step, unit = here.step(axis), here.units[here.axes.index(axis)]
+            if unit == units.get(axis) and unit != "pixel" and not 0.8 <= step / there[axis] <= 1.25:
+                yield Warned(
+                    f"The image has {step:g} {unit} along {axis}, the model was trained at {there[axis]:g}; "
+                    "resize the image to that size for good results."
+                )
+                return
+
+    def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
+        """The map of one section (y, x) or (c, y, x), float32, NaN where the image is not finite."""
+        normaliser = self.model.card.normaliser
+        planes = normaliser(image if image.ndim == 3 else image[None])
+        scale = self.model.card.recipe.examples.scale
+        height, width = planes.shape[-2:]
+        if scale != 1:
+            planes = resized_image(planes, max(1, round(height * scale)), max(1, round(width * scale)))
+        small = yield from self._tiled(padded(planes, self.family.stride), index, count)
+        small = small[: planes.shape[-2], : planes.shape[-1]]
+        section = small if scale == 1 else resized_image(small, height, width)
+        if image.dtype.kind == "f":
+            finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=0)
+            section[~finite] = np.nan
+        return section
+
+    def _tiled(self, planes: Map, index: int, count: int) -> Reports[Map]:
+        grid = self.grid(planes.shape[-2:])
+        blender = Blender(planes.shape[-2:])
+        waiting = deque(grid)
+        total, done = len(grid), 0
+        while waiting:
+            tile = waiting.popleft()
+            if self._largest is not None and tile.side > self._largest and tile.side > SMALLEST_TILE:
+                quarters = tile.quarters(self.family.stride)
+                if len(quarters) > 1:
+                    waiting.extendleft(reversed(quarters))
+                    total += len(quarters) - 1
+                    continue
+            output = self._tile(planes, tile)
+            if output is None:
+                yield Warned(self._shrink(tile))
+                waiting.appendleft(tile)
+                continue
+            blender.add(tile, output)
+            done += 1
+            yield BlockDone("predict", index * total + done, count * total)
+        return blender.section
+
+    def grid(self, shape: tuple[int, ...]) -> TileGrid:
+        """The tiles for a padded section of this shape."""
+        overlap = SEAM_OVERLAP if self.family.tile_dependent else 0
+        tile = self.settings.tile or self._affordable(max(shape))
+        return TileGrid.over((shape[0], shape[1]), tile, self.halo, self.family.stride, overlap)
+
+    def _affordable(self, longest: int) -> int:
+        """The largest tile that fits memory, at most the whole section."""
+        pixels = MEMORY_SHARE * devices.free_memory(self.device) / self.family.bytes_per_pixel
+        least = 2 * self.halo + 4 * self.family.stride
+        return int(min(longest, max(pixels**0.5, least)))
+
+    def _shrink(self, tile: Tile) -> str:
+        side = tile.side
+        if side <= max(SMALLEST_TILE, 2 * self.halo + self.family.stride):
+            raise ValueError(
+                f"Memory does not suffice for a tile of {side} px on {self.device}; close other programs, or choose "
+                "device cpu or a smaller model."
+            )
+        self._largest = side // 2
+        return f"Memory did not suffice for a tile of {side} px; going on with half of it."
+
+    def _tile(self, planes: Map, tile: Tile) -> Map | None:
+        """The map of what the tile reads, None where memory does not suffice."""
+        try:
+            return self.infer(planes[(slice(None), *tile.reads)])
+        except RuntimeError as error:
+            if not devices.is_out_of_memory(error):
+                raise
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    @torch.inference_mode()
+    def infer(self, planes: Map) -> Map:
+        """The map (y, x) of normalised planes (c, y, x) whose sides are multiples of the stride."""
+        tile = torch.from_numpy(np.ascontiguousarray(planes))[None].to(self.device)
+        reduced = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        with torch.autocast(self.device.type, dtype=reduced, enabled=reduced is not None):
+            if not self.settings.flips:
+                output = self._forward(tile)
+            else:
+                output = torch.stack([self._turned(tile, turn) for turn in range(8)]).mean(0)
+        return output[0, 0].float().cpu().numpy()
+
+    def _forward(self, tile: torch.Tensor) -> torch.Tensor:
+        return self.family.infer(tile.contiguous(memory_format=torch.channels_last))
+
+    def _turned(self, tile: torch.Tensor, turn: int) -> torch.Tensor:
+        """The output for one of the eight flips and rotations, turned back."""
+        there = torch.rot90(tile, turn % 4, (2, 3))
+        there = there.flip(3) if turn >= 4 else there
+        back = self._forward(there)
+        back = back.flip(3) if turn >= 4 else back
+        return torch.rot90(back, -(turn % 4), (2, 3))
+
+    def _choose_precision(self, volume: Volume) -> Iterator[Report]:
+        wanted = self.settings.precision
+        if wanted != "auto":
+            self.precision = wanted
+            return
+        half = devices.half_precision(self.device)
+        pixels = volume.size("z") * volume.size("y") * volume.size("x")
+        if half == "fp32" or pixels < 4 * PROBE * PROBE:
+            return
+        agreement = self.agreement(volume.section(volume.size("z") // 2), half)
+        if agreement.good:
+            self.precision = half
+        yield Said(f"{half} {'is used' if agreement.good else 'is not used'}: {agreement.in_words}.")
+
+    def agreement(self, section: npt.NDArray[Any], half: devices.Resolved) -> Agreement:
+        """How well `half` agrees with fp32 on the middle of a section."""
+        planes = self.model.card.normaliser(middle(section if section.ndim == 3 else section[None], PROBE))
+        planes = padded(planes, self.family.stride)
+        maps = []
+        before = self.precision
+        for precision in ("fp32", half):
+            self.precision = precision  # type: ignore[assignment]
+            maps.append(self.infer(planes))
+        self.precision = before
+        return Agreement.between(*maps, self.model.card.labelling)
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """Two maps of one section compared: share of equal thresholded pixels, VOI between their labels in bits."""
+
+    pixels: float
+    voi: float
+
+    @classmethod
+    def between(cls, full: Map, half: Map, settings: LabellingSettings) -> Agreement:
+        """Both maps thresholded and labelled as the model labels."""
+        same = float(((full > settings.threshold) == (half > settings.threshold)).mean())
+        first, second = (drain(label(map_, settings)).numpy() for map_ in (full, half))
+        return cls(same, score(second, first, boundary="count", border=0, zero="background").voi)
+
+    @property
+    def good(self) -> bool:
+        """Whether the reduced precision may be used."""
+        return self.pixels >= AGREEING_PIXELS and self.voi <= AGREEING_VOI
+
+    @property
+    def in_words(self) -> str:
+        return f"on a probe {100 * self.pixels:.2f} % of thresholded pixels agree with fp32 and VOI is {self.voi:.4f}"
+
+
+def padded(planes: Map, stride: int) -> Map:
+    """Planes (c, y, x) reflected below and to the right until both sides are multiples of `stride`."""
+    missing = [(0, -side % stride) for side in planes.shape[-2:]]
+    if not any(after for _, after in missing):
+        return planes
+    return np.pad(planes, [(0, 0), *missing], mode="reflect" if min(planes.shape[-2:]) > 1 else "edge")
+
+
+def middle(planes: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    """The middle square of planes (c, y, x), at most `side` long."""
+    top, left = (max(0, (length - side) // 2) for length in planes.shape[-2:])
+    return planes[:, top : top + side, left : left + side]

@@ -1,0 +1,1 @@
+"""Training: one generator loop for every family."""

@@ -1,0 +1,270 @@
+"""From an image, its annotation and a recipe to a trained, calibrated model."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_advseg import families, model_store
+from napari_advseg.examples.census import take_census
+from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
+from napari_advseg.examples.sections import in_words, split_sections
+from napari_advseg.examples.targets import Meaning
+from napari_advseg.examples.zero import check_trainable, decide_zero
+from napari_advseg.model_store import Card, StoredModel, Tensors
+from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
+from napari_advseg.recipe import Train
+from napari_advseg.training.calibration import calibrate
+from napari_advseg.training.loop import Best, Keeper, steps_for, train
+from napari_advseg.training.run import Run
+from napari_advseg.volume.files import Source, as_labels, read
+from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.volume import Volume
+
+LOG_HEAD = ["step", "phase", "name", "value"]
+
+
+def fit(
+    image: Source | None = None, labels: Source | None = None, recipe: Train | None = None, *, resume: bool = False
+) -> Reports[StoredModel]:
+    """Train a model on an annotated image and calibrate its thresholds.
+
+    `image` and `labels` are paths, arrays or Volumes; without them the recipe's are read. With `recipe.out` the model
+    is saved there as it gets better, and closing the generator saves the last whole step; `resume` goes on from it.
+
+    Raises:
+        ValueError: the data cannot be trained on, or the folder holds another model; nothing was changed.
+    """
+    recipe = recipe or Train()
+    folder = Path(recipe.out) if recipe.out else None
+    stored = begun(folder, resume=resume)
+    data = yield from prepare(image or named(recipe.image, "image"), labels or named(recipe.labels, "labels"), recipe)
+    recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
+    run = new_run(recipe)
+    card = stored.changed(recipe=recipe) if stored else first_card(data, recipe, run)
+    best = Best(math.inf if card.best_loss is None else card.best_loss, card.best_step)
+    if stored and folder:
+        yield from take_up(run, folder)
+    desk = Desk(folder, card)
+    yield Phase("train", run.settings.steps)
+    keeper = Keeper(desk.keep_best, desk.keep_state)
+    yield from desk.logged(train(run, data.batches, data.withheld, keeper, best), run.step)
+    model = desk.model()
+    judged = data.validation or data.training
+    if not data.validation:
+        yield Warned("No section was withheld: the thresholds are chosen on the training sections and look too good.")
+    card = yield from calibrate(model, data.image, data.labels, judged)
+    desk.replace(card)
+    if folder:
+        yield Saved(str(folder), "model")
+    return dataclasses.replace(model, card=card)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a training learns from and is judged by."""
+
+    image: Volume
+    labels: Volume
+    zero: Meaning
+    normaliser: Normaliser
+    training: list[int]
+    validation: list[int]
+    batches: Batches
+    withheld: Sequence[Batch]
+
+
+def prepare(image: Source, labels: Source, recipe: Train) -> Reports[Data]:
+    """Read, check, decide what 0 means, split by sections, fit the grey values."""
+    raw, truth = read(image), as_labels(read(labels))
+    check_pairs([raw], [truth])
+    fits_family(raw, recipe)
+    first, end = recipe.sections or (0, raw.size("z"))
+    raw.cut(first, end)
+    census = yield from take_census(truth, range(first, end))
+    zero, sentence, warning = decide_zero(truth, recipe.zero, census)
+    yield Said(sentence)
+    if warning:
+        yield Warned(warning)
+    annotated = census.annotated(zero)
+    check_trainable(truth, recipe.examples.targets, zero, annotated)
+    training, validation = split_sections(annotated, range(*recipe.validation) if recipe.validation else None)
+    yield Said(in_words(training, validation, census.voxels(zero)) + ".")
+    normaliser = Normaliser.fit(raw, recipe.examples.normalisation, training)
+    batches = Batches([raw], [truth], recipe.examples, zero, normaliser, recipe.seed, [training], censuses=[census])
+    withheld = [whole_section(raw, truth, index, recipe.examples, zero, normaliser) for index in validation]
+    return Data(raw, truth, zero, normaliser, training, validation, batches, withheld)
+
+
+def fits_family(image: Volume, recipe: Train) -> None:
+    """Nothing, where the image has the channels that the model is made for.
+
+    Raises:
+        ValueError: it has others; the message names the setting to change.
+    """
+    wanted = getattr(recipe.model, "in_channels", image.size("c"))
+    if image.size("c") != wanted:
+        raise ValueError(
+            f"The image has {image.size('c')} channels, the model takes {wanted}; "
+            f"set model.in_channels={image.size('c')} or choose a grey image."
+        )
+
+
+def with_steps(data: Data, recipe: Train) -> Reports[Train]:
+    """The recipe with the number of steps that fits its minutes; the same recipe where it has none."""
+    minutes = recipe.training.minutes
+    if minutes is None:
+        return recipe
+    yield Phase("time the first steps", 1)
+    steps = steps_for(new_run(recipe), data.batches, data.withheld, 60 * minutes)
+    yield Said(f"{steps} steps fit into {minutes:g} minutes; the recipe says so from now on.")
+    return recipe.changed(training=recipe.training.changed(steps=steps, minutes=None))
+
+
+def new_run(recipe: Train) -> Run:
+    """Networks with the recipe's seed, and all that trains them."""
+    torch.manual_seed(recipe.seed)
+    return Run(families.load(recipe.family).Model(recipe.model), recipe.training, recipe.seed)
+
+
+def first_card(data: Data, recipe: Train, run: Run) -> Card:
+    """The card of a model that has learnt nothing yet; the recipe says what is really used."""
+    frame = data.image.frame
+    places = [frame.axes.index(axis) for axis in "zyx" if axis in frame.axes]
+    zero = "background" if data.zero == "background" else "boundary"
+    training = recipe.training.changed(
+        device=run.fabric.device.type, precision=run.precision, threads=torch.get_num_threads()
+    )
+    return Card(
+        recipe=recipe.changed(zero=data.zero, training=training),
+        normaliser=data.normaliser,
+        voxel_size=tuple(frame.scale[place] for place in places),
+        units=tuple(frame.units[place] for place in places),
+        labelling=recipe.labelling.changed(zero=zero),
+    )
+
+
+def begun(folder: Path | None, *, resume: bool) -> Card | None:
+    """The card of the training to go on with, None for a new one.
+
+    Raises:
+        ValueError: the folder holds something already, or nothing to go on with.
+    """
+    there = folder is not None and (folder / model_store.CARD).is_file()
+    if resume:
+        if not there or folder is None:
+            raise ValueError(f"There is no training to resume in {folder}; start it without --resume.")
+        return model_store.read_card(folder)
+    if there:
+        raise ValueError(f"{folder} holds a model already; choose another --out, or --resume to go on with it.")
+    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not an empty folder; choose another --out.")
+    return None
+
+
+def continued(stored: Card, recipe: Train) -> Train:
+    """The stored recipe; only its number of steps may have been changed since."""
+    if recipe.training.minutes is not None:
+        return stored.recipe
+    return stored.recipe.changed(training=stored.recipe.training.changed(steps=recipe.training.steps))
+
+
+def take_up(run: Run, folder: Path) -> Iterator[Report]:
+    """Go on from the saved state."""
+    state = model_store.load_state(folder)
+    if state is None:
+        yield Warned("No training state was saved yet; starting from the first step.")
+        return
+    run.recall(state)
+    yield Said(f"Going on from step {run.step} of {run.settings.steps}.")
+
+
+def named(path: str | None, what: str) -> str:
+    """The path of an input.
+
+    Raises:
+        ValueError: the recipe names none.
+    """
+    if path is None:
+        raise ValueError(f"The recipe names no {what}; give one with --{what}.")
+    return path
+
+
+class Desk:
+    """Keeps one training's card and weights: in its model folder, or in memory where it has none."""
+
+    def __init__(self, folder: Path | None, card: Card) -> None:
+        self._folder = folder
+        self._card = card
+        self._memory: dict[str, Tensors] = {}
+        self.replace(card)
+
+    def replace(self, card: Card) -> None:
+        """Keep another card for the same weights."""
+        self._card = card
+        if self._folder is not None:
+            model_store.save_card(self._folder, card)
+
+    def keep_best(self, run: Run, best: Best) -> str:
+        """Keep the weights as the best ones; the folder comes back."""
+        self._keep("best", run, best_step=best.step, best_loss=best.loss)
+        return str(self._folder or "")
+
+    def keep_state(self, run: Run) -> str:
+        """Keep the last weights and all that a resumed training needs; the folder comes back."""
+        self._keep("last", run, last_step=run.step)
+        if self._folder is not None:
+            model_store.save_state(self._folder, run.state())
+        return str(self._folder or "")
+
+    def model(self) -> StoredModel:
+        """The best model, or the last where nothing was validated."""
+        if self._folder is not None:
+            return model_store.load(self._folder)
+        return StoredModel(self._card, self._memory.get("best", self._memory["last"]))
+
+    def logged(self, reports: Reports[None], step: int) -> Reports[None]:
+        """The reports passed on, their numbers appended to the log; rows later than `step` are dropped."""
+        if self._folder is None:
+            return (yield from reports)
+        log = self._folder / model_store.LOG
+        rows = [row for row in rows_of(log) if int(row[0]) <= step]
+        with log.open("w", newline="", encoding="utf-8", buffering=1) as file:
+            writer = csv.writer(file)
+            writer.writerows([LOG_HEAD, *rows])
+            with closing(reports):
+                for report in reports:
+                    writer.writerows(numbers(report))
+                    yield report
+
+    def _keep(self, kind: str, run: Run, **facts: Any) -> None:
+        if self._folder is None:
+            self._memory[kind] = run.weights()
+            return
+        name = model_store.save_weights(self._folder, kind, run.step, run.weights())
+        self.replace(self._card.changed(weights={**self._card.weights, kind: name}, **facts))
+
+
+def rows_of(log: Path) -> list[list[str]]:
+    """The rows of a training log without its head; none where there is no log."""
+    if not log.is_file():
+        return []
+    with log.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.reader(file) if len(row) == len(LOG_HEAD) and row[0].isdigit()]
+
+
+def numbers(report: Report) -> list[tuple[int, str, str, str]]:
+    """The rows of the log (step, phase, name, value) that a report stands for."""
+    if isinstance(report, StepDone):
+        return [(report.step, "train", name, f"{value:.8g}") for name, value in report.losses.items()]
+    if isinstance(report, Validated):
+        measures = {"loss": report.loss, **report.metrics}
+        return [(report.step, "validation", name, f"{value:.8g}") for name, value in measures.items()]
+    return []

@@ -1,0 +1,160 @@
+"""The training loop: steps, validations and saves of any family, as a generator of reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+
+from napari_advseg.examples.patches import Batch
+from napari_advseg.families.family import TensorBatch
+from napari_advseg.model_store import State
+from napari_advseg.progress import Report, Reports, Saved, StepDone, Validated, Warned
+from napari_advseg.training.run import NonFiniteLossError, Run
+
+TIMED_STEPS = 20
+UNTIMED_STEPS = 3
+
+
+class Examples(Protocol):
+    """Batch k, a pure function of k."""
+
+    def __getitem__(self, k: int) -> Batch: ...
+
+
+class Diverged(ValueError):
+    """A training that does not stay finite even at a lower learning rate."""
+
+
+@dataclasses.dataclass
+class Best:
+    """The lowest validation loss so far and its step."""
+
+    loss: float = math.inf
+    step: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Keeper:
+    """Where the loop puts what must survive; each call is one atomic save and returns the path."""
+
+    best: Callable[[Run, Best], str]
+    state: Callable[[Run], str]
+
+
+def train(run: Run, examples: Examples, withheld: Iterable[Batch], keeper: Keeper, best: Best) -> Reports[None]:
+    """Take the steps that are left, validating and saving on the way.
+
+    Closing the generator saves the last whole step. An error saves nothing: it must never replace a good state.
+
+    Raises:
+        Diverged: the loss was not finite more often than the settings allow.
+    """
+    good = run.state()
+    withheld = [tensors(run, batch) for batch in withheld]
+    try:
+        with prefetched(examples) as batch_at:
+            while run.step < run.settings.steps:
+                started = time.perf_counter()
+                try:
+                    losses = run.take_step(tensors(run, batch_at(run.step)))
+                except NonFiniteLossError as error:
+                    yield go_back(run, good, error)
+                    continue
+                yield StepDone(run.step, run.settings.steps, losses, time.perf_counter() - started)
+                if due(run, run.settings.validate_every) and withheld:
+                    yield from validate(run, withheld, keeper, best)
+                if due(run, run.settings.save_every):
+                    good = run.state()
+                    yield Saved(keeper.state(run), "training state")
+    except GeneratorExit:
+        keeper.state(run)
+        raise
+
+
+def validate(run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best) -> Iterator[Report]:
+    """Measure, lower the rate if the loss stands still, keep the weights if they are the best yet."""
+    measures = run.validate(withheld)
+    loss = measures.pop("loss")
+    run.plateau.see(loss)
+    better = math.isfinite(loss) and loss < best.loss
+    if better:
+        best.loss, best.step = loss, run.step
+        keeper.best(run, best)
+    yield Validated(run.step, loss, measures, better, run.learning_rates)
+
+
+def due(run: Run, every: int) -> bool:
+    """Whether the step just taken is a multiple of `every`, or the last."""
+    return run.step % every == 0 or run.step == run.settings.steps
+
+
+def go_back(run: Run, good: State, error: NonFiniteLossError) -> Warned:
+    """Restore the last good state and halve the learning rate.
+
+    Raises:
+        Diverged: that was done as often as allowed.
+    """
+    restarts = run.restarts + 1
+    if restarts > run.settings.nan_retries:
+        raise Diverged(
+            f"{error} It stayed so at {2 ** (restarts - 1)} times smaller learning rates. Lower the learning rate "
+            "tenfold or check the image for extreme values; the last good state is kept."
+        ) from None
+    run.recall(good)
+    run.restarts = restarts
+    return Warned(f"{error} Went back to step {run.step} with half the learning rate.")
+
+
+def tensors(run: Run, batch: Batch) -> TensorBatch:
+    """The batch on the run's device, padded to the family's stride; nothing counts in the padding."""
+    below, right = (-side % run.family.stride for side in batch.image.shape[-2:])
+    if below or right:
+        margin = [(0, 0), (0, 0), (0, below), (0, right)]
+        target, weight = (np.pad(array, margin) for array in (batch.target, batch.weight))
+        return TensorBatch(*run.to_device(np.pad(batch.image, margin, mode="symmetric"), target, weight))
+    return TensorBatch(*run.to_device(batch.image, batch.target, batch.weight))
+
+
+@contextmanager
+def prefetched(examples: Examples) -> Iterator[Callable[[int], Batch]]:
+    """Batch k by call; batch k + 1 is made on another thread meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="examples") as pool:
+        ahead = {}
+
+        def batch_at(k: int) -> Batch:
+            future = ahead.pop(k, None) or pool.submit(examples.__getitem__, k)
+            ahead.clear()
+            batch = future.result()
+            ahead[k + 1] = pool.submit(examples.__getitem__, k + 1)
+            return batch
+
+        yield batch_at
+
+
+def steps_for(run: Run, examples: Examples, withheld: Iterable[Batch], seconds: float) -> int:
+    """How many steps fit into `seconds`, validations included, from the median of the first 20.
+
+    The steps taken here are thrown away with the run, so that a replay of the fixed count equals this training.
+    """
+    started = time.perf_counter()
+    spent = []
+    with prefetched(examples) as batch_at:
+        for k in range(TIMED_STEPS):
+            before = time.perf_counter()
+            run.take_step(tensors(run, batch_at(k)))
+            spent.append(time.perf_counter() - before)
+    before = time.perf_counter()
+    withheld = [tensors(run, batch) for batch in withheld]
+    if withheld:
+        run.validate(withheld)
+    validation = time.perf_counter() - before
+    step = sorted(spent[UNTIMED_STEPS:])[(TIMED_STEPS - UNTIMED_STEPS) // 2]
+    left = seconds - (time.perf_counter() - started)
+    return max(TIMED_STEPS, int(left / (step + validation / run.settings.validate_every)))

@@ -1,0 +1,145 @@
+"""What is known of a volume before it is complete: the plan it is written to, and a log of the sections done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+
+from napari_advseg.volume.errors import Unreadable
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Kind
+
+Version = Literal["0.4", "0.5"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that is known of a volume before its first section."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    frame: Frame
+    kind: Kind
+    version: Version
+
+    @property
+    def zarr_format(self) -> Literal[2, 3]:
+        return 3 if self.version == "0.5" else 2
+
+    @property
+    def total(self) -> int:
+        return self._length("t") * self._length("z")
+
+    @property
+    def section_shape(self) -> tuple[int, ...]:
+        return tuple(
+            n for n, axis in zip(self.shape, self.frame.axes, strict=True) if axis not in "tz"
+        )
+
+    def key(self, index: int) -> tuple[int | slice, ...]:
+        """Where section `index` lies in the array."""
+        place = {"t": index // self._length("z"), "z": index % self._length("z")}
+        return tuple(place.get(axis, slice(None)) for axis in self.frame.axes)
+
+    def record(self) -> dict[str, Any]:
+        """The plan as JSON, without names and history."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype.str,
+            "axes": self.frame.axes,
+            "scale": list(self.frame.scale),
+            "units": list(self.frame.units),
+            "translate": list(self.frame.translate),
+            "kind": self.kind,
+            "version": self.version,
+            "total": self.total,
+        }
+
+    def _length(self, axis: str) -> int:
+        return self.shape[self.frame.axes.index(axis)] if axis in self.frame.axes else 1
+
+
+class Log:
+    """Which sections of a partial store are done, and who is writing it."""
+
+    HEADER = "partial.json"
+    DONE = "sections.log"
+    OWNER = "owner.json"
+
+    def __init__(self, folder: Path, plan: dict[str, Any], done: set[int]) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.done = done
+
+    @property
+    def total(self) -> int:
+        return int(self.plan["total"])
+
+    @classmethod
+    def start(cls, folder: Path, plan: Plan) -> Log:
+        """A new log in an empty folder, owned by this process."""
+        log = cls(folder, plan.record(), set())
+        log.claim()
+        (folder / cls.DONE).touch()
+        (folder / cls.HEADER).write_text(json.dumps(log.plan), encoding="utf-8")
+        return log
+
+    @classmethod
+    def read(cls, folder: Path) -> Log:
+        """The log of an earlier process; a line that was cut short does not count."""
+        try:
+            plan = json.loads((folder / cls.HEADER).read_text(encoding="utf-8"))
+            lines = (folder / cls.DONE).read_text(encoding="ascii").split("\n")[:-1]
+            return cls(folder, plan, {int(line) for line in lines} & set(range(int(plan["total"]))))
+        except (ValueError, KeyError, TypeError, OSError) as fault:
+            raise Unreadable(
+                f"'{folder}' is an unfinished write with a damaged log; delete it."
+            ) from fault
+
+    def add(self, index: int) -> None:
+        """Note a section as done, on disk."""
+        with (self.folder / self.DONE).open("a", encoding="ascii") as file:
+            file.write(f"{index}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.done.add(index)
+
+    def claim(self) -> None:
+        """Say that this process writes the store."""
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _birth(os.getpid())}
+        (self.folder / self.OWNER).write_text(json.dumps(owner), encoding="utf-8")
+
+    def living_owner(self) -> str | None:
+        """Who else is writing the store at this moment; None where its writer has ended."""
+        try:
+            owner = json.loads((self.folder / self.OWNER).read_text(encoding="utf-8"))
+            pid, host, since = int(owner["pid"]), str(owner["host"]), owner["since"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if host != socket.gethostname() or pid == os.getpid():
+            return None
+        return f"process {pid}" if since is not None and _birth(pid) == since else None
+
+    def release(self) -> None:
+        """This process writes no more."""
+        (self.folder / self.OWNER).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """The store is complete and needs no log."""
+        for name in (self.OWNER, self.HEADER, self.DONE):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+def _birth(pid: int) -> float | None:
+    """When a process began, which tells it from a later one of the same number."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
