@@ -21,15 +21,15 @@ def findings() -> list[Finding]:
 
 
 def test_what_does_not_work_here_comes_with_a_remedy(findings):
-    assert {finding.state for finding in findings} <= {"ok", "warn", "fail"}
+    assert {finding.level for finding in findings} <= {"ok", "warn", "fail"}
     for finding in findings:
         assert finding.text.endswith("."), finding
-        assert bool(finding.remedy) == (finding.state != "ok"), finding
+        assert bool(finding.remedy) == (finding.level != "ok"), finding
 
 
 def test_this_computer_can_compute(findings):
     compute = next(finding for finding in findings if finding.name == "Compute")
-    assert compute.state in {"ok", "warn"}
+    assert compute.level in {"ok", "warn"}
     assert "torch 2" in compute.text
 
 
@@ -51,8 +51,8 @@ def test_warnings_alone_are_healthy():
 
 
 def test_an_old_python_fails():
-    assert doctor.python_version((3, 10)).state == "fail"
-    assert doctor.python_version((3, 11)).state == "ok"
+    assert doctor.python_version((3, 10)).level == "fail"
+    assert doctor.python_version((3, 11)).level == "ok"
 
 
 @pytest.mark.parametrize(
@@ -61,19 +61,19 @@ def test_an_old_python_fails():
 )
 def test_versions_are_held_against_what_is_required(installed, state, word):
     finding = doctor.compare_versions([Requirement("torch>=2.10")], {"torch": installed})
-    assert (finding.state, word in finding.text) == (state, True)
+    assert (finding.level, word in finding.text) == (state, True)
 
 
 def test_a_local_build_of_a_required_version_fits():
     needed = [Requirement("torch>=2.10")]
-    assert doctor.compare_versions(needed, {"torch": "2.13.0+cpu"}).state == "ok"
+    assert doctor.compare_versions(needed, {"torch": "2.13.0+cpu"}).level == "ok"
 
 
 @pytest.mark.parametrize(
     ("bindings", "state"), [([], "warn"), (["PyQt6"], "ok"), (["PyQt6", "PySide6"], "warn")]
 )
 def test_exactly_one_qt_binding_is_well(bindings, state):
-    assert doctor.qt_binding(bindings).state == state
+    assert doctor.qt_binding(bindings).level == state
 
 
 def test_missing_system_libraries_are_named():
@@ -84,30 +84,30 @@ def test_missing_system_libraries_are_named():
 
 
 def test_a_screenless_linux_is_told_apart():
-    assert doctor.display("linux", {}).state == "warn"
-    assert doctor.display("linux", {"DISPLAY": ":1"}).state == "ok"
-    assert doctor.display("darwin", {}).state == "ok"
+    assert doctor.display("linux", {}).level == "warn"
+    assert doctor.display("linux", {"DISPLAY": ":1"}).level == "ok"
+    assert doctor.display("darwin", {}).level == "ok"
 
 
 def test_a_gpu_that_torch_cannot_use_is_no_secret(monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
     finding = doctor.compute_device(CPU)
-    assert finding.state == "warn"
+    assert finding.level == "warn"
     assert "NVIDIA" in finding.text
-    assert doctor.compute_device({**CPU, "device": "cuda"}).state == "ok"
+    assert doctor.compute_device({**CPU, "device": "cuda"}).level == "ok"
 
 
 def test_a_broken_torch_fails_with_its_own_last_words(monkeypatch):
     monkeypatch.setattr(doctor, "PROBE", "raise ImportError('libgomp is gone')")
     finding = doctor.compute_device(doctor.probe())
-    assert finding.state == "fail"
+    assert finding.level == "fail"
     assert "libgomp is gone" in finding.text
 
 
 def test_a_torch_that_never_loads_fails(monkeypatch):
     monkeypatch.setattr(doctor, "PROBE", "import time; time.sleep(60)")
     monkeypatch.setattr(doctor, "PROBE_TIMEOUT_S", 0.5)
-    assert doctor.compute_device(doctor.probe()).state == "fail"
+    assert doctor.compute_device(doctor.probe()).level == "fail"
 
 
 @pytest.mark.parametrize(
@@ -121,19 +121,19 @@ def test_a_torch_that_never_loads_fails(monkeypatch):
     ],
 )
 def test_idle_and_spinning_threads_are_noticed(environment, state):
-    assert doctor.cores(4, environment).state == state
+    assert doctor.cores(4, environment).level == state
 
 
 def test_scarce_memory_and_disk_are_noticed(monkeypatch, tmp_path: Path):
-    assert doctor.memory(1.0).state == "warn"
-    assert doctor.memory(64.0).state == "ok"
+    assert doctor.memory(1.0).level == "warn"
+    assert doctor.memory(64.0).level == "ok"
     monkeypatch.setattr(doctor, "SCARCE_DISK_GB", float("inf"))
-    assert doctor.disk(tmp_path).state == "warn"
+    assert doctor.disk(tmp_path).level == "warn"
 
 
 def test_torchvision_never_matters():
     assert doctor.torchvision(None) == []
-    assert [finding.state for finding in doctor.torchvision("0.28.0")] == ["ok"]
+    assert [finding.level for finding in doctor.torchvision("0.28.0")] == ["ok"]
 
 
 def test_importing_the_doctor_loads_nothing_heavy():
