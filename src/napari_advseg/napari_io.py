@@ -1,9 +1,8 @@
-"""Volumes as plain layer-data tuples and back: what napari reads and writes, without importing it."""
+"""Volumes as plain layer-data tuples and back: what napari reads and writes, without napari."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -48,7 +47,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
-    """One layer for the volume at `path`, lazy, with its scale, units and place; a pyramid is multiscale.
+    """One layer for the volume at `path`, lazy, with its scale, units and place; a pyramid is
+    multiscale.
 
     Chunks that are not on disk are shown empty, and a warning says so; computing refuses them.
 
@@ -59,7 +59,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     lost = missing_chunks(source)
     if lost:
         warnings.warn(
-            f"{len(lost)} chunks of '{source}' are not on disk ({lost[0]} and others) and are shown empty.",
+            f"{len(lost)} chunks of '{source}' are not on disk (first {lost[0]}) and shown empty.",
             stacklevel=2,
         )
     pyramid = levels(source, missing="fill" if lost else "refuse")
@@ -72,7 +72,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 def volume_to_layer(volume: Volume, kind: Kind | None = None) -> LayerData:
     """The layer-data tuple of a volume; `kind` "labels" or "image", by default what the volume is.
 
-    Metadata holds the path the data came from and, under "napari_advseg", axes, kind, history and one line
+    Metadata holds the path the data came from and, under "napari_advseg", axes, kind, history
+    and one line
     about it.
     """
     chosen = kind or kind_of(volume)
@@ -98,7 +99,8 @@ def volume_to_layer(volume: Volume, kind: Kind | None = None) -> LayerData:
 
 
 def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image") -> Volume:
-    """The volume of a layer: level 0 of its data, not copied, and the frame its attributes describe.
+    """The volume of a layer: level 0 of its data, not copied, and the frame its attributes
+    describe.
 
     Raises:
         Unreadable: the layer is rotated or sheared, or its axes cannot be told.
@@ -107,7 +109,8 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
     array: LazyArray = data[0] if multiscale or isinstance(data, (list, tuple)) else data
     if not _is_upright(attributes):
         raise Unreadable(
-            f"Layer '{attributes.get('name', '')}' is rotated or sheared; reset its transformation first."
+            f"Layer '{attributes.get('name', '')}' is rotated or sheared; reset its "
+            "transformation first."
         )
     metadata = (attributes.get("metadata") or {}).get(OURS) or {}
     samples = 1 if attributes.get("rgb") else 0
@@ -146,7 +149,8 @@ def _axes(attributes: Mapping[str, Any], metadata: Mapping[str, Any], count: int
             return said
     if count not in (2, 3):
         raise Unreadable(
-            f"Layer '{attributes.get('name', '')}' has {count} axes; name them in the layer's axis labels "
+            f"Layer '{attributes.get('name', '')}' has {count} axes; name them in the layer's "
+            "axis labels "
             f"with letters of '{AXES}'."
         )
     return SPATIAL[-count:]

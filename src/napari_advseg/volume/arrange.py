@@ -1,4 +1,6 @@
-"""From the axes of a file to the order t, c, z, y, x: what is transposed, dropped or refused, and said."""
+"""From the axes of a file to the order t, c, z, y, x: what is transposed, dropped or refused, and
+said.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ class Found:
 
 
 def arrange(found: Found, *, white: int | None = None) -> Volume:
-    """The volume in the order t, c, z, y, x and this machine's byte order; a length-1 t or c is dropped.
+    """The volume in the order t, c, z, y, x and this machine's byte order; a length-1 t or c is
+    dropped.
 
     Raises:
         Unreadable: the elements are no real numbers, the array is empty or an axis has no name.
@@ -70,7 +73,9 @@ def arrange(found: Found, *, white: int | None = None) -> Volume:
 
 
 def without_colour(found: Found, alpha: int) -> Found:
-    """The samples "s" as channel axis "c": `alpha` last ones dropped, equal ones made one; the history says it."""
+    """The samples "s" as channel axis "c": `alpha` last ones dropped, equal ones made one; the
+    history says it.
+    """
     if "s" not in found.axes:
         return found
     at = found.axes.index("s")
@@ -100,7 +105,8 @@ def _numeric(found: Found) -> None:
     dtype = np.dtype(found.array.dtype)
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise Unreadable(
-            f"'{found.where}' holds elements of type {dtype}; only integer, boolean and real numbers of up to "
+            f"'{found.where}' holds elements of type {dtype}; only integer, boolean and real "
+            "numbers of up to "
             "64 bit are read: convert it."
         )
     if 0 in found.array.shape:
@@ -108,7 +114,7 @@ def _numeric(found: Found) -> None:
 
 
 def _named(found: Found) -> list[str]:
-    """A letter of tczyx an axis; axes of length 1 without such a letter get a digit, to be dropped."""
+    """A letter of tczyx an axis; other axes of length 1 get a digit, to be dropped."""
     letters = []
     for k, (letter, length) in enumerate(zip(found.axes, found.array.shape, strict=True)):
         known = letter in AXES and letter not in letters
@@ -125,7 +131,7 @@ def _named(found: Found) -> list[str]:
 
 
 def _all_grey(array: LazyArray, axis: int) -> bool:
-    """Whether the channels along `axis` are equal; in a large array only some places are looked at."""
+    """Whether the channels along `axis` are equal; of a large array only a part is looked at."""
     shape = array.shape
     total = int(np.prod(shape, dtype=object)) * np.dtype(array.dtype).itemsize
     leading = len(shape) - 3

@@ -1,4 +1,6 @@
-"""Scale, units and position from the attributes that tools of the field put beside plain zarr and HDF5 arrays."""
+"""Scale, units and position from the attributes that tools of the field put beside plain zarr and
+HDF5 arrays.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class Place:
 def place_of(attributes: Mapping[str, Any], axes: str, where: str) -> Place:
     """What the attributes say of an array with these axes.
 
-    Understood: `transform` (COSEM: axes, scale, translate, units), `resolution` or `voxel_size` with `offset`
+    Understood: `transform` (COSEM: axes, scale, translate, units), `resolution` or `voxel_size`
+        with `offset`
     (CREMI, funlib; nm unless `units` says otherwise), `element_size_um` (ilastik, PlantSeg) and
     `pixelResolution` (N5, Paintera; in the order x, y, z).
 
@@ -43,7 +46,9 @@ def place_of(attributes: Mapping[str, Any], axes: str, where: str) -> Place:
 
 
 def axes_of(attributes: Mapping[str, Any], count: int) -> str | None:
-    """Axis letters that the attributes give (xarray, funlib, ilastik, COSEM); None where they give none."""
+    """Axis letters that the attributes give (xarray, funlib, ilastik, COSEM); None where they give
+    none.
+    """
     for names in _axis_names(attributes):
         letters = [str(name).lower().removesuffix("^") for name in names]
         letters = [
@@ -108,7 +113,9 @@ def _in_nanometers(attributes: Mapping[str, Any], axes: str, space: str) -> Plac
 
 
 def _last(values: Any, axes: str, space: str) -> Numbers:
-    """The numbers by axis: one for each axis, or one for each axis of space; of three, a section takes the last two."""
+    """The numbers by axis: one for each axis, or one for each axis of space; of three, a section
+    takes the last two.
+    """
     numbers = [float(value) for value in values]
     if len(numbers) == len(axes):
         return {axis: number for axis, number in zip(axes, numbers, strict=True) if axis in "zyx"}

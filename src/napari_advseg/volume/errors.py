@@ -28,7 +28,7 @@ DAMAGE = (
 )
 
 
-class Unreadable(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+class Unreadable(ValueError):
     """The file cannot be read, or not in only one way."""
 
 
@@ -49,7 +49,7 @@ class CorruptChunk(Unreadable):
     """A piece of the array is on disk but cannot be decoded."""
 
 
-class Unwritable(ValueError):  # noqa: N818
+class Unwritable(ValueError):
     """The output cannot be written there, or not without loss."""
 
 
@@ -95,5 +95,6 @@ def afford(count: int, what: str) -> None:
     free = psutil.virtual_memory().available
     if count > free:
         raise Unreadable(
-            f"{what} needs {amount(count)} of memory and {amount(free)} are free; read it section by section."
+            f"{what} needs {amount(count)} of memory and {amount(free)} are free; read it "
+            "section by section."
         )

@@ -1,4 +1,6 @@
-"""Volumes from files and into files: the suffix chooses the format, everything that can be wrong is said in one line."""
+"""Volumes from files and into files: the suffix chooses the format, everything that can be wrong is
+said in one line.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +68,10 @@ def read(
     """The volume in a file, lazy, in the axis order t, c, z, y, x.
 
     Args:
-        source: a path, an array (2 axes are yx, 3 are zyx) or a Volume, which is returned as it is. A dataset
-            inside a file is named behind it: `a.h5::/volumes/raw`, `a.h5/volumes/raw`, `a.zarr/raw`.
+        source: a path, an array (2 axes are yx, 3 are zyx) or a Volume, which is returned
+            as it is. A dataset
+            inside a file is named behind it: `a.h5::/volumes/raw`, `a.h5/volumes/raw`,
+            `a.zarr/raw`.
         axes: letters of tczyx, one an axis, for files and arrays that do not say theirs.
         level: level of a pyramid, 0 the finest.
         missing: "fill" reads zarr and HDF5 chunks that are not on disk as the fill value.
@@ -87,16 +91,17 @@ def read(
 
 
 def levels(source: str | os.PathLike[str], *, missing: Missing = "refuse") -> list[Volume]:
-    """All levels of the pyramid in an OME-Zarr store, finest first; one volume for everything else."""
+    """All levels of the pyramid in an OME-Zarr store, finest first; one volume for other files."""
     path, inside = _located(os.fspath(source))
     count = level_count(path, inside) if path.is_dir() else 1
     return [read(source, level=level, missing=missing) for level in range(count)]
 
 
 def missing_chunks(source: str | os.PathLike[str]) -> list[str]:
-    """Names of the chunks of a zarr array that are not on disk, among its first 20,000; [] for other files."""
-    path, inside = _located(os.fspath(source))
-    if not path.is_dir():
+    """Names of the chunks of a zarr array that are not on disk, among its first 20,000; [] for
+    other files.
+    """
+    if not _located(os.fspath(source))[0].is_dir():
         return []
     array = read(source, missing="fill").array
     return array.missing() if isinstance(array, Chunked) else []
@@ -161,14 +166,17 @@ def describe(volume: Volume) -> str:
 
 
 def kind_of(volume: Volume) -> Kind:
-    """ "labels" where the volume is marked so or holds 32- or 64-bit whole numbers, which no camera gives."""
+    """What a volume is: "labels" where it is marked so or holds 32- or 64-bit whole numbers, which
+    no camera gives.
+    """
     return "labels" if volume.kind == "labels" else _kind_of_dtype(volume.dtype)
 
 
 def as_labels(volume: Volume) -> Volume:
     """The volume as whole numbers that are not negative, lazy; 64-bit ids stay 64 bit.
 
-    Whole-numbered floats become int64. What is checked by value (signs, fractions) is checked where it is read.
+    Whole-numbered floats become int64. What is checked by value (signs, fractions) is checked
+    where it is read.
 
     Raises:
         Unreadable: it has channels, or (when read) values that are no labels.
@@ -203,7 +211,7 @@ class _Labels(Windowed):
             np.dtype(np.int64)
             if given.kind == "f"
             else np.dtype(np.uint8)
-            if given == bool
+            if given.kind == "b"
             else given
         )
 
@@ -258,7 +266,10 @@ def _read(path: Path, inside: str, axes: str | None, level: int, missing: Missin
 def _not_there(path: Path) -> str:
     older = path.with_name(path.name + ".older")
     if older.exists():
-        return f"'{path}' is not there: it was being replaced when the program stopped. It is kept as '{older.name}'."
+        return (
+            f"'{path}' is not there: it was being replaced when the program stopped. It is kept as "
+            f"'{older.name}'."
+        )
     return f"'{path}' does not exist; check its name."
 
 
@@ -288,7 +299,8 @@ def _of_array(array: LazyArray, axes: str | None) -> Volume:
     letters = axes or guess_axes(array.shape, "the array", "say them as axes='czyx'")
     if len(letters) != count:
         raise Unreadable(
-            f"The array has {count} axes {tuple(array.shape)}, not the {len(letters)} of '{letters}'."
+            f"The array has {count} axes {tuple(array.shape)}, not the {len(letters)} of "
+            f"'{letters}'."
         )
     volume = arrange(Found(array, letters, "the array"))
     return dataclasses.replace(volume, source=None)

@@ -1,4 +1,6 @@
-"""HDF5 datasets as volumes, first of all the layout of CREMI: /volumes/raw with resolution and offset in nm."""
+"""HDF5 datasets as volumes, first of all the layout of CREMI: /volumes/raw with resolution and
+offset in nm.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ MOST_NAMES = 1000
 def read_hdf5(
     path: Path, inside: str = "", *, axes: str | None = None, missing: Missing = "refuse"
 ) -> Volume:
-    """The dataset `inside`, else /volumes/raw, else the only one; lazy, the file is open only while it reads.
+    """The dataset `inside`, else /volumes/raw, else the only one; lazy, the file is open only
+    while it reads.
 
     Raises:
-        Unreadable: there is no such dataset, or several and none is the usual one, or it holds no numbers.
+        Unreadable: there is no such dataset, or several and none is the usual one, or it
+            holds no numbers.
     """
     name = inside.strip("/")
     with _opened(path) as file:
@@ -53,7 +57,9 @@ def read_hdf5(
 
 
 class Dataset(Windowed):
-    """An HDF5 dataset; every reading opens the file and closes it again, so that others may write to it."""
+    """An HDF5 dataset; every reading opens the file and closes it again, so that others may write
+    to it.
+    """
 
     def __init__(self, path: Path, name: str, found: h5py.Dataset) -> None:
         self.path = path
@@ -76,7 +82,8 @@ class Dataset(Windowed):
                 return in_native(file[self.name][window])
             except DAMAGE as fault:
                 raise Unreadable(
-                    f"'{self.path}::/{self.name}' is damaged ({reason(fault)}); copy it again from its source."
+                    f"'{self.path}::/{self.name}' is damaged ({reason(fault)}); copy it again "
+                    "from its source."
                 ) from fault
 
 
@@ -138,7 +145,9 @@ def _dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
 
 
 def _check(found: h5py.Dataset, path: Path, name: str, missing: Missing) -> None:
-    """Nothing, where the data is numbers inside this very file, in chunks of sane size, none of them missing."""
+    """Nothing, where the data is numbers inside this very file, in chunks of sane size, none of
+    them missing.
+    """
     where = f"{path}::/{name}"
     if found.dtype.kind not in "biuf":
         raise Unreadable(f"'{where}' holds elements of type {found.dtype}; only numbers are read.")
@@ -157,7 +166,8 @@ def _check(found: h5py.Dataset, path: Path, name: str, missing: Missing) -> None
     stored = found.id.get_num_chunks()
     if stored < wanted and missing == "refuse":
         raise MissingChunk(
-            f"'{where}' lacks {wanted - stored} of its {wanted} chunks. They may have been lost or never "
+            f"'{where}' lacks {wanted - stored} of its {wanted} chunks. They may have been "
+            "lost or never "
             "written; read it with missing='fill' if they are meant to be empty."
         )
 

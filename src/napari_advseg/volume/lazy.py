@@ -1,4 +1,6 @@
-"""Arrays that are read only where they are indexed: one place that understands keys, many that read windows."""
+"""Arrays that are read only where they are indexed: one place that understands keys, many that read
+windows.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ class LazyArray(Protocol):
 
 
 class Windowed(abc.ABC):
-    """An array that can read a window; from that follows indexing by numbers, slices, `...` and lists.
+    """An array that can read a window; from that follows indexing by numbers, slices, `...` and
+    lists.
 
-    Nothing is cached here and nothing larger than the answer is read; a list or a step in a leading axis
+    Nothing is cached here and nothing larger than the answer is read; a list or a step in a
+    leading axis
     reads only the places that it names; a step inside a section reads what lies between too.
     """
 
@@ -124,11 +128,13 @@ class Cut(Windowed):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Arranged(Windowed):
-    """Another array with its axes in another order, some taken at index 0 and some (None) new of length 1.
+    """Another array with its axes in another order, some taken at index 0 and some (None) new
+    of length 1.
 
     Attributes:
         array: where the data comes from.
-        order: for each axis of the result the axis of `array` it is; axes of `array` not named have length 1.
+        order: for each axis of the result the axis of `array` it is; axes of `array` not
+            named have length 1.
         white: the largest value, where 0 is white in the file: values are subtracted from it.
     """
 
@@ -204,7 +210,9 @@ def _is_number(key: Any) -> bool:
 
 
 def _scattered(key: Any, leading: bool) -> bool:  # noqa: FBT001 - a place, not a mode
-    """Whether single places are read: lists, and steps over sections (not over pixels, which lie together)."""
+    """Whether single places are read: lists, and steps over sections (not over pixels, which lie
+    together).
+    """
     if isinstance(key, slice):
         return leading and abs(key.step or 1) > 1
     return not _is_number(key)

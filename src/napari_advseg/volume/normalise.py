@@ -1,4 +1,6 @@
-"""Grey values to [0, 1] by robust percentiles: fitted once, stored with the model, used identically everywhere."""
+"""Grey values to [0, 1] by robust percentiles: fitted once, stored with the model, used identically
+everywhere.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,12 @@ class Normaliser(Settings):
     low: float = setting(0.0, "Low", "This grey value becomes 0.")
     high: float = setting(1.0, "High", "This grey value becomes 1.")
     fill: float = setting(0.0, "Fill", "This grey value stands in for NaN and infinity.")
-    clip: bool = setting(False, "Clip", "Clip to [0, 1] after scaling.")
+    clip: bool = setting(default=False, title="Clip", description="Clip to [0, 1] after scaling.")
     kind: Literal["percentiles", "range", "constant"] = setting(
         "percentiles",
         "Kind",
-        "How the values were found: by percentiles, by the full range where those coincide, or from an image of "
+        "How the values were found: by percentiles, by the full range where those coincide, or "
+        "from an image of "
         "one single value.",
     )
 
@@ -44,7 +47,8 @@ class Normaliser(Settings):
         settings: NormalisationSettings | None = None,
         sections: Sequence[int] | range | None = None,
     ) -> Self:
-        """The normaliser of a volume, or of some of its sections, from an evenly spaced sample of at most 4 million
+        """The normaliser of a volume, or of some of its sections, from an evenly spaced
+        sample of at most 4 million
         values; the same volume always gives the same one.
 
         Raises:
@@ -55,7 +59,8 @@ class Normaliser(Settings):
         values = values[np.isfinite(values)]
         if not values.size:
             raise ValueError(
-                f"The image '{volume.frame.name}' holds no finite value; check that the right file was chosen."
+                f"The image '{volume.frame.name}' holds no finite value; check that the right "
+                "file was chosen."
             )
         low, high, fill = (float(v) for v in np.percentile(values, [chosen.low, chosen.high, 50]))
         kind: Literal["percentiles", "range", "constant"] = "percentiles"
@@ -91,7 +96,7 @@ class Normaliser(Settings):
 
 def _apart(low: float, high: float) -> bool:
     """Whether two grey values differ by enough to divide by it in 32 bit."""
-    return high > low and np.float32(high) - np.float32(low) > 0 and math.isfinite(high - low)
+    return math.isfinite(high - low) and bool(np.float32(high) > np.float32(low))
 
 
 def _spread(volume: Volume, sections: Sequence[int] | range | None) -> list[int]:

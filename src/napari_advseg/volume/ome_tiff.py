@@ -1,4 +1,6 @@
-"""Sections written as one OME-TIFF, page by page: zlib, BigTIFF where needed, scale, units and position inside."""
+"""Sections written as one OME-TIFF, page by page: zlib, BigTIFF where needed, scale, units and
+position inside.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def write_tiff(
     """Write all sections, each (y, x) or (c, y, x), in order of t and z to a new file at `path`."""
     stored = np.dtype(dtype)
     pages = int(np.prod(shape[:-2], dtype=object)) if len(shape) > 2 else 1
-    description = _xml(shape, stored, frame, kind, pages)
+    description: bytes | None = _xml(shape, stored, frame, kind, pages)
     large = int(np.prod(shape, dtype=object)) * stored.itemsize > CLASSIC_BYTES
     with tifffile.TiffWriter(path, bigtiff=large) as file:
         for section in sections:
@@ -49,7 +51,8 @@ def write_tiff(
 
 
 def tiff_dtype(dtype: Any, lowest: int, highest: int) -> np.dtype[Any]:
-    """The type a TIFF can hold these values in: 64-bit whole numbers become 32-bit where all of them fit.
+    """The type a TIFF can hold these values in: 64-bit whole numbers become 32-bit where all of
+    them fit.
 
     Raises:
         Unwritable: they do not fit.
@@ -59,7 +62,7 @@ def tiff_dtype(dtype: Any, lowest: int, highest: int) -> np.dtype[Any]:
         return np.dtype(np.float32)
     if given.kind not in NARROWER or given.itemsize < 8:
         return given
-    narrow = np.dtype(NARROWER[given.kind])
+    narrow: np.dtype[Any] = np.dtype(NARROWER[given.kind])
     limits = np.iinfo(narrow)
     if lowest < limits.min or highest > limits.max:
         raise Unwritable(
@@ -78,7 +81,8 @@ def check_units(frame: Frame) -> None:
     for axis, unit in zip(frame.axes, frame.units, strict=True):
         if unit and unit not in SYMBOLS:
             raise Unwritable(
-                f"TIFF has no unit '{unit}' (axis {axis}); give the scale in nanometer or choose a name that "
+                f"TIFF has no unit '{unit}' (axis {axis}); give the scale in nanometer or "
+                "choose a name that "
                 "ends in .ome.zarr."
             )
 
@@ -106,7 +110,8 @@ def _xml(shape: Sequence[int], dtype: np.dtype[Any], frame: Frame, kind: Kind, p
     stored = "".join(axis for axis in "tzcyx" if axis in frame.axes)
     lengths = [shape[frame.axes.index(axis)] for axis in stored]
     document = tifffile.OmeXml()
-    document.addimage(dtype, lengths, (pages, 1, 1, *shape[-2:], 1), axes=stored.upper(), **said)
+    pages_and_pixels = (pages, 1, 1, shape[-2], shape[-1], 1)
+    document.addimage(dtype, lengths, pages_and_pixels, axes=stored.upper(), **said)
     return document.tostring(declaration=True).encode()
 
 

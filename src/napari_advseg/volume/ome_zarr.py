@@ -1,6 +1,8 @@
-"""Zarr stores as volumes: OME-Zarr 0.1 to 0.5 with scale, units and pyramid, and plain arrays with attributes.
+"""Zarr stores as volumes: OME-Zarr 0.1 to 0.5 with scale, units and pyramid, and plain arrays with
+attributes.
 
-The metadata of OME-Zarr (NGFF specification 0.5) is a small JSON object, so that it is read and made here; a
+The metadata of OME-Zarr (NGFF specification 0.5) is a small JSON object, so that it is read and
+made here; a
 test checks it with the models of the specification.
 """
 
@@ -36,7 +38,8 @@ def read_zarr(
     """The array in the store at `path`, lazy; `inside` names an array or group in it.
 
     Raises:
-        Unreadable: there is no array, or several and none is the usual one, or its metadata is damaged.
+        Unreadable: there is no array, or several and none is the usual one, or its metadata
+            is damaged.
     """
     where = path / inside if inside else path
     chosen = _chosen(_node(where), level)
@@ -77,7 +80,7 @@ def plain_name(path: Path) -> str:
 def multiscale_attributes(
     frame: Frame, levels: Sequence[Frame], kind: Kind, version: str, ours: Json
 ) -> Json:
-    """Attributes of the group: OME-Zarr `version` (0.4 or 0.5) metadata, and ours under our name."""
+    """Attributes of the group: OME-Zarr `version` (0.4 or 0.5) metadata, and ours beside it."""
     axes = []
     for axis, unit in zip(frame.axes, frame.units, strict=True):
         known = {} if unit in ("", PIXEL) else {"unit": unit}
@@ -123,7 +126,7 @@ def _node(path: Path) -> Node:
 
 
 def _chosen(node: Node, level: int) -> _Chosen:
-    """The array to read from a node: itself, a level of its pyramid, the usual one or the only one."""
+    """The array to read from a node: itself, a level, the usual one or the only one."""
     if node.is_array:
         return _with_parent(node)
     multiscale = _multiscale(node)
@@ -161,14 +164,11 @@ def _multiscale(node: Node) -> Json | None:
         return None
     try:
         first: Json = found[0]
-        if not first["datasets"] or any(
-            not isinstance(one["path"], str) for one in first["datasets"]
-        ):
-            raise KeyError("path")
-    except (KeyError, IndexError, TypeError) as fault:
-        raise Unreadable(
-            f"'{node.path}' has damaged OME-Zarr metadata: no datasets ({fault})."
-        ) from fault
+        paths = [one["path"] for one in first["datasets"]]
+    except (KeyError, IndexError, TypeError):
+        paths = []
+    if not paths or not all(isinstance(path, str) for path in paths):
+        raise Unreadable(f"'{node.path}' has damaged OME-Zarr metadata: no datasets.")
     return first
 
 
@@ -192,7 +192,9 @@ def _own(node: Node) -> Json:
 
 
 def _with_parent(node: Node) -> _Chosen:
-    """An array addressed itself, with the pyramid of the group around it, where it is a level of one."""
+    """An array addressed itself, with the pyramid of the group around it, where it is a level of
+    one.
+    """
     parent = node_at(node.path.parent)
     multiscale = None if parent is None or parent.is_array else _multiscale(parent)
     if parent is not None and multiscale is not None:

@@ -72,7 +72,8 @@ def _header(path: Path) -> _Header:
     size = path.stat().st_size
     if bits // 8 > size * LARGEST_RATIO:
         raise Unreadable(
-            f"'{path}' claims {header.width} x {header.height} pixels, more than its {size} bytes can hold; "
+            f"'{path}' claims {header.width} x {header.height} pixels, more than its {size} "
+            "bytes can hold; "
             "it is damaged."
         )
     afford(

@@ -1,4 +1,6 @@
-"""The zarr arrays of an OME-Zarr image: level 0, and the coarser levels made from it section by section."""
+"""The zarr arrays of an OME-Zarr image: level 0, and the coarser levels made from it section by
+section.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def _is_halved(axis: str, frame: Frame, shape: tuple[int, ...]) -> bool:
 
 
 def _coarser(frame: Frame, halved: list[str], kind: Kind) -> Frame:
-    """The frame of the next level: a mean lies in the middle of its voxels, a nearest one on the first."""
+    """The frame of the next level: a mean lies in the middle of its voxels, a nearest one on the
+    first.
+    """
     scale, translate = list(frame.scale), list(frame.translate)
     for axis in halved:
         at = frame.axes.index(axis)
@@ -113,8 +117,8 @@ def _mean(parts: list[Array]) -> Array:
     """The mean in the type of the parts, whole numbers rounded."""
     dtype = parts[0].dtype
     wide = np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
-    total = parts[0].astype(wide)
+    total: Array = parts[0].astype(wide)
     for part in parts[1:]:
-        total += part
-    total /= len(parts)
+        total = np.add(total, part, dtype=wide)
+    total = total / len(parts)
     return (np.rint(total) if dtype.kind in "iu" else total).astype(dtype)

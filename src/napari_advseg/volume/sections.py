@@ -1,4 +1,6 @@
-"""Volumes written section by section: a partial store with a log, renamed when complete, so that a stop loses nothing."""
+"""Volumes written section by section: a partial store with a log, renamed when complete, so that a
+stop loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ def write_volume(
     """Write a volume whole: `path` holds it at the end, or is as it was before.
 
     Raises:
-        Unwritable: the suffix is unknown, the path is taken, the disk is full or the values do not fit.
+        Unwritable: the suffix is unknown, the path is taken, the disk is full or the values
+            do not fit.
     """
     if path.suffix.lower() in TIFF:
         check_target(path, volume.shape, volume.dtype, kind, overwrite=overwrite)
@@ -88,7 +91,8 @@ def check_target(
     """
     if path.suffix.lower() not in TIFF + ZARR:
         raise Unwritable(
-            f"'{path.name}' has no known ending; choose a name that ends in .ome.zarr, .zarr, .tif or .tiff."
+            f"'{path.name}' has no known ending; choose a name that ends in .ome.zarr, .zarr, "
+            ".tif or .tiff."
         )
     _free_to_write(path, overwrite=overwrite)
     _room(path, shape, np.dtype(dtype), kind)
@@ -111,9 +115,11 @@ def unfinished(path: Path) -> Incomplete | None:
 
 
 class SectionWriter:
-    """A volume under way: sections come in any order, `finish` makes the file appear under its name.
+    """A volume under way: sections come in any order, `finish` makes the file appear under its
+    name.
 
-    Sections are (y, x) or (c, y, x); with a time axis, section z of time t has the index t * sections + z.
+    Sections are (y, x) or (c, y, x); with a time axis, section z of time t has the index t *
+    sections + z.
     What was written survives a kill and is found again by `create(..., resume=True)`.
     """
 
@@ -142,7 +148,8 @@ class SectionWriter:
         """A writer for a volume of this shape, dtype and frame.
 
         Raises:
-            Unwritable: see `check_target`; or an unfinished write is in the way, or does not fit to be resumed.
+            Unwritable: see `check_target`; or an unfinished write is in the way, or
+                does not fit to be resumed.
         """
         plan = Plan(tuple(map(int, shape)), native(dtype), frame, kind, version)
         if len(plan.shape) != len(frame.axes) or 0 in plan.shape:
@@ -184,7 +191,8 @@ class SectionWriter:
         """Put section `index` on disk; it counts as done once this returns.
 
         Raises:
-            Unwritable: its shape or values do not fit, or the disk is full; what was written is kept.
+            Unwritable: its shape or values do not fit, or the disk is full; what was
+                written is kept.
         """
         if not 0 <= index < self.total:
             raise Unwritable(f"Section {index} is outside 0..{self.total - 1}.")
@@ -243,12 +251,14 @@ class SectionWriter:
             )
         if resume and log.plan != self._plan.record():
             raise Unwritable(
-                f"'{self.partial.name}' was begun with another shape, type or scale and cannot be resumed; "
+                f"'{self.partial.name}' was begun with another shape, type or scale and cannot "
+                "be resumed; "
                 "overwrite it or choose another name."
             )
         if not resume and not self._overwrite:
             raise Unwritable(
-                f"An unfinished '{self.path.name}' exists ({len(log.done)} of {log.total} sections); "
+                f"An unfinished '{self.path.name}' exists ({len(log.done)} of {log.total} "
+                "sections); "
                 "resume it, or start again with --overwrite."
             )
 
@@ -256,7 +266,8 @@ class SectionWriter:
         found = in_native(section)
         if found.shape != self._plan.section_shape:
             raise Unwritable(
-                f"Section {index} has shape {found.shape}, the volume needs {self._plan.section_shape}."
+                f"Section {index} has shape {found.shape}, the volume needs "
+                f"{self._plan.section_shape}."
             )
         dtype = self._plan.dtype
         if found.dtype == dtype or np.can_cast(found.dtype, dtype, "safe"):
@@ -278,7 +289,8 @@ class SectionWriter:
             // self.total
         )
         return Unwritable(
-            f"The disk is full after {self.total - left} of {self.total} sections of '{self.path}'; they are "
+            f"The disk is full after {self.total - left} of {self.total} sections of "
+            f"'{self.path}'; they are "
             f"kept in '{self.partial.name}'. Free about {amount(need)} and resume."
         )
 
@@ -384,7 +396,8 @@ def _room(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], kind: Kind) 
     free = shutil.disk_usage(path.parent).free
     if need > free:
         raise Unwritable(
-            f"'{path}' needs about {amount(need)} and {amount(free)} are free; free some space or choose "
+            f"'{path}' needs about {amount(need)} and {amount(free)} are free; free some space "
+            "or choose "
             "another folder."
         )
 

@@ -1,4 +1,6 @@
-"""TIFF files of any make as volumes: memory-mapped where they lie flat, else decoded strip by strip where indexed."""
+"""TIFF files of any make as volumes: memory-mapped where they lie flat, else decoded strip by strip
+where indexed.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def read_tiff(path: Path, inside: str = "", *, axes: str | None = None, level: i
     """The image in the file, lazy; `inside` is the number of an image where there are several.
 
     Raises:
-        Unreadable: the file is cut short or damaged, claims more than it holds, or stores colours other than RGB.
+        Unreadable: the file is cut short or damaged, claims more than it holds, or stores
+            colours other than RGB.
     """
     try:
         with tifffile.TiffFile(path, _multifile=False) as file:
@@ -60,7 +63,8 @@ def read_tiff(path: Path, inside: str = "", *, axes: str | None = None, level: i
 
 
 class Pages(Windowed):
-    """The pages of a TIFF series; reading decodes the strips or tiles it touches and keeps the last ones.
+    """The pages of a TIFF series; reading decodes the strips or tiles it touches and keeps the
+    last ones.
 
     Axes are those of the series: leading ones over pages, then those of a page.
     """
@@ -166,8 +170,13 @@ class Pages(Windowed):
             decoded = self._page.decode(file.read(count), index, **more)[0]
         except DAMAGE as fault:
             raise CorruptChunk(
-                f"'{self.path}': page {number} is damaged ({reason(fault)}); copy it again or save it anew."
+                f"'{self.path}': page {number} is damaged ({reason(fault)}); copy it again or "
+                "save it anew."
             ) from fault
+        if decoded is None:
+            raise CorruptChunk(
+                f"'{self.path}': page {number} has a strip without data; save it anew."
+            )
         return in_native(decoded[0])
 
 
@@ -197,7 +206,8 @@ def _segments(series: Any, path: Path, pages: int) -> tuple[Array, Array]:
     if len(listed) != pages or any(one is None for one in listed):
         have = sum(one is not None for one in listed)
         raise Unreadable(
-            f"'{path}' should have {pages} pages and {have} are in it; it is cut short, or one of several "
+            f"'{path}' should have {pages} pages and {have} are in it; it is cut short, or one "
+            "of several "
             "files that belong together: save it as one file."
         )
     size = path.stat().st_size
@@ -206,11 +216,13 @@ def _segments(series: Any, path: Path, pages: int) -> tuple[Array, Array]:
         row = np.array([one.dataoffsets, one.databytecounts], np.int64)
         if row.shape == (2, wanted) and not row[1].all():
             raise Unreadable(
-                f"'{path}' lacks pixels: page {number} has strips or tiles without data; save it anew."
+                f"'{path}' lacks pixels: page {number} has strips or tiles without data; save "
+                "it anew."
             )
         if row.shape != (2, wanted) or (row <= 0).any() or int(row.sum(axis=0).max()) > size:
             raise Unreadable(
-                f"'{path}' is cut short or damaged: the data of page {number} lies outside its {size} bytes; "
+                f"'{path}' is cut short or damaged: the data of page {number} lies outside its "
+                f"{size} bytes; "
                 "copy it again."
             )
         rows.append(row)
@@ -268,7 +280,9 @@ def _volume(
 
 
 def _white(page: Any, dtype: np.dtype[Any]) -> int | None:
-    """The value of white where 0 is black and it should be the other way round; None where all is well."""
+    """The value of white where 0 is black and it should be the other way round; None where all is
+    well.
+    """
     if page.photometric != MINISWHITE or dtype.kind not in "bu":
         return None
     return (1 << page.bitspersample) - 1 if page.bitspersample < 8 else int(np.iinfo(dtype).max)
@@ -290,7 +304,8 @@ def _series(file: tifffile.TiffFile, path: Path, inside: str) -> Any:
     if len(found) > 1:
         shapes = ", ".join(" x ".join(map(str, one.shape)) for one in found[:10])
         raise Unreadable(
-            f"'{path}' holds {len(found)} images of different shape ({shapes}); choose one, for example "
+            f"'{path}' holds {len(found)} images of different shape ({shapes}); choose one, "
+            "for example "
             f"'{path.name}::0', or save them as files of their own."
         )
     return found[0]
@@ -327,7 +342,8 @@ def _array(path: Path, series: Any) -> LazyArray:
     if end > size:
         whole = max(0, size - series.dataoffset) // max(1, series.nbytes // max(1, series.shape[0]))
         raise Unreadable(
-            f"'{path}' is cut short: it claims {' x '.join(map(str, series.shape))} pixels, {amount(end)}, "
+            f"'{path}' is cut short: it claims {' x '.join(map(str, series.shape))} pixels, "
+            f"{amount(end)}, "
             f"and has {amount(size)} (about {whole} of {series.shape[0]}); copy it again."
         )
     dtype = np.dtype(series.dtype).newbyteorder(series.keyframe.parent.byteorder)
@@ -335,7 +351,9 @@ def _array(path: Path, series: Any) -> LazyArray:
 
 
 def _metadata(file: tifffile.TiffFile, series: Any) -> tuple[Place, Mapping[str, Any]]:
-    """Scale, units and position, where ImageJ or OME metadata says them, and what we wrote ourselves."""
+    """Scale, units and position, where ImageJ or OME metadata says them, and what we wrote
+    ourselves.
+    """
     if series.kind == "imagej" or (file.is_imagej and file.imagej_metadata):
         return _imagej(file.imagej_metadata or {}, series.keyframe), {}
     if series.kind == "ome" and file.ome_metadata:

@@ -1,4 +1,6 @@
-"""What is known of a volume before it is complete: the plan it is written to, and a log of the sections done."""
+"""What is known of a volume before it is complete: the plan it is written to, and a log of the
+sections done.
+"""
 
 from __future__ import annotations
 
@@ -140,6 +142,6 @@ class Log:
 def _birth(pid: int) -> float | None:
     """When a process began, which tells it from a later one of the same number."""
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return None

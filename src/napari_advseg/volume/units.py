@@ -31,7 +31,9 @@ _NAMES = {symbol: name for name, symbols in SYMBOLS.items() for symbol in symbol
 
 
 def unit_name(text: object) -> str:
-    """The unit under its full singular name: "nm" and "nanometre" give "nanometer"; an unknown one stays."""
+    """The unit under its full singular name: "nm" and "nanometre" give "nanometer"; an unknown one
+    stays.
+    """
     word = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(text or "")).strip(" ()[]',\\")
     if word in _NAMES:
         return _NAMES[word]

@@ -1,4 +1,6 @@
-"""Zarr arrays of any writer, checked before they are opened: codecs, sizes, and no chunk that silently is zero."""
+"""Zarr arrays of any writer, checked before they are opened: codecs, sizes, and no chunk that
+silently is zero.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ CHUNKS_PER_SHARD = 1 << 22
 DEEPEST_GROUP = 6
 COUNTED_CHUNKS = 20_000
 
-# Codecs that only compress, shuffle or check numbers; object codecs (pickle, json, vlen-*) are not among them.
+# Codecs that only compress, shuffle or check numbers; object codecs (pickle, json, vlen-*) are
+# not among them.
 _NUMERIC = (
     "adler32 astype bitround blosc bz2 crc32 crc32c delta fixedscaleoffset fletcher32 gzip "
     "jenkins_lookup3 lz4 lzma packbits pcodec quantize shuffle zfpy zlib zstd"
@@ -105,7 +108,7 @@ class Chunked(Windowed):
             opened = zarr.open_array(
                 store=store if missing == "fill" else _Whole(store, node.path),
                 mode="r",
-                zarr_format=node.format,  # type: ignore[arg-type]
+                zarr_format=node.format,
             )
         except DAMAGE as fault:
             raise Unreadable(
@@ -157,7 +160,10 @@ class Chunked(Windowed):
                 raise
             except DAMAGE as inner:
                 return self._damaged(place, inner)
-        return f"'{self.path}' could not be read ({reason(fault)}); try again, or copy it from its source."
+        return (
+            f"'{self.path}' could not be read ({reason(fault)}); try again, or copy it from its "
+            "source."
+        )
 
     def _damaged(self, place: tuple[int, ...], fault: BaseException) -> str:
         inner = self._array.shards
@@ -165,10 +171,13 @@ class Chunked(Windowed):
             k * n // s for k, n, s in zip(place, self.chunks, inner or self.chunks, strict=True)
         )
         name = self._array.metadata.encode_chunk_key(stored)
-        return f"'{self.path}': chunk {name} is damaged ({reason(fault)}); copy it again from its source."
+        return (
+            f"'{self.path}': chunk {name} is damaged ({reason(fault)}); copy it again from its "
+            "source."
+        )
 
 
-class _Whole(WrapperStore[LocalStore]):
+class _Whole(WrapperStore[LocalStore]):  # type: ignore[misc]
     """A store in which a missing chunk is an error and not a block of fill values."""
 
     def __init__(self, store: LocalStore, path: Path) -> None:
@@ -181,8 +190,10 @@ class _Whole(WrapperStore[LocalStore]):
         found = await super().get(key, prototype, byte_range)
         if found is None and key.rpartition("/")[2] not in METADATA:
             raise MissingChunk(
-                f"'{self._path}': chunk {key} is missing. It may have been lost, or left out by a program that "
-                "writes no empty chunks; copy the store again, or read it with missing='fill' if such chunks "
+                f"'{self._path}': chunk {key} is missing. It may have been lost, or left out "
+                "by a program that "
+                "writes no empty chunks; copy the store again, or read it with missing='fill' "
+                "if such chunks "
                 "are meant to be empty."
             )
         return found
@@ -220,7 +231,8 @@ def _check(node: Node) -> None:
     size = math.prod(chunks) * itemsize
     if size > CHUNK_BYTES:
         raise Unreadable(
-            f"'{node.path}' says that each chunk holds {amount(size)}; at most {amount(CHUNK_BYTES)} is read. "
+            f"'{node.path}' says that each chunk holds {amount(size)}; at most "
+            f"{amount(CHUNK_BYTES)} is read. "
             "The file is damaged, or must be written again with smaller chunks."
         )
 
@@ -275,7 +287,8 @@ def _decoded_at_once(
     )
     if min((*inner, 1)) < 1 or math.prod(chunks) // max(1, math.prod(inner)) > CHUNKS_PER_SHARD:
         raise Unreadable(
-            f"'{node.path}' has shards {chunks} of chunks {inner}, too many to index; write it again."
+            f"'{node.path}' has shards {chunks} of chunks {inner}, too many to index; write it "
+            "again."
         )
     return _decoded_at_once(node, codecs[0]["configuration"]["codecs"], inner)
 
