@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_advseg import families, model_store
 from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.volume.files import describe
 from napari_advseg.volume.volume import Volume
 
 CLOSE = 1e-3
+NO_IMAGE = "Choose an image layer: open a file, or File > Open Sample > napari-advseg."
 
 
 def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
-    """Why an image and an annotation cannot be trained on."""
+    """Why an image and an annotation cannot be trained on; None stands for a layer that is not chosen."""
     if image is None:
-        return "Choose an image layer: open a file, or File > Open Sample > napari-advseg."
+        return NO_IMAGE
     if labels is None:
         return "Choose a labels layer: add one below the layer list and paint a few cells in it."
     for axis in "zyx":
         if image.size(axis) != labels.size(axis):
             return (
-                f"The image is {size_words(image)}, the labels are {size_words(labels)}; "
+                f"The image is {describe(image)}, the labels are {describe(labels)}; "
                 "choose layers that belong together."
             )
     for axis in "zyx":
@@ -32,12 +35,6 @@ def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
                 "give both layers the same scale."
             )
     return ""
-
-
-def size_words(volume: Volume) -> str:
-    """For example "30 sections of 512 x 512"."""
-    plane = f"{volume.size('y')} x {volume.size('x')}"
-    return f"{volume.size('z')} sections of {plane}" if "z" in volume.axes else f"one section of {plane}"
 
 
 def scale_words(volume: Volume) -> str:
@@ -69,17 +66,38 @@ def device_words(device: dict[str, Any]) -> str:
     return f"{device.get('name')}, {room}, {device.get('precision')}{slow}"
 
 
-def is_model(folder: Path) -> bool:
-    """Whether a training wrote into `folder`."""
-    return (folder / model_store.CARD).is_file() or (folder / model_store.STATE).is_file()
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A path for something new, and what stands there now."""
+
+    path: str
+    holds: Literal["nothing", "model", "other"] = "nothing"
+
+    @property
+    def problem(self) -> str:
+        """Why nothing new can be put there."""
+        if not self.path:
+            return "Say where the result goes."
+        if self.holds == "model":
+            return "This folder holds a model already: resume its training, or take a new name."
+        return f"{Path(self.path).name} exists already; choose another name." if self.holds == "other" else ""
 
 
-def free_name(path: Path) -> Path:
+def look_at(path: str) -> Place:
+    """What stands at `path`; an empty folder is nothing."""
+    place = Path(path).expanduser()
+    if (place / model_store.CARD).is_file():
+        return Place(path, "model")
+    is_taken = place.exists() and not (place.is_dir() and not any(place.iterdir()))
+    return Place(path, "other" if path and is_taken else "nothing")
+
+
+def free_place(path: Path) -> Path:
     """`path` itself where nothing is there, else with the first free number: model-2, labels-2.ome.zarr."""
     stem, dot, suffix = path.name.partition(".")
     count = 1
     free = path
-    while free.exists():
+    while look_at(str(free)).holds != "nothing":
         count += 1
         free = path.with_name(f"{stem}-{count}{dot}{suffix}")
     return free

@@ -209,16 +209,23 @@ class Fold(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self._button)
-        inset = QVBoxLayout()
-        inset.setContentsMargins(12, 0, 0, 4)
-        inset.addWidget(content)
-        column.addLayout(inset)
+        self._inset = QVBoxLayout()
+        self._inset.setContentsMargins(12, 0, 0, 4)
+        self._inset.addWidget(content)
+        column.addLayout(self._inset)
         self._button.setChecked(open_now)
         self._turn(open_now)
 
     def open(self) -> None:
         """Show what is under the title."""
         self._button.setChecked(True)
+
+    def fill(self, content: QWidget) -> None:
+        """Put something else under the title."""
+        self._inset.replaceWidget(self._content, content)
+        self._content.deleteLater()
+        self._content = content
+        self._turn(self._button.isChecked())
 
     def _turn(self, is_open: bool) -> None:  # noqa: FBT001 - a Qt slot
         arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow

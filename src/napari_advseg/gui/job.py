@@ -69,8 +69,9 @@ class Job(QObject):
     changed = Signal()
     ended = Signal(object)
 
-    def __init__(self, title: str, parent: QObject | None = None) -> None:
+    def __init__(self, kind: str, title: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.kind = kind
         self.title = title
         self.number: int | None = None
         self.recipe: Recipe | None = None

@@ -65,12 +65,14 @@ class PathLine(QWidget):
     """A path to type or browse for."""
 
     changed = Signal(str)
+    chosen = Signal()  # by the user, not by us
 
     def __init__(self, browse: Callable[[QWidget, str], str], placeholder: str = "") -> None:
         super().__init__()
         self.line = QLineEdit()
         self.line.setPlaceholderText(placeholder)
         self.line.textChanged.connect(self.changed)
+        self.line.textEdited.connect(self.chosen)
         self._browse = browse
         button = QPushButton("…")
         button.setToolTip("Choose from your folders")
@@ -96,11 +98,17 @@ class PathLine(QWidget):
         chosen = self._browse(self, self.path)
         if chosen:
             self.set(chosen)
+            self.chosen.emit()
 
 
 def browse_folder(parent: QWidget, start: str) -> str:
     """A folder that is there."""
     return str(QFileDialog.getExistingDirectory(parent, "Model folder", start))
+
+
+def browse_new_folder(parent: QWidget, start: str) -> str:
+    """A place for a new folder."""
+    return str(QFileDialog.getSaveFileName(parent, "New model folder", start)[0])
 
 
 def browse_new(parent: QWidget, start: str) -> str:
@@ -180,6 +188,24 @@ class Buttons(QWidget):
         self.log.appendHtml(
             f"<span style='color: {WARNING_COLOUR}'>{words}</span>" if is_warning else f"<span>{words}</span>"
         )
+
+
+def note() -> QLabel:
+    """A quiet sentence under a row."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet("font-size: 10pt; color: palette(mid);")
+    return label
+
+
+def side_by_side(*widgets: QWidget) -> QWidget:
+    """Widgets in a row."""
+    whole = QWidget()
+    row = QHBoxLayout(whole)
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return whole
 
 
 def in_scroll_area(content: QWidget) -> QScrollArea:

@@ -66,6 +66,7 @@ class Session(QObject):
         super().__init__(host)
         self.setObjectName(NAME)
         self.device: dict[str, Any] | None = None
+        self.model = ""
         self.folder = Path(tempfile.mkdtemp(prefix="napari-advseg-"))
         self._inbox: queue.SimpleQueue[Message | Callable[[], None]] = queue.SimpleQueue()
         self._engine = Engine(self._inbox.put, self.command)
@@ -85,11 +86,6 @@ class Session(QObject):
         """The child's process id."""
         return self._engine.process_id
 
-    @property
-    def current(self) -> Job | None:
-        """The job that computes now or waits first."""
-        return self._jobs[0] if self._jobs else None
-
     def start(self) -> None:
         """Start the child in the background unless it runs."""
         self._workers.submit(self._engine.start)
@@ -102,10 +98,10 @@ class Session(QObject):
         return task
 
     def run(
-        self, title: str, prepare: Callable[[Stopped], Recipe], *, resume: bool = False
+        self, kind: str, title: str, prepare: Callable[[Stopped], Recipe], *, resume: bool = False
     ) -> Job:
         """A job: `prepare` (on a thread; it asks whether to give up) makes the recipe that the child then runs."""
-        job = Job(title, self)
+        job = Job(kind, title, self)
         self._jobs.append(job)
         over = self._announce(title, self._ending.soon)
         job.ended.connect(lambda _how: over())
@@ -113,8 +109,17 @@ class Session(QObject):
             partial(prepare, lambda: job.state == "cancelling" or self._ending.has_begun)
         )
         task.done.connect(partial(self._hand_in, job, resume))
-        task.failed.connect(lambda text: self._end(job, Failed(0, text)))
+        task.failed.connect(partial(self._give_up, job))
         return job
+
+    def running(self, kind: str) -> Job | None:
+        """The job of a kind that has not ended, for a dock that was closed meanwhile."""
+        return next((job for job in self._jobs if job.kind == kind), None)
+
+    def learnt(self, folder: str) -> None:
+        """A training is complete: say so to all docks, and to those that open later."""
+        self.model = folder
+        self.trained.emit(folder)
 
     def pause(self, job: Job) -> None:
         """Hold a running job after its step."""
@@ -146,6 +151,9 @@ class Session(QObject):
         job.recipe = recipe
         job.number = self._engine.run(recipe, resume=resume)
         job.enter("waiting")
+
+    def _give_up(self, job: Job, text: str) -> None:
+        self._end(job, Cancelled(0) if job.state == "cancelling" else Failed(0, text))
 
     def _empty_inbox(self) -> None:
         while not self._inbox.empty():
