@@ -41,7 +41,7 @@ def family(name: str) -> str:
     return (
         f"### {name}\n\n{entry.summary}. {entry.reference}.\n\n"
         f"{table(entry.settings, 'model.')}\n\n"
-        f"Presets, where they differ from the defaults:\n\n{presets}"
+        f"What its presets set:\n\n{presets}"
     )
 
 
@@ -64,8 +64,7 @@ def shown(field: FieldInfo) -> str:
     """The default with its unit."""
     extra = field.json_schema_extra
     unit = extra.get("unit", "") if isinstance(extra, dict) else ""
-    value = "empty" if field.default is None else f"`{json.dumps(field.default)}`"
-    return f"{value} {unit}".strip()
+    return "empty" if field.default is None else f"`{json.dumps(field.default)}` {unit}".strip()
 
 
 def allowed(field: FieldInfo) -> str:
@@ -74,7 +73,7 @@ def allowed(field: FieldInfo) -> str:
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     bounds = [
-        f"{sign} {getattr(limit, name):g}"
+        f"{sign} {getattr(limit, name):,.10g}"
         for limit in field.metadata
         for name, sign in BOUNDS.items()
         if getattr(limit, name, None) is not None

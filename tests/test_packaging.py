@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pkgutil
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from napari_advseg import settings
 from napari_advseg.families import FAMILIES
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings import Settings
+from napari_advseg.settings.scoring import ScoringSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = Path(napari_advseg.__file__).parent
@@ -182,6 +184,15 @@ def test_documented_settings_exist():
     for name in found:
         group, field = name.split(".")
         assert field in tree[group], name
+
+
+def test_the_settings_page_shows_every_setting():
+    tables = runpy.run_path(str(REPOSITORY / "docs" / "settings_tables.py"))
+    page = tables["on_page_markdown"](text("docs/settings.md"))
+    assert "<!--" not in page
+    for name in ("training.plateau.factor", "examples.augmentation.blur", "model.widths"):
+        assert f"| `{name}` |" in page
+    assert page.count("\n| `scoring.") == len(ScoringSettings.model_fields)
 
 
 def test_imports_point_down():
