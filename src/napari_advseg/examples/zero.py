@@ -200,12 +200,14 @@ def _zero_where_painted(census: Census) -> float:
 
 
 def _one_kind(shape: Shape, census: Census) -> bool:
-    """Many objects of like size: bacteria, particles and blood cells, but not neurites."""
+    """Many objects of like size: bacteria, particles and blood cells, but not neurites.
+
+    Where they touch, gaps are left between them; painted tissue fills the plane.
+    """
     per_section = shape.cells / min(LOOKED_AT, len(census.counts))
-    many = per_section >= 10 or (
-        per_section >= 3 and census.zero_share < 0.9 and shape.touch <= 0.01
-    )
-    return many and shape.spread <= 0.55
+    apart = shape.touch <= 0.01
+    many = per_section >= 10 or (per_section >= 3 and census.zero_share < 0.9 and apart)
+    return many and shape.spread <= 0.55 and (apart or shape.holes >= 0.5 * per_section)
 
 
 def _inverted(volume: Volume, shape: Shape) -> str:
