@@ -69,7 +69,7 @@ def tiff_dtype(dtype: Any, lowest: int, highest: int) -> np.dtype[Any]:
             f"Values up to {max(highest, -lowest)} do not fit the 32 bit of a TIFF; "
             "choose a name that ends in .ome.zarr."
         )
-    return narrow
+    return np.dtype(NARROWER[given.kind])
 
 
 def check_units(frame: Frame) -> None:

@@ -53,6 +53,7 @@ def read_tiff(path: Path, inside: str = "", *, axes: str | None = None, level: i
     """
     try:
         with tifffile.TiffFile(path, _multifile=False) as file:
+            _whole(file, path)
             return _volume(file, path, inside, axes, level)
     except Unreadable:
         raise
@@ -243,6 +244,48 @@ def _believable(page: Any, path: Path, most: int) -> None:
         )
 
 
+def _whole(file: tifffile.TiffFile, path: Path) -> None:
+    """Nothing, where the list of pages ends inside the file and ImageJ's count of them is kept.
+
+    tifffile takes what is left of a file that was cut short; half a stack must not pass for a whole one.
+
+    Raises:
+        Unreadable: pages are missing.
+    """
+    size = path.stat().st_size
+    pages, lost = _chain(file.filehandle, file.tiff, size)
+    if lost:
+        raise Unreadable(
+            f"'{path}' is cut short: page {pages} should begin at byte {lost} and the file has {size}; "
+            "copy it again."
+        )
+    said = file.imagej_metadata if file.is_imagej else None
+    claimed = _number((said or {}).get("images", 1))
+    if pages < claimed and file.series and file.series[0].kind != "imagej":
+        page = file.pages.first
+        there = (size - page.dataoffsets[0]) // max(1, page.nbytes) if page.is_final else pages
+        raise Unreadable(
+            f"'{path}' is cut short: it has the data of {there} of {claimed:.0f} sections; copy it again."
+        )
+
+
+def _chain(file: Any, tiff: Any, size: int) -> tuple[int, int]:
+    """How many pages the file lists, and where it wants one that lies outside it (0 where it does not)."""
+    count, following = (8, 8) if tiff.is_bigtiff else (2, 4)
+    order = "little" if tiff.byteorder == "<" else "big"
+    file.seek(8 if tiff.is_bigtiff else 4)
+    at = int.from_bytes(file.read(following), order)
+    seen: set[int] = set()
+    while at and at not in seen:
+        if at + count > size:
+            return len(seen), at
+        seen.add(at)
+        file.seek(at)
+        file.seek(at + count + int.from_bytes(file.read(count), order) * tiff.tagsize)
+        at = int.from_bytes(file.read(following), order)
+    return len(seen), 0
+
+
 def _volume(
     file: tifffile.TiffFile, path: Path, inside: str, axes: str | None, level: int
 ) -> Volume:
@@ -280,10 +323,11 @@ def _volume(
 
 
 def _white(page: Any, dtype: np.dtype[Any]) -> int | None:
-    """The value of white where 0 is black and it should be the other way round; None where all is
-    well.
+    """The value of white where it is stored as 0 and has to be turned round; None where all is well.
+
+    Masks of one bit stay as stored: tifffile writes True as 1 and calls 0 white.
     """
-    if page.photometric != MINISWHITE or dtype.kind not in "bu":
+    if page.photometric != MINISWHITE or dtype.kind != "u":
         return None
     return (1 << page.bitspersample) - 1 if page.bitspersample < 8 else int(np.iinfo(dtype).max)
 

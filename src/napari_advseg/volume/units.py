@@ -25,7 +25,7 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "hour": ("h", "hr", "hours"),
     "day": ("d", "days"),
 }
-# ImageJ writes letters beyond ASCII as \\u00B5; some programs write a Python tuple.
+# ImageJ writes letters beyond ASCII as a backslash, u and four digits; some programs write a tuple.
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _NAMES = {symbol: name for name, symbols in SYMBOLS.items() for symbol in symbols}
 
