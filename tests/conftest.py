@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_advseg.samples import neuropil
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -30,3 +32,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set ADVSEG_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tissue() -> tuple[object, object]:
+    """Six small synthetic sections with a drawn wall: image and labels as Volumes."""
+    return neuropil((6, 96, 96), seed=3, wall=1)

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 from rich.console import Console
 
@@ -23,6 +22,9 @@ from napari_advseg.bar import Bar
 from napari_advseg.progress import Report, Reports
 from napari_advseg.recipe import Segment, parse_span, read_tree, train_recipe, validated
 from napari_advseg.settings import assign, merge
+
+# Newer releases of typer bring their own click; this is the usage error of whichever is in use.
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -108,12 +110,12 @@ def score(
         pair = cut_alike(pair, sections)
     fields = {"by": by, "boundary": boundary, "border": border, "zero": zero, "rand": rand}
     result = advseg.score(*pair, **{name: value for name, value in fields.items() if value is not None})
-    for warning in result.warnings:
-        console.print(warning, style="yellow")
+    if not result.scored:
+        say("Warning: the truth has no labelled pixel there, so nothing was compared and every value is 0.")
     if as_json:
         answer(result.to_json())
     else:
-        typer.echo(result.table())
+        typer.echo(in_lines(result))
 
 
 @app.command()
@@ -136,7 +138,7 @@ def demo(
     """Train, segment, score and draw a picture on synthetic neuropil."""
     module = import_module("napari_advseg.demo")
     result = run_visibly(module.demo(Path(out), steps))
-    typer.echo(result.table())
+    typer.echo(in_lines(result.closed))
     say(f"See {out}: score.json, labels.ome.zarr, model/ and the pictures.")
 
 
@@ -157,13 +159,16 @@ def families(as_json: Json = False) -> None:
 @app.command()
 def sample(
     name: Annotated[str, typer.Argument(help="Name of a sample, for example neuropil.")],
-    out: Annotated[str, typer.Argument(help="Folder for image and labels.")],
-    seed: Annotated[int, typer.Option(help="Another seed, another tissue.", min=0)] = 0,
+    out: Annotated[str, typer.Argument(help="A folder, or the image's file: .tif or .ome.zarr.")],
     overwrite: Overwrite = False,
 ) -> None:
     """Write a synthetic image with its exact labels."""
-    for path in import_module("napari_advseg.samples").write_sample(name, Path(out), seed=seed, overwrite=overwrite):
-        typer.echo(str(path))
+    samples = import_module("napari_advseg.samples").SAMPLES
+    if name not in samples:
+        raise ValueError(f"There is no sample '{name}'; choose one of: {', '.join(samples)}.")
+    _, make = samples[name]
+    for path, volume in zip(sample_places(Path(out)), make(), strict=True):
+        typer.echo(str(advseg.write(volume, path, overwrite=overwrite)))
 
 
 @app.command()
@@ -195,11 +200,11 @@ def main() -> NoReturn:
     """Run the command line and exit with 0, or with 2 and one line on standard error."""
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.Exit as end:
+    except typer.Exit as end:
         code = end.exit_code
-    except click.ClickException as error:
-        code = complain(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
+    except UsageError as error:
+        code = complain(f"{error.format_message()} See napari-advseg --help.")
+    except (typer.Abort, KeyboardInterrupt):
         code = complain("Stopped.")
     except ValueError as error:
         code = complain(str(error))
@@ -207,6 +212,26 @@ def main() -> NoReturn:
         traceback.print_exc()
         code = complain(f"{type(error).__name__}: {error}. This is a fault of napari-advseg; please report it.")
     sys.exit(code or 0)
+
+
+def sample_places(out: Path) -> tuple[Path, Path]:
+    """Where image and labels go: into a folder, or to the file named and one beside it."""
+    if not out.suffix:
+        return out / "image.tif", out / "labels.tif"
+    stem, dot, suffixes = out.name.partition(".")
+    return out, out.with_name(f"{stem}_labels{dot}{suffixes}")
+
+
+def in_lines(result: Any) -> str:
+    """The score as a small table, the flattering numbers beside the honest ones."""
+    columns = {result.settings.boundary: result}
+    if result.flattering is not None:
+        columns["ignore"] = result.flattering
+    rows = [f"{'boundary':<22}" + "".join(f"{name:>10}" for name in columns)]
+    for name in result.VALUES:
+        rows.append(f"{name:<22}" + "".join(f"{getattr(column, name):>10.4f}" for column in columns.values()))
+    sections = f"mean of {len(result.sections)} sections" if result.sections else "the volume as one"
+    return "\n".join([*rows, f"({sections}; border {result.settings.border} px left out; lower is better)"])
 
 
 def complain(text: str) -> int:

@@ -14,14 +14,14 @@ from PIL import Image, ImageDraw
 import napari_advseg
 from napari_advseg.progress import Phase, Reports, Saved
 from napari_advseg.recipe import train_recipe
-from napari_advseg.samples import SAMPLES
+from napari_advseg.samples import neuropil
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.files import write
 from napari_advseg.volume.volume import Volume
 
 STEPS = 250
-SAMPLE = "neuropil"
+SHAPE = (10, 320, 320)
 UNSEEN = 2
 PICTURED_PX = 384
 
@@ -45,7 +45,7 @@ def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not an empty folder; choose another --out.")
     yield Phase("make neuropil", 1)
-    image, truth = SAMPLES[SAMPLE].make(0)
+    image, truth = neuropil(SHAPE, wall=1)
     learnt = image.size("z") - UNSEEN
     changes = {"training": {"steps": steps or STEPS, "validate_every": 50}, "sections": [0, learnt], "out": str(out / "model")}
     model = yield from napari_advseg.fit(image, truth, train_recipe("unet", "quick", changes))
