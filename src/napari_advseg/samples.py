@@ -302,7 +302,7 @@ class _Tissue:
         """Darkness of the walls: thin and dark, wide and faint where slanting, with gaps."""
         slant = np.exp(0.34 * self.fields["thickness"].at(z))
         stain = np.clip(0.9 + 0.16 * self.fields["stain"].at(z), 0.45, 1.1)
-        gaps = 1 / (1 + np.exp(-9 * (self.fields["gaps"].at(z) + 1.9)))
+        gaps = 1 / (1 + np.exp(-9 * (self.fields["gaps"].at(z) + 1.65)))
         profile = np.exp(-0.5 * (distance / (1.6 * slant)) ** 2)
         synapse = np.clip(self.fields["density"].at(z) - 2.1, 0, 0.8) * np.exp(-distance / 5)
         dark = np.clip(bright - 0.12, 0, None)
@@ -399,7 +399,7 @@ def _photographed(bright: Field, rng: Random) -> npt.NDArray[np.uint8]:
     seen = gaussian_filter(bright, blur)
     fine = rng.standard_normal(bright.shape, np.float32)
     coarse = gaussian_filter(rng.standard_normal(bright.shape, np.float32), 1.0)
-    seen = seen + 0.045 * fine + 0.16 * coarse
+    seen = seen + 0.045 * fine + 0.19 * coarse
     gain, offset = rng.uniform(0.88, 1.12), rng.normal(0, 0.03)
     return np.asarray(np.clip(255 * ((seen - 0.5) * gain + 0.5 + offset), 0, 255), np.uint8)
 

@@ -1,0 +1,67 @@
+"""Seeds sit on maxima, and their depth is the dynamics of the maximum."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.ndimage import label as pieces
+from skimage.morphology import local_maxima, reconstruction
+
+from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
+from napari_advseg.settings.labelling import LabellingSettings
+
+EVERY = np.ones((3, 3))
+heights = arrays(np.uint16, (8, 9), elements=st.integers(0, 40))
+
+
+@given(heights, st.integers(1, 30))
+@settings(deadline=None, max_examples=40)
+def test_seeds_by_depth_are_the_h_maxima(hills, depth):
+    # A frame of 0 makes the lowest level the same for both.
+    hills = np.pad(hills, 1).astype(np.int32)
+    seeds = find_seeds(hills.astype(np.uint16), LabellingSettings(depth=depth / 8))
+    lowered = reconstruction(np.maximum(hills - (depth - 1), 0), hills, footprint=EVERY)
+    expected, count = pieces(local_maxima(lowered) & (lowered > 0), EVERY)
+    assert seeds.max() == count
+    assert sorted(expected[seeds > 0]) == list(range(1, count + 1))
+
+
+def hills():
+    """Three hills of height 40, 24 and 16 on a plain at 8."""
+    ground = np.full((9, 30), 8, np.uint16)
+    ground[4, 4], ground[4, 14], ground[4, 20] = 40, 24, 16
+    return ground
+
+
+@pytest.mark.parametrize(("number", "places"), [(0, [4, 14, 20]), (1, [4]), (2, [4, 14])])
+def test_by_number_the_deepest_come_first(number, places):
+    seeds = find_seeds(hills(), LabellingSettings(minima="number", number=number))
+    assert list(np.flatnonzero(seeds[4])) == places
+
+
+@pytest.mark.parametrize(("distance", "places"), [(6, [4, 14, 20]), (7, [4, 14]), (11, [4, 20])])
+def test_by_distance_the_higher_of_two_neighbours_stays(distance, places):
+    seeds = find_seeds(hills(), LabellingSettings(minima="distance", distance=distance))
+    assert list(np.flatnonzero(seeds[4])) == places
+
+
+def test_a_plateau_gets_one_seed():
+    assert find_seeds(np.full((5, 5), 80, np.uint16), LabellingSettings()).max() == 1
+
+
+def test_a_plain_of_zero_gets_none():
+    assert not find_seeds(np.zeros((5, 5), np.uint16), LabellingSettings()).any()
+
+
+@given(arrays(np.float32, 20, elements=st.floats(0, 1000, width=32)))
+@settings(deadline=None, max_examples=30)
+def test_quantised_distances_keep_order_and_sign(distance):
+    steps = quantise(distance)
+    order = np.argsort(distance)
+    assert (np.diff(steps[order].astype(int)) >= 0).all()
+    np.testing.assert_array_equal(steps > 0, distance > 0)
+
+
+def test_a_distance_without_end_is_the_highest():
+    assert quantise(np.array([np.inf], np.float32)) == HIGHEST
