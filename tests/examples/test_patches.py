@@ -14,12 +14,10 @@ from napari_advseg.examples.patches import Batches, check_pairs, gathered, whole
 from napari_advseg.examples.targets import targets
 from napari_advseg.settings.examples import AugmentationSettings, ExampleSettings, TargetSettings
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume
 
-
-def normaliser(array):
-    """Grey values over 255, NaN filled with 0."""
-    return np.nan_to_num(np.asarray(array, np.float32) / 255)
+normaliser = Normaliser(low=0, high=255)
 
 
 def volume(array, axes="", **fields):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
+from napari_advseg.examples.resize import add_scaled
 from napari_advseg.settings.examples import AugmentationSettings
 from napari_advseg.volume.compiled import compiled
 
@@ -20,6 +21,7 @@ Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 FLOWS = 16
 TILE = 256
+BLACK = np.float32(1e-30)
 NO_AUGMENTATION = AugmentationSettings(flip=0, flip_z=0, rotate=False, blur=0, noise=0)
 
 
@@ -144,19 +146,17 @@ def _elastic(
     image: Array, labels: Array, settings: AugmentationSettings, rng: Generator
 ) -> tuple[Array, Array]:
     flow = flow_pool(settings.elastic_grid)[int(rng.integers(FLOWS))]
-    signs = rng.choice(np.array([-1.0, 1.0]), 2) * settings.elastic_sigma
+    strength = rng.choice(np.array([-1, 1], np.float32), 2) * np.float32(settings.elastic_sigma)
     first = rng.integers(flow.shape[-1], size=2)
+    rows, columns = (
+        (start + np.arange(length)) % flow.shape[-1]
+        for start, length in zip(first, labels.shape[-2:], strict=True)
+    )
+    part = flow.take(rows, axis=1).take(columns, axis=2) * strength[:, None, None]
     moved = np.empty(image.shape, np.float32)
     carried = np.empty(labels.shape, labels.dtype)
-    _warp(
-        np.ascontiguousarray(image),
-        np.ascontiguousarray(labels),
-        flow,
-        (float(signs[0]), float(signs[1])),
-        (int(first[0]), int(first[1])),
-        moved,
-        carried,
-    )
+    grey = np.ascontiguousarray(image, dtype=np.float32)
+    _warp(grey, np.ascontiguousarray(labels), part[0], part[1], moved, carried)
     return moved, carried
 
 
@@ -189,10 +189,10 @@ def _change_intensity(image: Floats, settings: AugmentationSettings, rng: Genera
         u = rng.random(3)
         part *= np.float32(1 + settings.contrast * (u[0] - 0.5))
         part += np.float32(settings.brightness * (u[1] - 0.5))
-        np.clip(part, 0, 1, out=part)
-        exponent = np.float32(2 ** (settings.gamma * (2 * u[2] - 1)))
-        if exponent != 1:
-            np.power(part, exponent, out=part)
+        # a power by way of logarithms, which numpy computes eight at a time
+        np.log(np.clip(part, BLACK, 1, out=part), out=part)
+        part *= np.float32(2 ** (settings.gamma * (2 * u[2] - 1)))
+        np.exp(part, out=part)
 
 
 def _blank_sections(image: Floats, rng: Generator) -> None:
@@ -268,54 +268,48 @@ def _gauss(planes: Floats, weights: Floats, out: Floats) -> None:
     height, width = planes.shape[1:]
     half = len(weights) // 2
     row = np.empty(width + 2 * half, np.float32)
+    middle = row[half : half + width]
     for plane in range(planes.shape[0]):
         for y in range(height):
-            row[half : half + width] = 0
-            for tap in range(-half, half + 1):
-                v = (y + tap) % (2 * height)
-                v = v if v < height else 2 * height - 1 - v
-                weight = weights[tap + half]
-                for x in range(width):
-                    row[half + x] += weight * planes[plane, v, x]
+            middle[:] = 0
+            for tap in range(2 * half + 1):
+                above = (y + tap - half) % (2 * height)
+                above = above if above < height else 2 * height - 1 - above
+                add_scaled(middle, weights[tap], planes[plane, above])
             for x in range(half):
                 left, right = (-1 - x) % (2 * width), (width + x) % (2 * width)
-                row[half - 1 - x] = row[half + (left if left < width else 2 * width - 1 - left)]
-                row[half + width + x] = row[
-                    half + (right if right < width else 2 * width - 1 - right)
-                ]
+                row[half - 1 - x] = middle[left if left < width else 2 * width - 1 - left]
+                row[half + width + x] = middle[right if right < width else 2 * width - 1 - right]
             out[plane, y] = 0
             for tap in range(2 * half + 1):
-                weight = weights[tap]
-                for x in range(width):
-                    out[plane, y, x] += weight * row[x + tap]
+                add_scaled(out[plane, y], weights[tap], row[tap : tap + width])
 
 
 @compiled
 def _warp(
     image: Array,
     labels: Array,
-    flow: Floats,
-    strength: tuple[float, float],
-    first: tuple[int, int],
+    down: Floats,
+    right: Floats,
     moved: Floats,
     carried: Array,
 ) -> None:
     """Sample image (bilinear) and labels (nearest) where the flow points, held at the edge."""
     height, width = labels.shape[1:]
-    side = flow.shape[-1]
+    lowest, furthest = np.float32(height - 1), np.float32(width - 1)
     for y in range(height):
         for x in range(width):
-            at = (y + first[0]) % side, (x + first[1]) % side
-            v = min(max(y + strength[0] * flow[0, at[0], at[1]], 0.0), height - 1.0)
-            u = min(max(x + strength[1] * flow[1, at[0], at[1]], 0.0), width - 1.0)
-            top, left = min(int(v), height - 2), min(int(u), width - 2)
-            top, left = max(top, 0), max(left, 0)
-            bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
-            dy, dx = np.float32(v - top), np.float32(u - left)
-            near_y, near_x = int(v + 0.5), int(u + 0.5)
+            v = min(max(np.float32(y) + down[y, x], np.float32(0)), lowest)
+            u = min(max(np.float32(x) + right[y, x], np.float32(0)), furthest)
+            top, left = int(v), int(u)
+            below, beside = min(top + 1, height - 1), min(left + 1, width - 1)
+            dy, dx = v - np.float32(top), u - np.float32(left)
+            near_y, near_x = int(v + np.float32(0.5)), int(u + np.float32(0.5))
             for z in range(labels.shape[0]):
                 carried[z, y, x] = labels[z, near_y, near_x]
-                for c in range(image.shape[0]):
-                    above = (1 - dx) * image[c, z, top, left] + dx * image[c, z, top, right]
-                    below = (1 - dx) * image[c, z, bottom, left] + dx * image[c, z, bottom, right]
-                    moved[c, z, y, x] = (1 - dy) * above + dy * below
+            for c in range(image.shape[0]):
+                for z in range(image.shape[1]):
+                    plane = image[c, z]
+                    upper = plane[top, left] * (1 - dx) + plane[top, beside] * dx
+                    lower = plane[below, left] * (1 - dx) + plane[below, beside] * dx
+                    moved[c, z, y, x] = upper * (1 - dy) + lower * dy

@@ -24,6 +24,7 @@ from napari_advseg.volume.volume import Volume
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 Normalise = Callable[[Array], Floats]
+"""Any array to float32 of the same shape, finite everywhere; not the array itself."""
 ONLINE, FIXED, ORDER = range(3)
 TOLERANCE = 1e-3
 
@@ -103,7 +104,7 @@ class Batches:
         image = image[self._cut()]
         target, weight = self._target(ids, window[0])
         weight *= finite(image)
-        grey = normalised(self._normaliser, image[:, 0])[:, None]
+        grey = self._normaliser(image)
         grey = spoiled(grey, target[0], self.settings.augmentation, rng)
         return Batch(grey[:, 0][None], target[:, 0][None], weight[:, 0][None], (window,))
 
@@ -183,17 +184,17 @@ def whole_section(
     grey = grey.reshape(-1, *grey.shape[-2:])
     target, weight = section_target(ids, settings.targets, zero)
     weight *= finite(grey)
-    grey = normalised(normaliser, grey)
-    return Batch(grey[None], target[None], weight[None], ((0, index, 0, 0),))
+    return Batch(normaliser(grey)[None], target[None], weight[None], ((0, index, 0, 0),))
 
 
 def gathered(batches: Sequence[Batch]) -> Batch:
     """Several batches as one."""
+    windows = tuple(window for batch in batches for window in batch.windows)
     return Batch(
         np.concatenate([batch.image for batch in batches]),
         np.concatenate([batch.target for batch in batches]),
         np.concatenate([batch.weight for batch in batches]),
-        tuple(window for batch in batches for window in batch.windows),
+        windows,
     )
 
 
@@ -223,14 +224,6 @@ def check_pairs(images: Sequence[Volume], labels: Sequence[Volume | None]) -> li
     for image, one in zip(images, truth, strict=False):
         _check_pair(image, one)
     return truth
-
-
-def normalised(normaliser: Normalise, image: Array) -> Floats:
-    """The (c, y, x) image through the normaliser, which sees (y, x) where there is one channel."""
-    plain = image[0] if len(image) == 1 else image
-    if plain.dtype.kind == "f":
-        plain = np.where(np.isinf(plain), np.float32(np.nan), plain)
-    return np.ascontiguousarray(normaliser(plain), dtype=np.float32).reshape(image.shape)
 
 
 def finite(image: Array) -> Array:

@@ -55,6 +55,13 @@ def _triangle(before: int, after: int) -> tuple[npt.NDArray[np.int64], Floats]:
 
 
 @compiled
+def add_scaled(total: Floats, factor: float, values: Floats) -> None:
+    """Add `factor` times `values` to `total` (both 1D, float32), in place and vectorised."""
+    for x in range(len(total)):
+        total[x] += factor * values[x]
+
+
+@compiled
 def _filter(
     planes: Floats,
     top: npt.NDArray[np.int64],
@@ -69,7 +76,7 @@ def _filter(
         for y in range(height):
             row[:] = 0
             for tap in range(down.shape[1]):
-                row += down[y, tap] * planes[plane, top[y] + tap]
+                add_scaled(row, down[y, tap], planes[plane, top[y] + tap])
             for x in range(width):
                 value = np.float32(0)
                 for tap in range(across.shape[1]):

@@ -119,11 +119,19 @@ def _laplacian3(stack: Ids, *, signed: bool) -> Mask:
     wall = np.zeros(stack.shape, np.uint8)
     for section, marks in zip(stack, wall, strict=True):
         # the response depends on the values: 1 to K in each section, whatever the stack holds
-        values, ranks = np.unique(section, return_inverse=True)
-        first = int(np.searchsorted(values, 1))
-        response = _laplacian(ranks.reshape(section.shape).astype(np.int64) - first + 1)
+        response = _laplacian(_ranked(section))
         marks[...] = response > 0 if signed else response != 0
     return wall
+
+
+def _ranked(section: Ids) -> Ids:
+    """The ids as 1 to K in their order, 0 or less where they are; runs of equal ids are one."""
+    flat = section.ravel()
+    starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
+    values, ranks = np.unique(flat[starts], return_inverse=True)
+    lengths = np.diff(np.append(starts, flat.size))
+    named = np.repeat(ranks.astype(np.int64), lengths) + 1 - np.searchsorted(values, 1)
+    return named.reshape(section.shape)
 
 
 def _connectomics(stack: Ids, radius: int, least: int) -> Mask:
