@@ -20,7 +20,7 @@ from napari_advseg.volume.errors import (
     Unwritable,
     reason,
 )
-from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.frame import AXES, Frame
 from napari_advseg.volume.hdf5 import read_hdf5
 from napari_advseg.volume.lazy import Array, LazyArray, Window, Windowed
 from napari_advseg.volume.ome_zarr import level_count, read_zarr
@@ -81,6 +81,8 @@ def read(
     """
     if isinstance(source, Volume):
         return source
+    if axes is not None and (len(set(axes)) < len(axes) or not set(axes) <= set(AXES)):
+        raise Unreadable(f"Axes '{axes}' must be letters of '{AXES}', each once.")
     if not isinstance(source, (str, os.PathLike)):
         return _of_array(source, axes)
     path, inside = _located(os.fspath(source))

@@ -198,6 +198,7 @@ class SectionWriter:
             raise Unwritable(f"Section {index} is outside 0..{self.total - 1}.")
         fitting = self._fitting(index, section)
         try:
+            self._log.check()
             self._array[self._plan.key(index)] = fitting
             with self._lock:
                 self._log.add(index)
@@ -233,6 +234,7 @@ class SectionWriter:
             self._take_over(Log.read(self.partial), resume=resume)
         if begun and resume:
             self._log = Log.read(self.partial)
+            self._log.mend()
             self._log.claim()
             self._array = zarr.open_array(LocalStore(self.partial / "0"), mode="r+")
             return

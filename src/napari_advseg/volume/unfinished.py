@@ -107,11 +107,25 @@ class Log:
 
     def add(self, index: int) -> None:
         """Note a section as done, on disk."""
-        with (self.folder / self.DONE).open("a", encoding="ascii") as file:
+        with (self.folder / self.DONE).open("r+", encoding="ascii") as file:
+            file.seek(0, os.SEEK_END)
             file.write(f"{index}\n")
             file.flush()
             os.fsync(file.fileno())
         self.done.add(index)
+
+    def check(self) -> None:
+        """Nothing, where the store is still there: zarr would make a folder that vanished anew.
+
+        Raises:
+            OSError: it is gone, with the drive it was on for example.
+        """
+        (self.folder / self.HEADER).stat()
+
+    def mend(self) -> None:
+        """Cut off a line that was not finished, so that the next one does not join it."""
+        with (self.folder / self.DONE).open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
 
     def claim(self) -> None:
         """Say that this process writes the store."""
