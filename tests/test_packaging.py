@@ -123,6 +123,12 @@ def test_the_manifest_offers_docks_samples_readers_and_writers():
     assert {"commands", "widgets", "sample_data", "readers", "writers"} <= set(offered)
 
 
+def test_the_readme_calls_the_menu_by_its_name():
+    name = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))["display_name"]
+    assert f"Plugins > {name}" in text("README.md")
+    assert f"File > Open Sample > {name}" in text("README.md")
+
+
 def test_no_qt_binding_and_no_viewer_is_required():
     names = {Requirement(line).name.lower() for line in PROJECT["project"]["dependencies"]}
     assert not names & {"napari", "pyqt5", "pyqt6", "pyside2", "pyside6", "torchvision"}
