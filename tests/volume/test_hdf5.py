@@ -1,4 +1,6 @@
-"""HDF5 in the layout of CREMI and other layouts: right data and place, or a refusal that names the datasets."""
+"""HDF5 in the layout of CREMI and other layouts: right data and place, or a refusal that names the
+datasets.
+"""
 
 from __future__ import annotations
 

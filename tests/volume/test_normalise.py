@@ -122,7 +122,7 @@ def test_the_sample_of_a_vast_volume_is_bounded_and_always_the_same():
         most = 0
 
         def __getitem__(self, key):
-            z, rows, columns = key
+            z, rows, _ = key
             count = (rows.stop - rows.start) * 100_000
             Vast.most = max(Vast.most, count)
             return np.random.default_rng(z + rows.start).integers(0, 255, 1000, np.uint8)

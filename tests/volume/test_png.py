@@ -84,7 +84,7 @@ def test_a_lie_about_the_size_is_refused(tmp_path):
     data[16:24] = struct.pack(">II", 2**31 - 1, 2**31 - 1)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     path.write_bytes(data)
-    with pytest.raises(Unreadable, match="more than its .* bytes can hold"):
+    with pytest.raises(Unreadable, match=r"more than its .* bytes can hold"):
         read(path)
 
 

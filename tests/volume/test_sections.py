@@ -1,4 +1,6 @@
-"""A write that stops at any moment loses nothing: not the old file, not the sections that were done."""
+"""A write that stops at any moment loses nothing: not the old file, not the sections that were
+done.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -21,7 +23,12 @@ from napari_advseg.volume.frame import Frame
 FRAME = Frame("zyx", (50, 4, 4), ("nanometer",) * 3, name="a")
 ARRAY = np.random.default_rng(0).integers(0, 255, (5, 20, 30), np.uint8)
 NAMES = ["a.tif", "a.ome.zarr"]
-Disk = namedtuple("Disk", "total used free")
+
+
+class Disk(NamedTuple):
+    total: int
+    used: int
+    free: int
 
 
 def begun(path, *done):

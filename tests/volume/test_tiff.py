@@ -272,17 +272,14 @@ def test_a_lying_page_count_is_refused(tmp_path):
     path = saved(tmp_path / "a.tif", STACK, imagej=True, metadata={"axes": "ZYX"})
     data = path.read_bytes()
     path.write_bytes(data.replace(b"images=5", b"images=9").replace(b"slices=5", b"slices=9"))
-    volume = None
-    try:
-        volume = read(path)
-    except Unreadable as refusal:
-        assert "a.tif" in str(refusal)
-    if volume is not None:
-        np.testing.assert_array_equal(volume.numpy(), STACK)
+    with pytest.raises(Unreadable, match="data of 5 of 9 sections"):
+        read(path)
 
 
 def hyperstack(path, sections, side, there):
-    """An ImageJ stack as ImageJ writes it beyond 4 GB: one page, the rest said in words; sparse on disk."""
+    """An ImageJ stack as ImageJ writes it beyond 4 GB: one page, the rest said in words; sparse on
+    disk.
+    """
     words = f"ImageJ=1.53t\nimages={sections}\nslices={sections}\nloop=false\n".encode() + b"\0"
     tags = [
         (254, 4, 1, 0),
@@ -337,7 +334,5 @@ def test_an_ome_tiff_of_several_files_asks_for_one(tmp_path):
         xml = file.pages[0].description
         moved = xml.replace('IFD="0" PlaneCount="5"', 'IFD="0" PlaneCount="3"')
         file.pages[0].tags["ImageDescription"].overwrite(moved)
-    try:
-        np.testing.assert_array_equal(read(path).numpy(), STACK)
-    except Unreadable as refusal:
-        assert "save it as one file" in str(refusal)
+    with pytest.raises(Unreadable, match="save it as one file"):
+        read(path)

@@ -20,7 +20,7 @@ from napari_advseg.volume.units import PIXEL, SYMBOLS, unit_symbol
 from napari_advseg.volume.volume import Kind
 
 CLASSIC_BYTES = 3_900_000_000
-NARROWER = {"i": np.int32, "u": np.uint32}
+NARROWER: dict[str, np.dtype[Any]] = {"i": np.dtype(np.int32), "u": np.dtype(np.uint32)}
 
 
 def write_tiff(
@@ -57,19 +57,19 @@ def tiff_dtype(dtype: Any, lowest: int, highest: int) -> np.dtype[Any]:
     Raises:
         Unwritable: they do not fit.
     """
-    given = np.dtype(dtype)
+    given: np.dtype[Any] = np.dtype(dtype)
     if given == np.float16:
         return np.dtype(np.float32)
     if given.kind not in NARROWER or given.itemsize < 8:
         return given
-    narrow: np.dtype[Any] = np.dtype(NARROWER[given.kind])
+    narrow = NARROWER[given.kind]
     limits = np.iinfo(narrow)
     if lowest < limits.min or highest > limits.max:
         raise Unwritable(
             f"Values up to {max(highest, -lowest)} do not fit the 32 bit of a TIFF; "
             "choose a name that ends in .ome.zarr."
         )
-    return np.dtype(NARROWER[given.kind])
+    return narrow
 
 
 def check_units(frame: Frame) -> None:

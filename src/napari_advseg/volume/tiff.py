@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tifffile
@@ -247,7 +247,8 @@ def _believable(page: Any, path: Path, most: int) -> None:
 def _whole(file: tifffile.TiffFile, path: Path) -> None:
     """Nothing, where the list of pages ends inside the file and ImageJ's count of them is kept.
 
-    tifffile takes what is left of a file that was cut short; half a stack must not pass for a whole one.
+    tifffile takes what is left of a file that was cut short; half a stack must not pass for a
+    whole one.
 
     Raises:
         Unreadable: pages are missing.
@@ -256,7 +257,8 @@ def _whole(file: tifffile.TiffFile, path: Path) -> None:
     pages, lost = _chain(file.filehandle, file.tiff, size)
     if lost:
         raise Unreadable(
-            f"'{path}' is cut short: page {pages} should begin at byte {lost} and the file has {size}; "
+            f"'{path}' is cut short: page {pages} should begin at byte {lost} and the file has "
+            f"{size}; "
             "copy it again."
         )
     said = file.imagej_metadata if file.is_imagej else None
@@ -265,14 +267,17 @@ def _whole(file: tifffile.TiffFile, path: Path) -> None:
         page = file.pages.first
         there = (size - page.dataoffsets[0]) // max(1, page.nbytes) if page.is_final else pages
         raise Unreadable(
-            f"'{path}' is cut short: it has the data of {there} of {claimed:.0f} sections; copy it again."
+            f"'{path}' is cut short: it has the data of {there} of {claimed:.0f} sections; "
+            "copy it again."
         )
 
 
 def _chain(file: Any, tiff: Any, size: int) -> tuple[int, int]:
-    """How many pages the file lists, and where it wants one that lies outside it (0 where it does not)."""
+    """How many pages the file lists, and where it wants one that lies outside it (0 where it does
+    not).
+    """
     count, following = (8, 8) if tiff.is_bigtiff else (2, 4)
-    order = "little" if tiff.byteorder == "<" else "big"
+    order: Literal["little", "big"] = "little" if tiff.byteorder == "<" else "big"
     file.seek(8 if tiff.is_bigtiff else 4)
     at = int.from_bytes(file.read(following), order)
     seen: set[int] = set()
@@ -323,7 +328,8 @@ def _volume(
 
 
 def _white(page: Any, dtype: np.dtype[Any]) -> int | None:
-    """The value of white where it is stored as 0 and has to be turned round; None where all is well.
+    """The value of white where it is stored as 0 and has to be turned round; None where all is
+    well.
 
     Masks of one bit stay as stored: tifffile writes True as 1 and calls 0 white.
     """
