@@ -13,6 +13,7 @@ from napari_advseg.volume.files import describe
 from napari_advseg.volume.volume import Volume
 
 CLOSE = 1e-3
+SLOW = "(no GPU: training takes minutes to hours)"
 NO_IMAGE = "Choose an image layer: open a file, or File > Open Sample > napari-advseg."
 
 
@@ -58,12 +59,14 @@ def preset_words(family: str, preset: str) -> str:
     return f"widths {widths}, {recipe.training.steps:,} steps of {recipe.examples.batch} crops"
 
 
-def device_words(device: dict[str, Any]) -> str:
-    """For example "CPU, 2 cores, bf16"."""
+def device_line(device: dict[str, Any] | None, if_slow: str = "") -> str:
+    """What a dock says before Start: "Computes on: CPU, 2 cores, bf16"."""
+    if device is None:
+        return "Computes on: starting the compute process …"
     is_cpu = device.get("device") == "cpu"
-    room = f"{device.get('cores')} cores" if is_cpu else f"{device.get('memory_gb'):g} GB free"
-    slow = " (no GPU found: training takes minutes to hours)" if is_cpu else ""
-    return f"{device.get('name')}, {room}, {device.get('precision')}{slow}"
+    room = f"{device.get('cores')} cores" if is_cpu else f"{device.get('memory_gb')} GB free"
+    words = f"Computes on: {device.get('name')}, {room}, {device.get('precision')}"
+    return f"{words} {if_slow}".strip() if is_cpu else words
 
 
 @dataclasses.dataclass(frozen=True)

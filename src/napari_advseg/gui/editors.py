@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -18,12 +19,13 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLineEdit,
+    QSizePolicy,
     QSlider,
     QWidget,
 )
 
 SLIDER_TICKS = 1000
-OF_A_SETTING = "auto"
+NOT_SET = "not set"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,17 +41,18 @@ class Editor:
 def editor_of(field: FieldInfo, slider: tuple[float, float] | None = None) -> Editor:
     """The editor that suits a field's annotation; numbers keep every digit, empty text is None."""
     kinds, optional = alternatives(field.annotation)
+    empty = empty_words(field) if optional else None
     if kinds == (bool,) and not optional:
         return check_box()
     if all(get_origin(kind) is Literal for kind in kinds):
         options = [option for kind in kinds for option in get_args(kind)]
         return choice([None, *options] if optional else options)
     if kinds in ((int,), (float,)):
-        number = number_box(bounds_of(field), whole=kinds == (int,), optional=optional)
+        number = number_box(bounds_of(field), whole=kinds == (int,), empty=empty)
         return beside_slider(number, slider, whole=kinds == (int,)) if slider else number
     separator = next((":" for part in field.metadata if _is_span(part)), ",")
     is_row = any(get_origin(kind) is tuple for kind in kinds)
-    return row_of_numbers(separator, optional=optional) if is_row else text(optional=optional)
+    return row_of_numbers(separator, empty) if is_row else text(empty)
 
 
 def alternatives(annotation: Any) -> tuple[tuple[Any, ...], bool]:
@@ -74,6 +77,12 @@ def bounds_of(field: FieldInfo) -> tuple[float, float]:
     return low, high
 
 
+def empty_words(field: FieldInfo) -> str:
+    """What an empty field means, as its description says it: "all" from "..., empty for all."."""
+    found = re.search(r"[Ee]mpty:? (?:for )?([^.;]+)", field.description or "")
+    return found[1] if found else NOT_SET
+
+
 def check_box() -> Editor:
     """True or false."""
     box = QCheckBox()
@@ -81,10 +90,10 @@ def check_box() -> Editor:
 
 
 def choice(options: Sequence[Any]) -> Editor:
-    """One of a few values; None is shown as `auto`."""
+    """One of a few values; None is shown as `not set`."""
     box = PatientComboBox()
     for option in options:
-        box.addItem(OF_A_SETTING if option is None else str(option), option)
+        box.addItem(NOT_SET if option is None else str(option), option)
     return Editor(
         box,
         box.currentData,
@@ -93,32 +102,27 @@ def choice(options: Sequence[Any]) -> Editor:
     )
 
 
-def number_box(bounds: tuple[float, float], *, whole: bool, optional: bool) -> Editor:
+def number_box(bounds: tuple[float, float], *, whole: bool, empty: str | None) -> Editor:
     """A number with arrows that step by a tenth of its size; the text itself is the value, so no digit is lost."""
     box = NumberBox(bounds, whole=whole)
-    if optional:
-        box.lineEdit().setPlaceholderText(OF_A_SETTING)
-    return _text_editor(box, box.lineEdit(), optional=optional)
+    return _text_editor(box, box.lineEdit(), empty)
 
 
-def text(*, optional: bool) -> Editor:
+def text(empty: str | None) -> Editor:
     """Plain text."""
     line = QLineEdit()
-    return _text_editor(line, line, optional=optional)
+    return _text_editor(line, line, empty)
 
 
-def row_of_numbers(separator: str, *, optional: bool) -> Editor:
-    """Several numbers, as `16, 32` or as `0:17`."""
+def row_of_numbers(separator: str, empty: str | None) -> Editor:
+    """Several numbers, as `16, 32` or as `0:17`; with words for empty, None is allowed."""
     line = QLineEdit()
-    if optional:
-        line.setPlaceholderText("all" if separator == ":" else OF_A_SETTING)
-    if separator == ":":
-        line.setToolTip("A:B, counted from 0; B is left out.")
+    line.setPlaceholderText(empty or "")
 
     def read() -> Any:
         words = line.text().strip()
         if not words:
-            return None if optional else ()
+            return () if empty is None else None
         return words if separator == ":" else [part for part in words.split(",") if part.strip()]
 
     def write(value: Any) -> None:
@@ -148,7 +152,7 @@ def beside_slider(number: Editor, span: tuple[float, float], *, whole: bool) -> 
     row = QHBoxLayout(both)
     row.setContentsMargins(0, 0, 0, 0)
     row.addWidget(slider, stretch=1)
-    number.widget.setFixedWidth(78)
+    number.widget.setFixedWidth(70)
     row.addWidget(number.widget)
     return Editor(both, number.read, number.write, number.edited)
 
@@ -159,10 +163,11 @@ class PatientComboBox(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(6)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Leave the wheel to the scroll area unless the box has the focus."""
@@ -184,6 +189,7 @@ class NumberBox(QAbstractSpinBox):
         super().__init__()
         self._bounds = bounds
         self._whole = whole
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
@@ -214,10 +220,12 @@ def stepped(
     return round(inside) if whole else float(f"{inside:.10g}")
 
 
-def _text_editor(widget: QWidget, line: QLineEdit, *, optional: bool) -> Editor:
+def _text_editor(widget: QWidget, line: QLineEdit, empty: str | None) -> Editor:
+    line.setPlaceholderText(empty or "")
+
     def read() -> Any:
         words = line.text().strip()
-        return None if optional and not words else words
+        return words if words or empty is None else None
 
     return Editor(
         widget,

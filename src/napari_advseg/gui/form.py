@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ from napari_advseg.settings import Settings
 
 Chosen = TypeVar("Chosen", bound=Settings)
 PROBLEM_STYLE = "color: #ff6b6b;"
+LABEL_WIDTH = 124
+INSET = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,13 +117,13 @@ class Form(QWidget, Generic[Chosen]):
         value = getattr(self._base, name)
         if isinstance(value, Settings) or any(_is_group(kind) for kind in kinds):
             inside = value if isinstance(value, Settings) else kinds[0]()
-            group = Group(field.title or name, field.description or "", inside, without, optional)
+            group = Group(field, inside, without, optional=optional)
             group.changed.connect(self._judge)
             self._groups[name] = group
             self._layout.addRow(group)
             return
         editor = editor_of(field, slider)
-        label = QLabel(_title(name, field))
+        label = row_label(_title(name, field))
         for widget in (label, editor.widget):
             widget.setToolTip(_tooltip(field))
         row = Row(field.title or name, editor, _problem_label())
@@ -153,84 +155,115 @@ class Form(QWidget, Generic[Chosen]):
 
 
 class Group(QWidget):
-    """A nested group under a title that folds; with a check box where the group may be absent."""
+    """A nested group under a title that folds; its rows are made when it is first opened."""
 
     changed = Signal()
 
-    def __init__(
-        self, title: str, description: str, settings: Settings, without: list[str], optional: bool  # noqa: FBT001
-    ) -> None:
+    def __init__(self, field: FieldInfo, settings: Settings, without: list[str], *, optional: bool) -> None:
         super().__init__()
-        self.form: Form[Any] = Form(settings, without=without)
+        self._settings = settings
+        self._without = without
+        self._form: Form[Any] | None = None
         self._present = QCheckBox("set by hand") if optional else None
-        fold = Fold(title, self.form)
-        fold.setToolTip(description)
+        self._fold = Fold(field.title or "", self._made)
+        self._fold.setToolTip(field.description or "")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(fold)
         if self._present is not None:
-            column.insertWidget(0, self._present)
-            self._present.toggled.connect(fold.setEnabled)
+            column.addWidget(self._present)
+            self._present.toggled.connect(self._fold.setEnabled)
             self._present.toggled.connect(self.changed)
-        self.form.changed.connect(self.changed)
+        column.addWidget(self._fold)
+
+    @property
+    def form(self) -> Form[Any]:
+        """The rows, made now where they were not yet."""
+        return self._form or self._made()
 
     @property
     def problem(self) -> str:
-        return self.form.problem if self._is_present() else ""
+        """What is wrong in the group; nothing where it is absent."""
+        return self._form.problem if self._form is not None and self._is_present() else ""
 
     def value(self) -> Settings | None:
-        return self.form.value() if self._is_present() else None
+        """The group as typed, None where it is absent; raises like `Form.value`."""
+        if not self._is_present():
+            return None
+        return self._settings if self._form is None else self._form.value()
 
     def set(self, settings: Settings | None) -> None:
+        """Show other settings, or that there are none."""
         if self._present is not None:
             self._present.setChecked(settings is not None)
         if settings is not None:
-            self.form.set(settings)
+            self._settings = settings
+            if self._form is not None:
+                self._form.set(settings)
 
     def _is_present(self) -> bool:
-        return self._present is None or self._present.isChecked()
+        return self._present is None or bool(self._present.isChecked())
+
+    def _made(self) -> Form[Any]:
+        if self._form is None:
+            self._form = Form(self._settings, without=self._without)
+            self._form.changed.connect(self.changed)
+            self._fold.fill(self._form)
+        return self._form
 
 
 class Fold(QWidget):
-    """A title that shows and hides what is under it."""
+    """A title that shows and hides what is under it; the content is made when it is first shown."""
 
-    def __init__(self, title: str, content: QWidget, *, open_now: bool = False) -> None:
+    def __init__(self, title: str, make: Callable[[], QWidget]) -> None:
         super().__init__()
+        self._make = make
+        self._content: QWidget | None = None
         self._button = QToolButton()
         self._button.setText(title)
         self._button.setCheckable(True)
         self._button.setAutoRaise(True)
+        self._button.setArrowType(Qt.ArrowType.RightArrow)
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setStyleSheet("QToolButton { border: none; font-weight: bold; }")
         self._button.toggled.connect(self._turn)
-        self._content = content
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self._button)
         self._inset = QVBoxLayout()
-        self._inset.setContentsMargins(12, 0, 0, 4)
-        self._inset.addWidget(content)
+        self._inset.setContentsMargins(INSET, 0, 0, 4)
         column.addLayout(self._inset)
-        self._button.setChecked(open_now)
-        self._turn(open_now)
 
     def open(self) -> None:
         """Show what is under the title."""
         self._button.setChecked(True)
 
     def fill(self, content: QWidget) -> None:
-        """Put something else under the title."""
-        self._inset.replaceWidget(self._content, content)
-        self._content.deleteLater()
+        """Put this under the title, in place of what was there."""
+        if content is self._content:
+            return
+        if self._content is not None:
+            self._inset.removeWidget(self._content)
+            self._content.deleteLater()
         self._content = content
-        self._turn(self._button.isChecked())
+        self._inset.addWidget(content)
+        content.setVisible(self._button.isChecked())
 
     def _turn(self, is_open: bool) -> None:  # noqa: FBT001 - a Qt slot
-        arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
-        self._button.setArrowType(arrow)
-        self._content.setVisible(is_open)
+        self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        if is_open and self._content is None:
+            self.fill(self._make())
+        if self._content is not None:
+            self._content.setVisible(is_open)
+
+
+def row_label(words: str) -> QLabel:
+    """The label of a row, as wide as all others, so that forms under each other line up."""
+    label = QLabel(words)
+    label.setFixedWidth(LABEL_WIDTH)
+    label.setWordWrap(True)
+    return label
 
 
 def _is_group(kind: Any) -> bool:
@@ -244,7 +277,8 @@ def _unit(field: FieldInfo) -> str:
 
 def _title(name: str, field: FieldInfo) -> str:
     unit = _unit(field)
-    return f"{field.title or name} ({unit})" if unit else field.title or name
+    title = field.title or name
+    return f"{title} ({unit})" if unit and not title.lower().startswith(unit) else title
 
 
 def _tooltip(field: FieldInfo) -> str:

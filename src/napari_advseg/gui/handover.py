@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Callable
@@ -13,8 +14,9 @@ import numpy as np
 from napari_advseg.gui.checks import NO_IMAGE, free_place, why_no_pair
 from napari_advseg.model_store import Card, read_card
 from napari_advseg.napari_io import LayerData, layer_to_volume, volume_to_layer
-from napari_advseg.recipe import Segment, Train
+from napari_advseg.recipe import Label, Segment, Train
 from napari_advseg.volume.files import create, read
+from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.sections import planes
 from napari_advseg.volume.volume import Volume
@@ -84,13 +86,31 @@ def segmentation(recipe: Segment, image: Volume, folder: Path, stopped: Stopped)
     return recipe.changed(image=path, out=str(out), probabilities=str(kept))
 
 
-def as_result(path: str, name: str) -> LayerData:
-    """The labels at `path` as a layer; in memory, so that they can be painted on, unless they are large."""
-    volume = read(path)
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Labels as layer data, and the interior map they were made from, where it lies and how large it is."""
+
+    layer: LayerData
+    map_path: str
+    frame: Frame
+    sections: int
+
+
+def as_result(labels: str, map_path: str, name: str) -> Result:
+    """What the child wrote; in memory, so that it can be painted on, unless it is large."""
+    volume = read(labels)
     if np.prod(volume.shape, dtype=float) * volume.dtype.itemsize <= IN_MEMORY_BYTES:
         volume = Volume(volume.numpy(), volume.frame, volume.source, "labels")
     data, attributes, kind = volume_to_layer(volume, "labels")
-    return data, {**attributes, "name": name}, kind
+    interior = read(map_path)
+    layer = (data, {**attributes, "name": name}, kind)
+    return Result(layer, map_path, interior.frame, interior.size("z"))
+
+
+def relabelling(recipe: Label, stopped: Stopped) -> Label:  # noqa: ARG001 - a preparation like the others
+    """The recipe at a place that is free."""
+    out = free_place(Path(recipe.out).expanduser())
+    return recipe.changed(out=str(out))
 
 
 def place_for_model(image: Any, family: str) -> str:
@@ -112,13 +132,38 @@ def place_for_labels(image: Any) -> str:
     return str(free_place(folder / f"{name}-labels{COPY}"))
 
 
-def card_of(path: str) -> Card:
-    """The card of a model folder.
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A model folder with its card, or with the reason why it has none that can be used."""
 
-    Raises:
-        ValueError: there is none, with the reason.
-    """
-    return read_card(Path(path).expanduser())
+    path: str
+    card: Card | None = None
+    problem: str = ""
+
+    @property
+    def words(self) -> str:
+        """What kind of model it is: family, steps, voxel size, validation."""
+        if self.card is None:
+            return self.problem
+        size = " x ".join(f"{step:g}" for step in self.card.voxel_size)
+        unit = self.card.units[-1] if self.card.units else ""
+        found = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.card.calibration.items())
+        parts = (
+            f"{self.card.recipe.family}, {self.card.best_step:,} steps",
+            f"voxel {size} {unit}".strip() if size else "",
+            f"on validation: {found}" if found else "",
+        )
+        return "; ".join(part for part in parts if part)
+
+
+def model_at(path: str) -> Model:
+    """The model in a folder, or why there is none."""
+    if not path:
+        return Model(path, problem="Choose a model folder, or train one in the Train dock.")
+    try:
+        return Model(path, read_card(Path(path).expanduser()))
+    except ValueError as error:
+        return Model(path, problem=str(error))
 
 
 def _file_of(volume: Volume, attributes: dict[str, Any]) -> str | None:

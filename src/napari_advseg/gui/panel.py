@@ -26,6 +26,7 @@ from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.job import Job
 
 LOG_LINES = 500
+NARROWEST = 310
 WARNING_COLOUR = "#ffb347"
 
 
@@ -215,4 +216,5 @@ def in_scroll_area(content: QWidget) -> QScrollArea:
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
+    area.setMinimumWidth(NARROWEST)
     return area

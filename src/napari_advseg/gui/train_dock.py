@@ -14,7 +14,7 @@ from napari_advseg import families
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
 from napari_advseg.gui import checks, handover, window
 from napari_advseg.gui.editors import PatientComboBox
-from napari_advseg.gui.form import Fold, Form
+from napari_advseg.gui.form import Fold, Form, row_label
 from napari_advseg.gui.job import End, Job
 from napari_advseg.gui.panel import (
     Buttons,
@@ -43,6 +43,7 @@ class TrainDock(QWidget):
         self._viewer = window.unwrapped(napari_viewer)
         self._session = session_of(self._viewer)
         self._job: Job | None = None
+        self._layers_problem = ""
         self._place = checks.Place("")
         self._is_own_place = False
         self.image = LayerChoice(self._viewer, Image)
@@ -75,7 +76,7 @@ class TrainDock(QWidget):
         """Called by napari when layers come, go or are renamed."""
         self.image.refill()
         self.labels.refill()
-        self._judge()
+        self._look_at_layers()
 
     def recipe(self) -> Train:
         """What is typed, as a recipe without its data.
@@ -89,7 +90,7 @@ class TrainDock(QWidget):
 
     def start(self, *, resume: bool = False) -> None:
         """Hand the layers over and train, unless something is in the way; then that is said."""
-        self._judge()
+        self._look_at_layers()
         if self._problem(resume=resume):
             return
         image, labels = handover.taken(self.image.layer), handover.taken(self.labels.layer)
@@ -107,17 +108,17 @@ class TrainDock(QWidget):
             ("Family", self.family),
             ("Preset", self.preset),
         ):
-            rows.addRow(words, widget)
+            rows.addRow(row_label(words), widget)
         rows.addRow(self.preset_words)
         rows.addRow(self.main)
         rows.addRow(self.length)
-        rows.addRow("Model folder", self.out)
+        rows.addRow(row_label("Model folder"), self.out)
         rows.addRow(self.conflict)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 6, 0)
         column.addLayout(rows)
-        self.fold = Fold("Advanced", self.advanced)
+        self.fold = Fold("Advanced", lambda: self.advanced)
         column.addWidget(self.fold)
         column.addStretch(1)
         whole = QVBoxLayout(self)
@@ -128,7 +129,7 @@ class TrainDock(QWidget):
 
     def _connect(self) -> None:
         self.image.currentIndexChanged.connect(self._propose_place)
-        self.labels.currentIndexChanged.connect(self._judge)
+        self.labels.currentIndexChanged.connect(self._look_at_layers)
         self.family.currentIndexChanged.connect(self._fill_presets)
         self.preset.currentIndexChanged.connect(self._take_preset)
         self.out.changed.connect(self._look_at_place)
@@ -177,16 +178,19 @@ class TrainDock(QWidget):
         self.fold.fill(self.advanced)
 
     def _show_device(self, device: dict[str, object] | None) -> None:
-        words = checks.device_words(device) if device else "starting the compute process …"
-        self.device.setText(f"Computes on: {words}")
+        self.device.setText(checks.device_line(device, checks.SLOW))
         if device and self._preset() != self._base.preset:
             self._take_preset()
 
     def _keep_place(self) -> None:
         self._is_own_place = True
 
-    def _propose_place(self, *_: object, anew: bool = False) -> None:
+    def _look_at_layers(self, *_: object) -> None:
+        self._layers_problem = handover.why_not_train(self.image.layer, self.labels.layer)
         self._judge()
+
+    def _propose_place(self, *_: object, anew: bool = False) -> None:
+        self._look_at_layers()
         if anew or not self._is_own_place:
             work = partial(handover.place_for_model, self.image.layer, self._family())
             if anew:
@@ -206,7 +210,7 @@ class TrainDock(QWidget):
         forms = (self.main, self.length, self.advanced)
         place = "" if resume else self._place.problem
         return (
-            handover.why_not_train(self.image.layer, self.labels.layer)
+            self._layers_problem
             or next((form.problem for form in forms if form.problem), "")
             or place
         )
@@ -252,8 +256,7 @@ class TrainDock(QWidget):
     def _end(self, how: End) -> None:
         match how:
             case Finished(_, result):
-                self.buttons.tell(f"Model saved to {result['model']}")
-                window.show_info(f"Model saved to {result['model']}")
+                window.show_info(f"{Path(result['model']).name} is trained; Segment can use it.")
                 self._session.learnt(str(result["model"]))
             case Cancelled():
                 self.buttons.tell("Cancelled. What was learnt so far is saved and can be resumed.")

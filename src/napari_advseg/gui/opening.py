@@ -1,0 +1,46 @@
+"""A viewer with files and both docks in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import napari
+from napari.layers import Layer
+
+from napari_advseg.gui import window
+from napari_advseg.gui.segment_dock import SegmentDock
+from napari_advseg.gui.train_dock import TrainDock
+from napari_advseg.napari_io import get_reader
+
+AREA = "right"
+
+
+def run(paths: Sequence[str]) -> None:
+    """Open a viewer and stay until it is closed."""
+    viewer = napari.Viewer(title="napari-advseg")
+    for path in paths:
+        open_path(viewer, path)
+    open_docks(viewer)
+    napari.run()
+
+
+def open_path(viewer: napari.Viewer, path: str) -> None:
+    """Add what a file holds; a file that cannot be read is named in a notification."""
+    reader = get_reader(path)
+    if reader is None:
+        window.show_error(f"{path} is no TIFF, zarr, HDF5 or PNG file that is there; check its name.")
+        return
+    try:
+        for layer_data in reader(path):
+            viewer.add_layer(Layer.create(*layer_data))
+    except ValueError as error:
+        window.show_error(str(error))
+
+
+def open_docks(viewer: napari.Viewer) -> tuple[TrainDock, SegmentDock]:
+    """Both docks, one behind the other, Train in front."""
+    train, segment = TrainDock(viewer), SegmentDock(viewer)
+    front = viewer.window.add_dock_widget(train, name="Train", area=AREA)
+    viewer.window.add_dock_widget(segment, name="Segment", area=AREA, tabify=True)
+    front.raise_()
+    return train, segment

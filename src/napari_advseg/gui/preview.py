@@ -1,0 +1,114 @@
+"""Live labels of the section on screen: gap closing on a thread of the viewer, without torch, the latest wish only."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_advseg.gui.session import Session
+from napari_advseg.labelling.gap_closing import Prepared, close_gaps, prepare
+from napari_advseg.napari_io import LayerData, volume_to_layer
+from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.volume.files import read
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Array, Volume
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """A section of an interior map, to be labelled like this."""
+
+    path: str
+    index: int
+    settings: LabellingSettings
+
+
+class Preview(QObject):
+    """Answers wishes with `shown` (layer data of one section); while one is worked on, only the newest waits."""
+
+    shown = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._relabeller = Relabeller()
+        self._is_busy = False
+        self._next: Wish | None = None
+
+    def ask(self, wish: Wish) -> None:
+        """Wish for labels; an older wish that has not been begun is forgotten."""
+        self._next = wish
+        self._begin()
+
+    def forget(self) -> None:
+        """Take back the wish that waits."""
+        self._next = None
+
+    def _begin(self) -> None:
+        if self._is_busy or self._next is None:
+            return
+        wish, self._next, self._is_busy = self._next, None, True
+        task = self._session.background(partial(self._relabeller.label, wish))
+        task.done.connect(self._show)
+        task.failed.connect(self._fail)
+
+    def _show(self, layer: LayerData) -> None:
+        self._is_busy = False
+        self.shown.emit(layer)
+        self._begin()
+
+    def _fail(self, text: str) -> None:
+        self._is_busy = False
+        self.failed.emit(text)
+        self._begin()
+
+
+class Relabeller:
+    """Labels of single sections; keeps the last section and what the gap threshold does not change."""
+
+    def __init__(self) -> None:
+        self._place: tuple[str, int] | None = None
+        self._map: Volume | None = None
+        self._path = ""
+        self._section: Array = np.zeros((0, 0), np.float32)
+        self._prepared: Prepared | None = None
+
+    def label(self, wish: Wish) -> LayerData:
+        """The labels of one section as layer data, at its place in the stack.
+
+        Raises:
+            ValueError: the map cannot be read.
+        """
+        if self._place != (wish.path, wish.index):
+            self._turn_to(wish)
+        if self._prepared is None or not self._prepared.fits(wish.settings):
+            self._prepared = prepare(self._section, wish.settings)
+        labels = close_gaps(self._prepared, wish.settings)
+        return volume_to_layer(self._placed(labels, wish.index), "labels")
+
+    def _turn_to(self, wish: Wish) -> None:
+        if self._map is None or self._path != wish.path:
+            self._map, self._path = read(wish.path), wish.path
+        self._section = np.asarray(self._map.section(wish.index))
+        self._place, self._prepared = (wish.path, wish.index), None
+
+    def _placed(self, labels: Array, index: int) -> Volume:
+        frame = self._map.frame if self._map is not None else Frame("yx")
+        if "z" not in frame.axes:
+            return Volume(labels, frame)
+        return Volume(labels[None], frame.shifted("z", index))
+
+
+def section_on_screen(viewer: Any, frame: Frame, count: int) -> int:
+    """Which section of a volume the viewer shows, the nearest where it shows none."""
+    if "z" not in frame.axes or len(viewer.dims.point) < 3:
+        return 0
+    at = frame.axes.index("z")
+    step = (viewer.dims.point[-3] - frame.translate[at]) / frame.scale[at]
+    return int(np.clip(round(step), 0, count - 1))
