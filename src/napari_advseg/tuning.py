@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_advseg.labelling.by_section import in_order
 from napari_advseg.labelling.gap_closing import close_gaps, line_statistics, prepare
-from napari_advseg.labelling.sections import in_order
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.labelling.gap_closing import label_section
-from napari_advseg.labelling.sections import in_order, read_sections
 from napari_advseg.labelling.watershed import Labels
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings

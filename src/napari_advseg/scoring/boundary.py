@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
 
 from napari_advseg.labelling.compiled import compiled
 from napari_advseg.volume.volume import Array
 
+NOWHERE = -(1 << 20)
+
 
 def grow_nearest(labels: Array) -> Array:
-    """A section with every 0 replaced by the nearest label; unchanged where it has no label."""
-    empty = labels == 0
-    if not empty.any() or empty.all():
-        return labels
-    rows, columns = distance_transform_edt(empty, return_distances=False, return_indices=True)
-    grown: Array = labels[rows, columns]
+    """A section with every 0 replaced by the nearest label; unchanged where it has no label.
+
+    Distances are Euclidean and exact; of equally near labels the left one is taken, then the upper.
+    """
+    grown = np.array(labels, order="C")
+    if labels.any() and not labels.all():
+        _grow(grown, _nearest_rows(grown))
     return grown
 
 
@@ -31,40 +35,72 @@ def near_change(labels: Array, distance: int) -> npt.NDArray[np.bool_]:
     border = np.zeros(labels.shape, np.bool_)
     if distance == 0:
         return border
-    for axis in (0, 1):
-        ahead, behind = _pair(axis)
-        change = labels[ahead] != labels[behind]
-        border[ahead] |= change
-        border[behind] |= change
-    return _within(border, distance) if border.any() else border
+    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    border[1:] |= down
+    border[:-1] |= down
+    border[:, 1:] |= right
+    border[:, :-1] |= right
+    return _dilated(border, distance)
 
 
-def _pair(axis: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    every = slice(None)
-    ahead, behind = slice(1, None), slice(None, -1)
-    return ((ahead, every), (behind, every)) if axis == 0 else ((every, ahead), (every, behind))
+def _dilated(marked: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.bool_]:
+    """True at most `radius` from a marked pixel: a disk, row by row from its top to its middle."""
+    near, rows = marked.copy(), marked.copy()
+    width = 0
+    for away in range(radius, -1, -1):
+        while width < math.isqrt(radius**2 - away**2):
+            widened = rows.copy()
+            widened[:, 1:] |= rows[:, :-1]
+            widened[:, :-1] |= rows[:, 1:]
+            rows, width = widened, width + 1
+        if away < len(near):
+            near[away:] |= rows[: len(rows) - away]
+            near[: len(near) - away] |= rows[away:]
+    return near
 
 
 @compiled
-def _within(marked: npt.NDArray[np.bool_], distance: int) -> npt.NDArray[np.bool_]:
-    """True within `distance` of a marked pixel: along the column first, then along the row."""
-    height, width = marked.shape
-    far = distance + 1
-    along = np.full((height, width), far, np.int32)
-    for x in range(width):
-        gap = far
-        for y in range(height):
-            gap = 0 if marked[y, x] else min(gap + 1, far)
-            along[y, x] = gap
-        gap = far
-        for y in range(height - 1, -1, -1):
-            gap = 0 if marked[y, x] else min(gap + 1, far)
-            along[y, x] = min(along[y, x], gap)
-    near = np.zeros((height, width), np.bool_)
-    for y in range(height):
-        for x in range(width):
-            for other in range(max(0, x - distance), min(width, x + distance + 1)):
-                if (other - x) ** 2 + along[y, other] ** 2 <= distance**2:
-                    near[y, x] = True
+def _nearest_rows(labels: Array) -> npt.NDArray[np.int64]:
+    """Row of the nearest label in the column of each pixel; a far one where the column has none."""
+    rows, columns = labels.shape
+    above = np.empty((rows, columns), np.int64)
+    for y in range(rows):
+        for x in range(columns):
+            if labels[y, x] != 0:
+                above[y, x] = y
+            else:
+                above[y, x] = above[y - 1, x] if y > 0 else NOWHERE
+    for y in range(rows - 2, -1, -1):
+        for x in range(columns):
+            if abs(above[y + 1, x] - y) < abs(y - above[y, x]):
+                above[y, x] = above[y + 1, x]
+    return above
+
+
+@compiled
+def _grow(labels: Array, source: npt.NDArray[np.int64]) -> None:
+    """Fill every 0 in place, row by row: columns compete by distance (Meijster et al. 2000)."""
+    rows, columns = labels.shape
+    before = labels.copy()
+    winners, starts = np.empty(columns, np.int64), np.empty(columns, np.int64)
+    for y in range(rows):
+        last = -1
+        for x in range(columns):
+            high = (source[y, x] - y) ** 2
+            start = 0
+            while last >= 0:
+                rival = winners[last]
+                ahead = x * x - rival * rival + high - (source[y, rival] - y) ** 2
+                start = ahead // (2 * (x - rival)) + 1
+                if start > starts[last]:
                     break
-    return near
+                last -= 1
+                start = 0
+            if start < columns:
+                last += 1
+                winners[last], starts[last] = x, start
+        for x in range(columns - 1, -1, -1):
+            while starts[last] > x:
+                last -= 1
+            if labels[y, x] == 0:
+                labels[y, x] = before[source[y, winners[last]], winners[last]]

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from napari_advseg.labelling.sections import in_order, read_sections
+from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.boundary import grow_nearest, near_change
-from napari_advseg.scoring.contingency import Contingency, contingency, merged
+from napari_advseg.scoring.contingency import Contingency, as_ids, contingency, merged
 from napari_advseg.scoring.information import variation_of_information
 from napari_advseg.scoring.rand import adapted_rand_error
 from napari_advseg.settings.override import override
@@ -186,6 +186,7 @@ def _count_sections(labels: Volume, truth: Volume, settings: ScoringSettings) ->
 
 
 def _count_section(labels: Array, truth: Array, settings: ScoringSettings) -> _Counted:
+    labels, truth = as_ids(labels, "Labels"), as_ids(truth, "Truth")
     eligible = truth != 0 if settings.zero == "boundary" else np.ones(truth.shape, np.bool_)
     keep = eligible & ~near_change(truth, settings.border)
     plain = contingency(labels, truth, keep)
