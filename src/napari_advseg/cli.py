@@ -167,6 +167,8 @@ def sample(
     if name not in samples:
         raise ValueError(f"There is no sample '{name}'; choose one of: {', '.join(samples)}.")
     _, make = samples[name]
+    if not Path(out).suffix:
+        Path(out).mkdir(parents=True, exist_ok=True)
     for path, volume in zip(sample_places(Path(out)), make(), strict=True):
         typer.echo(str(advseg.write(volume, path, overwrite=overwrite)))
 

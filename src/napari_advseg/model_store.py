@@ -6,6 +6,7 @@ the previous model or the new one. Nothing here needs torch: a dock can read a m
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -166,7 +167,8 @@ def replace_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise ValueError(
             f"Cannot write {path}: {error.strerror or error} ({len(content)} bytes needed). "
             "Free some space or choose another folder; what was saved before is untouched."
@@ -206,3 +208,5 @@ def _sweep(folder: Path, keep: set[str]) -> None:
     for file in folder.glob("*.safetensors"):
         if file.name not in keep:
             file.unlink(missing_ok=True)
+    for file in folder.glob(".*.partial"):  # left by a process that was killed while it wrote
+        file.unlink(missing_ok=True)

@@ -150,7 +150,7 @@ _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator
 
 
 def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None) -> Train:
-    """The recipe of a family's preset with nested `changes` on top.
+    """The recipe of a family's preset with nested `changes` on top; steps that they name win over minutes.
 
     Raises:
         ValueError: unknown family, preset or setting, or a value out of bounds; the message names it.
@@ -160,10 +160,11 @@ def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None
         raise ValueError(
             f"{family} has no preset '{preset}'; choose one of: {', '.join(entry.presets)}."
         )
-    tree = merge(
-        {"task": "train", "family": family, "preset": preset, **entry.presets[preset]},
-        changes or {},
-    )
+    changes = changes or {}
+    if "steps" in changes.get("training", {}):
+        changes = merge(changes, {"training": {"minutes": None}})
+    start = {"task": "train", "family": family, "preset": preset, **entry.presets[preset]}
+    tree = merge(start, changes)
     recipe = validated(tree)
     if not isinstance(recipe, Train):
         raise TypeError("A training recipe cannot change its task.")
