@@ -205,12 +205,16 @@ class Engine:
             child.kill()
 
     def _relay(self, child: subprocess.Popen[str]) -> None:
-        for line in child.stdout or ():
-            self.last_sign_of_life = time.monotonic()
-            message = self._understand(line)
-            if message is not None:
-                self._receive(message)
+        with child.stdout or contextlib.nullcontext(()) as lines:
+            for line in lines:
+                self.last_sign_of_life = time.monotonic()
+                message = self._understand(line)
+                if message is not None:
+                    self._receive(message)
         code = child.wait()
+        with contextlib.suppress(OSError):
+            if child.stdin is not None:
+                child.stdin.close()
         with self._lock:
             if child is not self._child:
                 return
@@ -244,8 +248,9 @@ class Engine:
         )
 
     def _collect_stderr(self, child: subprocess.Popen[str]) -> None:
-        for line in child.stderr or ():
-            self._stderr.append(line)
+        with child.stderr or contextlib.nullcontext(()) as lines:
+            for line in lines:
+                self._stderr.append(line)
 
     def _obituary(self, code: int) -> str:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +35,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(rule))
         if not HAS_DISPLAY:
             item.add_marker(pytest.mark.skip(reason="no display: run under xvfb-run"))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A home folder of the test's own: proposed model folders lie in it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def fake_child(monkeypatch) -> None:
+    """A child without torch, see fake_child.py."""
+    session = pytest.importorskip("napari_advseg.gui.session")
+    monkeypatch.setattr(session.Session, "command", (sys.executable, str(HERE / "fake_child.py")))
+
+
+@pytest.fixture
+def stage(make_napari_viewer, home) -> Iterator[Callable[..., Any]]:
+    """Makes a viewer with a small annotated stack (4 sections of 64 x 64 at 40 x 4 x 4 nm) and both docks."""
+    from napari.layers import Layer
+    from napari_advseg.gui.opening import open_docks
+    from napari_advseg.napari_io import volume_to_layer
+    from napari_advseg.samples import neuropil
+
+    def set_up(shape: tuple[int, ...] = (4, 64, 64)) -> Any:
+        viewer = make_napari_viewer()
+        for volume, kind in zip(neuropil(shape), ("image", "labels"), strict=True):
+            viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
+        return viewer, *open_docks(viewer)
+
+    yield set_up

@@ -70,11 +70,9 @@ def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> 
     """
     model = Path(recipe.out or "").expanduser()
     beside = model.with_name(f"{model.name}-data")
-    return recipe.changed(
-        out=str(model),
-        image=_named(image, beside / f"image{COPY}", stopped),
-        labels=_copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True),
-    )
+    painted = _copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True)
+    shown = _named(image, beside / f"image{COPY}", stopped)
+    return recipe.changed(out=str(model), image=shown, labels=painted)
 
 
 def segmentation(recipe: Segment, image: Volume, folder: Path, stopped: Stopped) -> Segment:
@@ -101,9 +99,9 @@ def as_result(labels: str, map_path: str, name: str) -> Result:
     volume = read(labels)
     if np.prod(volume.shape, dtype=float) * volume.dtype.itemsize <= IN_MEMORY_BYTES:
         volume = Volume(volume.numpy(), volume.frame, volume.source, "labels")
-    data, attributes, kind = volume_to_layer(volume, "labels")
+    _, attributes, kind = volume_to_layer(volume, "labels")
     interior = read(map_path)
-    layer = (data, {**attributes, "name": name}, kind)
+    layer = (volume.array, {**attributes, "name": name}, kind)
     return Result(layer, map_path, interior.frame, interior.size("z"))
 
 

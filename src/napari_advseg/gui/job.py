@@ -81,7 +81,6 @@ class Job(QObject):
         self.total = 0
         self.log: list[Line] = []
         self.curves: dict[str, Curve] = {}
-        self.saved: list[str] = []
         self._pace = Pace()
         self._is_new = False
         self._drawn_at = 0.0
@@ -104,14 +103,13 @@ class Job(QObject):
                 self._begin(name, total)
             case StepDone(step, steps, losses):
                 self._advance("training", step, steps)
-                self._draw("", step, losses)
+                self._draw("", step, without_echoes(losses))
             case BlockDone(phase, done, total):
                 self._advance(phase, done, total)
             case Validated(step, loss, metrics):
-                self._draw("validation ", step, {"loss": loss, **metrics})
+                self._draw("validation ", step, without_echoes({"loss": loss, **metrics}))
             case Saved(path, what):
-                self.saved.append(path)
-                self.log.append(Line(f"{what[:1].upper()}{what[1:]} saved to {path}"))
+                self._tell_once(Line(f"{what[:1].upper()}{what[1:]} saved to {path}"))
         self._is_new = True
 
     def say(self, text: str) -> None:
@@ -155,6 +153,10 @@ class Job(QObject):
         time_left = f" · {duration(left)} left" if left is not None and self.total else ""
         return f"{self.phase[:1].upper()}{self.phase[1:]}{count}{time_left}"
 
+    def _tell_once(self, line: Line) -> None:
+        if line not in self.log:
+            self.log.append(line)
+
     def _begin(self, name: str, total: int) -> None:
         self.phase, self.done, self.total = name, 0, total
         self._pace.forget()
@@ -171,6 +173,15 @@ class Job(QObject):
             curve.append((step, value))
             if len(curve) > CURVE_POINTS:
                 del curve[1:-1:2]
+
+
+def without_echoes(values: dict[str, float]) -> dict[str, float]:
+    """The values without those that only repeat one before: a single term is its own sum."""
+    kept: dict[str, float] = {}
+    for name, value in values.items():
+        if value not in kept.values():
+            kept[name] = value
+    return kept
 
 
 def duration(seconds: float) -> str:

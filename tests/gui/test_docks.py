@@ -1,0 +1,232 @@
+"""Both docks with a child that computes nothing: what is refused, said, shown and survived."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from napari_advseg.gui import results
+from napari_advseg.gui.session import session_of
+from napari_advseg.volume.files import read
+
+from fake_child import CRASHES, ENDLESS, FAILS
+
+SOON = 20_000
+
+
+@pytest.fixture
+def train(stage, fake_child, qtbot):
+    """A Train dock that could start."""
+    _, dock, _ = stage()
+    qtbot.waitUntil(lambda: bool(dock.out.path) and dock._place.path == dock.out.path, timeout=SOON)
+    qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=SOON)
+    return dock
+
+
+def start(dock, qtbot, seed=0):
+    dock.advanced.row("seed").editor.write(seed)
+    dock.buttons.run.click()
+    qtbot.waitUntil(lambda: dock._job is not None, timeout=SOON)
+
+
+def ended(dock, qtbot):
+    qtbot.waitUntil(lambda: dock._job.is_over, timeout=SOON)
+    qtbot.waitUntil(lambda: not dock.buttons.cancel.isEnabled(), timeout=SOON)
+
+
+def notices():
+    return [record.message for record in notification_manager.records]
+
+
+def test_a_training_runs_from_the_button_to_the_segment_dock(train, qtbot, home):
+    start(train, qtbot)
+    assert not train.buttons.run.isEnabled()
+    assert train.buttons.cancel.isEnabled()
+    ended(train, qtbot)
+    model = home / "napari-advseg" / "models" / "neuropil-unet"
+    assert set(train._job.curves) == {"bce", "validation loss", "validation f1"}
+    assert "Almost nothing was annotated." in train.buttons.log.toPlainText()
+    assert model.is_dir()
+    session = session_of(train._viewer)
+    assert session.model == str(model)
+
+
+def test_image_and_labels_are_handed_over_with_their_scale(train, qtbot):
+    painted = train.labels.layer.data.copy()
+    start(train, qtbot)
+    ended(train, qtbot)
+    recipe = train._job.recipe
+    labels, image = read(recipe.labels), read(recipe.image)
+    np.testing.assert_array_equal(labels.numpy(), painted)
+    np.testing.assert_array_equal(image.numpy(), train.image.layer.data)
+    assert labels.frame.scale == image.frame.scale == (40.0, 4.0, 4.0)
+    assert set(labels.frame.units) == {"nanometer"}
+
+
+def test_a_failed_job_is_explained_and_the_next_one_runs(train, qtbot):
+    start(train, qtbot, FAILS)
+    ended(train, qtbot)
+    assert notices()[-1] == "The image is constant; choose another."
+    assert train.buttons.run.isEnabled()
+    start(train, qtbot)
+    ended(train, qtbot)
+    assert train._job.curves
+
+
+def test_an_error_of_a_library_is_a_notice_too(train, qtbot):
+    start(train, qtbot, CRASHES)
+    ended(train, qtbot)
+    assert "something in a library" in notices()[-1]
+    assert train.buttons.run.isEnabled()
+
+
+def test_a_paused_training_stands_still_goes_on_and_can_be_cancelled(train, qtbot):
+    start(train, qtbot, ENDLESS)
+    qtbot.waitUntil(lambda: train._job.done > 5 and train.buttons.pause.isEnabled(), timeout=SOON)
+    assert "left" in train._job.progress_words()
+    train.buttons.pause.click()
+    assert train.buttons.pause.text() == "Continue"
+    qtbot.wait(300)
+    held = train._job.done
+    qtbot.wait(200)
+    assert train._job.done == held
+    assert train._job.progress_words().startswith("Paused at")
+    train.buttons.pause.click()
+    qtbot.waitUntil(lambda: train._job.done > held + 5, timeout=SOON)
+    train.buttons.cancel.click()
+    ended(train, qtbot)
+    assert "Cancelled" in train.buttons.log.toPlainText()
+    assert train.buttons.run.isEnabled()
+
+
+def test_a_killed_child_is_noticed_and_the_next_run_starts_another(train, qtbot):
+    session = session_of(train._viewer)
+    start(train, qtbot, ENDLESS)
+    qtbot.waitUntil(lambda: train._job.done > 1, timeout=SOON)
+    killed = session.process_id
+    os.kill(killed, signal.SIGKILL)
+    ended(train, qtbot)
+    assert "ended by signal 9" in notices()[-1]
+    start(train, qtbot)
+    ended(train, qtbot)
+    assert session.process_id != killed
+    assert session.model
+
+
+def test_cancelling_twice_ends_a_job_at_once(train, qtbot):
+    start(train, qtbot, ENDLESS)
+    qtbot.waitUntil(lambda: train._job.done > 1, timeout=SOON)
+    train.buttons.cancel.click()
+    assert train.buttons.cancel.text() == "Stop now"
+    train.buttons.cancel.click()
+    ended(train, qtbot)
+    assert "Cancelled" in train.buttons.log.toPlainText()
+
+
+def test_start_says_which_layer_is_missing(stage, fake_child, qtbot):
+    viewer, dock, segment = stage()
+    viewer.layers.remove(dock.labels.layer)
+    assert "Choose a labels layer" in dock.buttons.why.text()
+    assert not dock.buttons.run.isEnabled()
+    viewer.layers.remove(dock.image.layer)
+    assert "Choose an image layer" in dock.buttons.why.text()
+    assert "Choose a model folder" in segment.buttons.why.text()
+    viewer.add_labels(np.zeros((4, 64, 64), np.int32), name="mine")
+    assert dock.labels.currentText() == "mine"
+
+
+def test_layers_that_do_not_belong_together_are_refused_with_both_sizes(train):
+    other = train._viewer.add_labels(np.ones((4, 60, 64), np.int32), name="other")
+    train.labels.choose(other)
+    assert "64 x 64" in train.buttons.why.text()
+    assert "60 x 64" in train.buttons.why.text()
+    scaled = train._viewer.add_labels(np.ones((4, 64, 64), np.int32), scale=(40, 8, 8))
+    train.labels.choose(scaled)
+    assert "scale" in train.buttons.why.text()
+    assert not train.buttons.run.isEnabled()
+
+
+def test_an_empty_annotation_is_refused_before_anything_is_trained(train, qtbot, home):
+    layer = train.labels.layer
+    layer.data = np.zeros_like(layer.data)
+    start(train, qtbot)
+    ended(train, qtbot)
+    assert "Nothing is painted" in notices()[-1]
+    assert not list((home / "napari-advseg").rglob("*.zarr*"))
+
+
+def test_what_is_typed_wrong_switches_start_off_and_says_why(train):
+    train.length.row("steps").editor.write("many")
+    assert train.buttons.why.text().startswith("Steps: ")
+    assert not train.buttons.run.isEnabled()
+    train.length.row("steps").editor.write(10)
+    assert train.buttons.run.isEnabled()
+    train.advanced.group("model").row("widths").editor.write((1,))
+    assert "Widths" in train.buttons.why.text()
+
+
+def test_a_model_that_is_there_is_not_overwritten(train, qtbot, home):
+    folder = home / "mine"
+    folder.mkdir()
+    (folder / "model.json").write_text("{}")
+    train.out.set(folder)
+    train.out.chosen.emit()
+    qtbot.waitUntil(lambda: "holds a model already" in train.buttons.why.text(), timeout=SOON)
+    assert not train.buttons.run.isEnabled()
+    assert not train.conflict.isHidden()
+    train.rename.click()
+    qtbot.waitUntil(lambda: train.out.path == str(home / "mine-2"), timeout=SOON)
+    qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
+    train.out.set(folder)
+    qtbot.waitUntil(lambda: train._place.holds == "model", timeout=SOON)
+    train.resume.click()
+    ended(train, qtbot)
+    assert train._job.log[0].text == "resume is True"
+
+
+def test_the_device_and_the_preset_it_chooses_are_shown(train, qtbot):
+    qtbot.waitUntil(lambda: "CPU, 2 cores" in train.device.text(), timeout=SOON)
+    assert train.preset.itemText(0) == "auto (quick)"
+    train.preset.setCurrentIndex(train.preset.findData("seed"))
+    assert train.recipe().training.steps == 100_200
+    assert train.recipe().model.widths == (64, 128, 256, 512, 1024)
+
+
+def test_a_deleted_labels_layer_does_not_disturb_a_training(train, qtbot):
+    start(train, qtbot, ENDLESS)
+    qtbot.waitUntil(lambda: train._job.done > 1, timeout=SOON)
+    train._viewer.layers.clear()
+    train.buttons.cancel.click()
+    ended(train, qtbot)
+    assert "Choose an image layer" in train.buttons.why.text()
+
+
+def test_a_dock_that_opens_during_a_training_shows_it(train, qtbot):
+    start(train, qtbot, ENDLESS)
+    again = type(train)(train._viewer)
+    qtbot.addWidget(again)
+    assert again._job is train._job
+    again.buttons.cancel.click()
+    ended(train, qtbot)
+
+
+def test_a_preview_is_never_put_into_a_layer_of_the_user(stage, fake_child):
+    viewer, _, _ = stage()
+    mine = viewer.add_labels(np.ones((1, 64, 64), np.int32), name="Preview (section on screen)")
+    viewer.layers.selection.active = mine
+    data = np.full((1, 64, 64), 7, np.int32)
+    attributes = {"name": "x", "scale": [1, 1, 1], "translate": [0, 0, 0]}
+    results.show_preview(viewer, (data, attributes, "labels"), mine.name)
+    assert mine.data.max() == 1
+    assert viewer.layers.selection.active is mine
+    assert results.preview_of(viewer) is not mine
+    results.remove_preview(viewer)
+    assert mine in viewer.layers
+
+
+def test_the_theme_colours_the_curves(train):
+    train._viewer.theme = "light"
+    assert train.curves._plots["losses"].backgroundBrush().color().lightness() > 128

@@ -1,0 +1,155 @@
+"""Both docks with the real child: a tiny network learns, segments, is cancelled, killed and left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import napari
+import numpy as np
+import psutil
+import pytest
+from napari.utils.notifications import notification_manager
+from napari_advseg.gui import results
+from napari_advseg.gui.session import session_of
+from napari_advseg.model_store import read_card
+from napari_advseg.volume.files import read
+
+LATER = 90_000
+ENDLESS = 100_000
+
+
+def tiny(dock, steps):
+    """A network that learns in seconds."""
+    dock.length.row("steps").editor.write(steps)
+    dock.advanced.group("model").row("widths").editor.write((8, 16))
+    dock.advanced.group("examples").row("crop").editor.write(32)
+    dock.advanced.group("examples").row("batch").editor.write(2)
+    dock.advanced.group("training").row("validate_every").editor.write(3)
+
+
+@pytest.fixture
+def docks(stage, qtbot):
+    viewer, train, segment = stage((4, 72, 80))
+    tiny(train, 6)
+    qtbot.waitUntil(lambda: bool(train.out.path) and train._place.path == train.out.path, timeout=LATER)
+    qtbot.waitUntil(lambda: bool(segment.out.path), timeout=LATER)
+    return viewer, train, segment
+
+
+def click(dock, qtbot):
+    qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=LATER)
+    dock.buttons.run.click()
+
+
+def over(dock, qtbot):
+    qtbot.waitUntil(lambda: dock._job.is_over, timeout=LATER)
+
+
+def has_trained(dock, steps):
+    return dock._job.phase == "training" and dock._job.done > steps
+
+
+def test_train_segment_relabel_and_apply(docks, qtbot):
+    viewer, train, segment = docks
+    click(train, qtbot)
+    over(train, qtbot)
+    assert "validation loss" in train._job.curves
+    assert read_card(train._job.recipe.out).best_step > 0
+    qtbot.waitUntil(lambda: segment._model.card is not None, timeout=LATER)
+    assert segment.labelling() == segment._model.card.labelling
+
+    image = segment.image.layer
+    click(segment, qtbot)
+    viewer.layers.remove(image)  # the result must not depend on it
+    qtbot.waitUntil(lambda: segment._result is not None, timeout=LATER)
+    layer = segment._result_layer
+    assert layer in viewer.layers
+    assert layer.data.shape == image.data.shape
+    np.testing.assert_allclose(layer.scale, image.scale)
+    np.testing.assert_allclose(layer.translate, image.translate)
+    assert layer.units == image.units
+    assert any("label" in line for line in layer.metadata["napari_advseg"]["history"])
+
+    before = layer.data.copy()
+    viewer.dims.set_current_step(0, 2)
+    segment.sliders.row("threshold").editor.write(0.0)
+    qtbot.waitUntil(lambda: results.preview_of(viewer) is not None, timeout=LATER)
+    preview = results.preview_of(viewer)
+    assert preview.data.shape == (1, 72, 80)
+    assert preview.translate[0] == pytest.approx(2 * layer.scale[0])
+    assert set(np.unique(preview.data)) == {1}  # everything exceeds 0: one cell
+    viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: preview.translate[0] == pytest.approx(layer.scale[0]), timeout=LATER)
+    np.testing.assert_array_equal(layer.data, before)
+    assert not layer.visible
+    segment.live.setChecked(False)
+    assert results.preview_of(viewer) is None
+    assert layer.visible
+
+    qtbot.waitUntil(segment.apply.isEnabled, timeout=LATER)
+    segment.apply.click()
+    qtbot.waitUntil(lambda: segment._result_layer is not layer, timeout=LATER)
+    assert len(np.unique(segment._result_layer.data)) == 4  # one cell a section
+    np.testing.assert_array_equal(layer.data, before)
+    np.testing.assert_array_equal(read(layer.metadata["path"]).numpy(), before)
+
+
+def test_a_killed_training_is_noticed_and_can_be_resumed(docks, qtbot):
+    _, train, _ = docks
+    tiny(train, ENDLESS)
+    train.advanced.group("training").row("save_every").editor.write(2)
+    click(train, qtbot)
+    qtbot.waitUntil(lambda: has_trained(train, 6), timeout=LATER)
+    os.kill(session_of(train._viewer).process_id, signal.SIGKILL)
+    over(train, qtbot)
+    assert "ended by signal 9" in notification_manager.records[-1].message
+    qtbot.waitUntil(train.resume.isEnabled, timeout=LATER)
+    qtbot.waitUntil(lambda: not train.conflict.isHidden(), timeout=LATER)
+    train.resume.click()
+    qtbot.waitUntil(lambda: has_trained(train, 6), timeout=LATER)
+    train.buttons.cancel.click()
+    over(train, qtbot)
+    assert "Cancelled" in train.buttons.log.toPlainText()
+    assert read_card(train.out.path).last_step >= 6
+
+
+def test_no_child_outlives_a_viewer_that_is_closed_while_training(docks, qtbot):
+    viewer, train, _ = docks
+    tiny(train, ENDLESS)
+    click(train, qtbot)
+    qtbot.waitUntil(lambda: has_trained(train, 3), timeout=LATER)
+    child = psutil.Process(session_of(viewer).process_id)
+    folder = train._job.recipe.out
+    viewer.close()
+    qtbot.waitUntil(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, timeout=LATER)
+    assert read_card(folder).last_step >= 3
+
+
+def test_the_viewers_process_never_imports_torch(tmp_path):
+    script = """
+        import sys
+        import napari, numpy as np
+        from napari_advseg.gui.opening import open_docks
+        from napari_advseg.gui.preview import Relabeller, Wish
+        from napari_advseg.settings.labelling import LabellingSettings
+        from napari_advseg.volume.files import write
+        from napari_advseg.volume.frame import Frame
+        from napari_advseg.volume.volume import Volume
+        viewer = napari.Viewer(show=False)
+        viewer.add_image(np.zeros((3, 32, 32), np.uint8))
+        open_docks(viewer)
+        rng = np.random.default_rng(0)
+        write(Volume(rng.random((3, 32, 32), np.float32), Frame("zyx")), sys.argv[1])
+        Relabeller().label(Wish(sys.argv[1], 1, LabellingSettings()))
+        assert "torch" not in sys.modules, "torch was imported"
+        viewer.close()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "p.ome.zarr")]
+    environment = {**os.environ, "HOME": str(tmp_path), "NAPARI_CONFIG": str(tmp_path / "napari.yaml")}
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert napari.__version__
