@@ -53,6 +53,14 @@ def test_growing_gives_each_zero_a_nearest_label(labels):
         )
 
 
+@pytest.mark.parametrize("share", [0.3, 0.02])
+def test_ties_are_broken_as_by_scipy(share):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(1, 99, (70, 90), dtype=np.uint32) * (rng.random((70, 90)) < share)
+    y, x = distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    np.testing.assert_array_equal(grow_nearest(labels), labels[y, x])
+
+
 def test_zero_is_grown_everywhere_not_only_on_walls():
     labels = np.zeros((30, 30), np.uint8)
     labels[3, 3] = 7

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.labelling.gap_closing import label_section
-from napari_advseg.labelling.watershed import Labels
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.override import override
@@ -34,16 +34,38 @@ def label(
     """
     chosen = override(LabellingSettings, settings, fields)
     volume = _volume(probabilities)
+    stack: Array = np.zeros((volume.size("z"), *volume.shape[-2:]), label_dtype(volume))
+    yield from label_into(stack.__setitem__, volume, chosen)
+    return volume.like(stack if "z" in volume.axes else stack[0], described(chosen))
+
+
+def label_into(
+    keep: Callable[[int, Array], object], volume: Volume, settings: LabellingSettings
+) -> Reports[int]:
+    """`label`, but each section goes to `keep(index, section)`: memory does not grow with their number.
+
+    The number of labels comes back; ids are 1..number.
+    """
     count, highest = volume.size("z"), 0
-    stack: Array = np.zeros((count, *volume.shape[-2:]), np.int32)
+    dtype = label_dtype(volume)
     yield Phase("label", count)
-    found = in_order(lambda section: label_section(section, chosen), read_sections(volume))
+    found = in_order(lambda section: label_section(section, settings), read_sections(volume))
     for k, section in enumerate(found):
-        stack = _written(stack, k, section, highest)
+        keep(k, np.where(section > 0, section.astype(dtype) + dtype.type(highest), 0))
         highest += int(section.max(initial=0))
         yield BlockDone("label", k + 1, count)
-    labels = stack if "z" in volume.axes else stack[0]
-    return volume.like(labels, f"labelled above {chosen.threshold:g}")
+    return highest
+
+
+def label_dtype(volume: Volume) -> np.dtype[Any]:
+    """int32, or int64 where a stack has so many voxels that int32 might not hold all ids."""
+    voxels = volume.size("z") * volume.size("y") * volume.size("x")
+    return np.dtype(np.int32 if voxels <= np.iinfo(np.int32).max else np.int64)
+
+
+def described(settings: LabellingSettings) -> str:
+    """The line of history of labels made with `settings`."""
+    return f"labelled above {settings.threshold:g}, gaps closed below {settings.edge_threshold:g}"
 
 
 def _volume(probabilities: Volume | Array) -> Volume:
@@ -58,11 +80,3 @@ def _volume(probabilities: Volume | Array) -> Volume:
             f"of shape {probabilities.shape}; choose one channel and one time point."
         )
     return probabilities
-
-
-def _written(stack: Array, k: int, section: Labels, highest: int) -> Array:
-    """The stack with section `k` written in, its ids above `highest`; wider where they ask."""
-    if highest + int(section.max(initial=0)) > np.iinfo(stack.dtype).max:
-        stack = stack.astype(np.int64)
-    stack[k] = np.where(section > 0, section + stack.dtype.type(highest), 0)
-    return stack

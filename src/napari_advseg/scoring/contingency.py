@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from napari_advseg.volume.volume import Array
 Ids = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
 
-FIRST_CAPACITY = 1 << 12
+FIRST_CAPACITY = 1 << 13
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def contingency(
     if a.dtype != b.dtype:
         a, b = a.astype(np.uint64, copy=False), b.astype(np.uint64, copy=False)
     mask = np.ones(a.shape, np.bool_) if keep is None else np.ascontiguousarray(keep).reshape(-1)
-    return _counted(a, b, mask)
+    return _filled(partial(_count, a, b, mask), a.size)
 
 
 def merged(tables: Iterable[Contingency]) -> Contingency:
@@ -88,13 +89,7 @@ def merged(tables: Iterable[Contingency]) -> Contingency:
     predicted = np.concatenate([table.predicted for table in tables])
     truth = np.concatenate([table.truth for table in tables])
     counts = np.concatenate([table.counts for table in tables])
-    order = np.lexsort((predicted, truth))
-    predicted, truth, counts = predicted[order], truth[order], counts[order]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (predicted[1:] != predicted[:-1]) | (truth[1:] != truth[:-1])
-    first = np.flatnonzero(new)
-    sums = np.add.reduceat(counts, first) if len(first) else counts
-    return Contingency(predicted[first], truth[first], sums)
+    return _filled(partial(_add, predicted, truth, counts), len(counts))
 
 
 def sizes(ids: Ids, counts: Counts) -> npt.NDArray[np.float64]:
@@ -139,17 +134,15 @@ def _whole(labels: Array, what: str) -> Array:
     return np.ascontiguousarray(labels, dtype=np.uint64)
 
 
-def _counted(a: Array, b: Array, keep: npt.NDArray[np.bool_]) -> Contingency:
-    """The table of two flat arrays; it is grown here, outside the hot loop."""
+def _filled(fill: Callable[..., tuple[int, int]], size: int) -> Contingency:
+    """The table that `fill` makes of `size` items; it is grown here, outside the hot loop."""
     table = _empty(FIRST_CAPACITY)
-    position = used = 0
-    while True:
-        position, used = _count(a, b, keep, position, used, *table)
-        if position >= a.size:
-            break
+    position, used = fill(0, 0, *table)
+    while position < size:
         larger = _empty(4 * len(table[2]))
         _move(*table, *larger)
         table = larger
+        position, used = fill(position, used, *table)
     full = table[2] > 0
     return Contingency(table[0][full], table[1][full], table[2][full])
 
@@ -198,6 +191,23 @@ def _count(
         counts[slot] += end - i
         i = end
     return i, used
+
+
+@compiled
+def _add(
+    a: Ids, b: Ids, weights: Counts, start: int, used: int, keys_a: Ids, keys_b: Ids, counts: Counts
+) -> tuple[int, int]:
+    """Add pairs that are counted already, from pair `start` on, in the manner of `_count`."""
+    limit = len(counts) // 2
+    for i in range(start, len(a)):
+        slot = _slot(a[i], b[i], keys_a, keys_b, counts)
+        if counts[slot] == 0:
+            if used >= limit:
+                return i, used
+            used += 1
+            keys_a[slot], keys_b[slot] = a[i], b[i]
+        counts[slot] += weights[i]
+    return len(a), used
 
 
 @compiled
