@@ -19,8 +19,16 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
 QUICK = [
-    "--set", "model.widths=[4,8]", "--set", "examples.crop=32", "--set", "examples.batch=2",
-    "--set", "training.validate_every=2", "--set", "training.threads=1",
+    "--set",
+    "model.widths=[4,8]",
+    "--set",
+    "examples.crop=32",
+    "--set",
+    "examples.batch=2",
+    "--set",
+    "training.validate_every=2",
+    "--set",
+    "training.threads=1",
 ]
 
 
@@ -44,7 +52,18 @@ def files(tissue, tmp_path_factory):
 
 
 def train_options(files, out, steps=4):
-    return ["train", "--image", files[0], "--labels", files[1], "--out", out, "--set", f"training.steps={steps}", *QUICK]
+    return [
+        "train",
+        "--image",
+        files[0],
+        "--labels",
+        files[1],
+        "--out",
+        out,
+        "--set",
+        f"training.steps={steps}",
+        *QUICK,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +78,17 @@ def test_train_segment_score_from_file_to_number(call, files, model, tmp_path):
     image, truth = files
     out, probabilities = tmp_path / "labels.ome.zarr", tmp_path / "p.ome.zarr"
     code, _, err = call(
-        "segment", "--image", image, "--model", model, "--out", out, "--sections", "1:4", "--probabilities", probabilities
+        "segment",
+        "--image",
+        image,
+        "--model",
+        model,
+        "--out",
+        out,
+        "--sections",
+        "1:4",
+        "--probabilities",
+        probabilities,
     )
     assert code == 0, err
     labels, interior = advseg.read(out), advseg.read(probabilities)
@@ -73,14 +102,34 @@ def test_train_segment_score_from_file_to_number(call, files, model, tmp_path):
     assert code == 0, err
     score = json.loads(said)
     expected = advseg.score(labels, advseg.read(truth).cut(1, 4))
-    for name in ("voi_split", "voi_merge", "voi", "adapted_rand_error", "cremi_score", "ignored_fraction"):
+    for name in (
+        "voi_split",
+        "voi_merge",
+        "voi",
+        "adapted_rand_error",
+        "cremi_score",
+        "ignored_fraction",
+    ):
         assert score[name] == pytest.approx(getattr(expected, name))
-        assert score[name] == pytest.approx(np.mean([section[name] for section in score["sections"]]))
+        assert score[name] == pytest.approx(
+            np.mean([section[name] for section in score["sections"]])
+        )
 
 
 def test_a_tiff_comes_out_where_tiff_is_asked_for(call, files, model, tmp_path):
-    code, _, err = call("segment", "--image", files[0], "--model", model, "--out", tmp_path / "labels.tif",
-                        "--set", "labelling.thin=false", "--set", "labelling.minimum_size=4")
+    code, _, err = call(
+        "segment",
+        "--image",
+        files[0],
+        "--model",
+        model,
+        "--out",
+        tmp_path / "labels.tif",
+        "--set",
+        "labelling.thin=false",
+        "--set",
+        "labelling.minimum_size=4",
+    )
     assert code == 0, err
     recipe = yaml.safe_load((tmp_path / "labels.recipe.yaml").read_text())
     assert recipe["labelling"]["thin"] is False
@@ -106,11 +155,26 @@ def test_the_recipe_beside_the_model_trains_it_again(call, files, model, tmp_pat
 
 
 def test_a_recipe_is_an_input_that_options_override(call, files, tmp_path):
-    (tmp_path / "run.yaml").write_text("training:\n  steps: 9\nseed: 5\nmodel:\n  widths: [4, 8]\nzero: boundary\n")
-    code, _, err = call(*train_options(files, tmp_path / "m", 3), "--recipe", tmp_path / "run.yaml", "--validate", "4:6", "--sections", "1:6")
+    (tmp_path / "run.yaml").write_text(
+        "training:\n  steps: 9\nseed: 5\nmodel:\n  widths: [4, 8]\nzero: boundary\n"
+    )
+    code, _, err = call(
+        *train_options(files, tmp_path / "m", 3),
+        "--recipe",
+        tmp_path / "run.yaml",
+        "--validate",
+        "4:6",
+        "--sections",
+        "1:6",
+    )
     assert code == 0, err
     used = model_store.read_card(tmp_path / "m").recipe
-    assert (used.training.steps, used.seed, used.validation, used.sections) == (3, 5, (4, 6), (1, 6))
+    assert (used.training.steps, used.seed, used.validation, used.sections) == (
+        3,
+        5,
+        (4, 6),
+        (1, 6),
+    )
     assert used.zero == "boundary"
 
 
@@ -121,9 +185,17 @@ def test_minutes_yield_to_explicit_steps(call, files, tmp_path):
 
 
 def test_an_interrupted_training_saves_and_resumes(files, tmp_path):
-    command = [sys.executable, "-m", "napari_advseg", *map(str, train_options(files, tmp_path / "m", 100_000))]
+    command = [
+        sys.executable,
+        "-m",
+        "napari_advseg",
+        *map(str, train_options(files, tmp_path / "m", 100_000)),
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
-        while not (tmp_path / "m" / model_store.LOG).exists() or "unet/loss" not in (tmp_path / "m" / model_store.LOG).read_text():
+        while (
+            not (tmp_path / "m" / model_store.LOG).exists()
+            or "unet/loss" not in (tmp_path / "m" / model_store.LOG).read_text()
+        ):
             assert child.poll() is None
             time.sleep(0.02)
         os.kill(child.pid, signal.SIGINT)
@@ -132,7 +204,17 @@ def test_an_interrupted_training_saves_and_resumes(files, tmp_path):
     assert "--resume" in err.splitlines()[-1]
     step = model_store.load_state(tmp_path / "m").facts["step"]
     assert step > 0
-    resume = [sys.executable, "-m", "napari_advseg", "train", "--out", str(tmp_path / "m"), "--resume", "--set", f"training.steps={step + 2}"]
+    resume = [
+        sys.executable,
+        "-m",
+        "napari_advseg",
+        "train",
+        "--out",
+        str(tmp_path / "m"),
+        "--resume",
+        "--set",
+        f"training.steps={step + 2}",
+    ]
     done = subprocess.run(resume, capture_output=True, text=True, check=True)
     assert f"Going on from step {step} of {step + 2}" in done.stderr
     assert done.stdout == ""
@@ -182,7 +264,20 @@ def test_doctor_says_what_it_found(call):
         (["train", "--family", "vnet", "--out", "m"], "choose one of: unet"),
         (["train", "--out", "m"], "names no image"),
         (["train", "--image", "raw.tif"], "--out"),
-        (["train", "--image", "missing.tif", "--labels", "missing.tif", "--out", "m", "--preset", "quick"], "missing.tif"),
+        (
+            [
+                "train",
+                "--image",
+                "missing.tif",
+                "--labels",
+                "missing.tif",
+                "--out",
+                "m",
+                "--preset",
+                "quick",
+            ],
+            "missing.tif",
+        ),
         (["train", "--out", "m", "--preset", "fast"], "quick, seed"),
         (["train", "--out", "m", "--set", "training.stepz=1"], "training.stepz"),
         (["train", "--out", "m", "--set", "nonsense"], "name=value"),
@@ -207,7 +302,9 @@ def test_a_wrong_call_ends_with_2_and_one_line(call, tmp_path, monkeypatch, argu
 
 
 def test_image_and_labels_of_different_shape_are_refused_with_both(call, tmp_path, files):
-    small = advseg.write(Volume(np.ones((6, 50, 96), np.uint8), Frame("zyx")), tmp_path / "small.tif")
+    small = advseg.write(
+        Volume(np.ones((6, 50, 96), np.uint8), Frame("zyx")), tmp_path / "small.tif"
+    )
     code, _, err = call("train", "--image", files[0], "--labels", small, "--out", tmp_path / "m")
     assert code == 2
     assert "(6, 96, 96)" in err
@@ -217,33 +314,66 @@ def test_image_and_labels_of_different_shape_are_refused_with_both(call, tmp_pat
 
 def test_empty_and_one_class_annotations_are_refused_before_the_start(call, tmp_path, files):
     for value in (0, 5):
-        labels = advseg.write(Volume(np.full((6, 96, 96), value, np.uint16), Frame("zyx")), tmp_path / f"{value}.tif")
-        code, _, err = call("train", "--image", files[0], "--labels", labels, "--out", tmp_path / "m")
+        labels = advseg.write(
+            Volume(np.full((6, 96, 96), value, np.uint16), Frame("zyx")), tmp_path / f"{value}.tif"
+        )
+        code, _, err = call(
+            "train", "--image", files[0], "--labels", labels, "--out", tmp_path / "m"
+        )
         assert code == 2, err
         assert not (tmp_path / "m").exists()
 
 
-def test_colour_images_are_refused_by_a_grey_model_and_taken_by_a_colour_one(call, tmp_path, files, model):
+def test_colour_images_are_refused_by_a_grey_model_and_taken_by_a_colour_one(
+    call, tmp_path, files, model
+):
     colour = Volume(np.random.default_rng(0).integers(0, 255, (3, 96, 96), np.uint8), Frame("cyx"))
     path = advseg.write(colour, tmp_path / "rgb.ome.zarr")
     code, _, err = call("segment", "--image", path, "--model", model, "--out", tmp_path / "l.tif")
     assert code == 2
     assert "3 channels" in err
-    labels = advseg.write(Volume(advseg.read(files[1]).section(0), Frame("yx")), tmp_path / "l.ome.zarr")
+    labels = advseg.write(
+        Volume(advseg.read(files[1]).section(0), Frame("yx")), tmp_path / "l.ome.zarr"
+    )
     code, _, err = call("train", "--image", path, "--labels", labels, "--out", tmp_path / "m")
     assert code == 2
     assert "model.in_channels=3" in err
-    code, _, err = call("train", "--image", path, "--labels", labels, "--out", tmp_path / "m", "--preset", "quick",
-                        "--set", "model.in_channels=3", "--set", "training.steps=2", *QUICK)
+    code, _, err = call(
+        "train",
+        "--image",
+        path,
+        "--labels",
+        labels,
+        "--out",
+        tmp_path / "m",
+        "--preset",
+        "quick",
+        "--set",
+        "model.in_channels=3",
+        "--set",
+        "training.steps=2",
+        *QUICK,
+    )
     assert code == 0, err
 
 
 def test_an_existing_output_is_kept(call, tmp_path, files, model):
     (tmp_path / "labels.tif").write_bytes(b"mine")
-    code, _, err = call("segment", "--image", files[0], "--model", model, "--out", tmp_path / "labels.tif")
+    code, _, err = call(
+        "segment", "--image", files[0], "--model", model, "--out", tmp_path / "labels.tif"
+    )
     assert code == 2
     assert "--overwrite" in err
     assert (tmp_path / "labels.tif").read_bytes() == b"mine"
-    code, _, err = call("segment", "--image", files[0], "--model", model, "--out", tmp_path / "labels.tif", "--overwrite")
+    code, _, err = call(
+        "segment",
+        "--image",
+        files[0],
+        "--model",
+        model,
+        "--out",
+        tmp_path / "labels.tif",
+        "--overwrite",
+    )
     assert code == 0, err
     assert advseg.read(tmp_path / "labels.tif").shape == (6, 96, 96)

@@ -21,7 +21,9 @@ from napari_advseg.volume.normalise import Normaliser
 
 
 def card(**fields) -> Card:
-    return Card(recipe=train_recipe("unet", "quick"), normaliser=Normaliser(low=0, high=255), **fields)
+    return Card(
+        recipe=train_recipe("unet", "quick"), normaliser=Normaliser(low=0, high=255), **fields
+    )
 
 
 def weights(value=1.0):
@@ -69,7 +71,10 @@ def change(folder, **fields):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"format": 99, "made_with": "7.0"}, "format 99 .made with napari-advseg 7.0.*install a newer"),
+        (
+            {"format": 99, "made_with": "7.0"},
+            "format 99 .made with napari-advseg 7.0.*install a newer",
+        ),
         ({"format": "x"}, "install a newer"),
         ({"surprise": 1}, "no setting 'surprise'"),
         ({"recipe": {"task": "train", "family": "nonet"}}, "no family 'nonet'"),
@@ -160,9 +165,14 @@ SAVER = textwrap.dedent(
 )
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.003, 0.011, *(pytest.param(0.001 * k * k, marks=pytest.mark.slow) for k in range(9))])
+@pytest.mark.parametrize(
+    "delay",
+    [0.0, 0.003, 0.011, *(pytest.param(0.001 * k * k, marks=pytest.mark.slow) for k in range(9))],
+)
 def test_kill_9_at_any_moment_leaves_a_loadable_model(tmp_path, delay):
-    with subprocess.Popen([sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE
+    ) as child:
         for _ in range(3):
             child.stdout.readline()
         time.sleep(delay)

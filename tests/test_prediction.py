@@ -9,7 +9,7 @@ import torch
 from napari_advseg import device as devices
 from napari_advseg import drain, families, prediction
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.prediction import Agreement, Predictor, padded, predict
+from napari_advseg.prediction import Agreement, Predictor, padded, predict, predict_into
 from napari_advseg.progress import BlockDone, Said, Warned
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings.labelling import LabellingSettings
@@ -24,20 +24,29 @@ FP32 = PredictionSettings(precision="fp32", device="cpu")
 def model_of(widths=(4, 4, 4, 4, 4), scale=1.0, **options) -> StoredModel:
     """Random weights whose batch norms have seen something."""
     torch.manual_seed(0)
-    recipe = train_recipe("unet", "quick", {"model": {"widths": widths, **options}, "examples": {"scale": scale}})
+    recipe = train_recipe(
+        "unet", "quick", {"model": {"widths": widths, **options}, "examples": {"scale": scale}}
+    )
     family = families.load("unet").Model(recipe.model)
     for module in family.modules.values():
         module.train()
         for _ in range(3):
             module(torch.rand(2, recipe.model.in_channels, 64, 64))
-    weights = {f"unet.{k}": v.numpy().copy() for k, v in family.modules["unet"].state_dict().items()}
-    normaliser = Normaliser.fit(Volume(np.arange(256, dtype=np.uint8).reshape(16, 16), Frame("yx")), recipe.examples.normalisation)
+    weights = {
+        f"unet.{k}": v.numpy().copy() for k, v in family.modules["unet"].state_dict().items()
+    }
+    normaliser = Normaliser.fit(
+        Volume(np.arange(256, dtype=np.uint8).reshape(16, 16), Frame("yx")),
+        recipe.examples.normalisation,
+    )
     return StoredModel(Card(recipe=recipe, normaliser=normaliser), weights)
 
 
 def image(*shape, axes=None, dtype=np.uint8, **frame) -> Volume:
     rng = np.random.default_rng(0)
-    return Volume((rng.random(shape) * 255).astype(dtype), Frame(axes or "zyx"[-len(shape) :], **frame))
+    return Volume(
+        (rng.random(shape) * 255).astype(dtype), Frame(axes or "zyx"[-len(shape) :], **frame)
+    )
 
 
 def reports_of(*args, **kwargs):
@@ -50,7 +59,9 @@ def test_tiled_equals_whole_in_full_precision():
     whole = drain(predict(volume, model, FP32.changed(tile=4096))).numpy()
     tiled, reports = reports_of(volume, model, FP32.changed(tile=240))
     assert sum(isinstance(r, BlockDone) for r in reports) > 20
-    np.testing.assert_allclose(tiled.numpy().astype(np.float32), whole.astype(np.float32), atol=1e-3)
+    np.testing.assert_allclose(
+        tiled.numpy().astype(np.float32), whole.astype(np.float32), atol=1e-3
+    )
     predictor = Predictor(model, FP32.changed(tile=4096))
     exact = drain(predictor.section(volume.section(0)))
     predictor.settings = FP32.changed(tile=240)
@@ -65,7 +76,9 @@ def test_a_smaller_halo_than_the_context_leaves_seams():
     assert np.abs(seamed - exact).max() > 1e-3
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (16, 16), (33, 47), (100, 97), (1, 40, 30), (3, 20, 90)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (5, 7), (16, 16), (33, 47), (100, 97), (1, 40, 30), (3, 20, 90)]
+)
 def test_every_size_comes_back(shape):
     volume = image(*shape, scale=(2.0, 3.0, 4.0)[-len(shape) :], units=("nanometer",) * len(shape))
     result = drain(predict(volume, model_of((4, 4, 4)), FP32))
@@ -112,7 +125,7 @@ def test_flips_make_the_result_independent_of_orientation():
 
 def test_sections_can_go_elsewhere_one_by_one():
     volume, seen = image(3, 32, 32), {}
-    assert drain(predict(volume, model_of((4, 4)), FP32, into=seen.__setitem__)) is None
+    drain(predict_into(seen.__setitem__, volume, model_of((4, 4)), FP32))
     whole = drain(predict(volume, model_of((4, 4)), FP32)).numpy()
     for index, section in seen.items():
         np.testing.assert_array_equal(section, whole[index])
@@ -123,7 +136,7 @@ def test_out_of_memory_halves_the_tile_and_goes_on(monkeypatch):
     expected = drain(predict(volume, model, FP32)).numpy().astype(np.float32)
     infer = Predictor.infer
 
-    def tight(self, planes):
+    def tight(self, planes, precision=None):
         if planes.shape[-1] > 120 or planes.shape[-2] > 120:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return infer(self, planes)
@@ -137,7 +150,7 @@ def test_out_of_memory_halves_the_tile_and_goes_on(monkeypatch):
 
 
 def test_memory_that_never_suffices_is_said_and_ends(monkeypatch):
-    def never(self, planes):
+    def never(self, planes, precision=None):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Predictor, "infer", never)
@@ -146,7 +159,7 @@ def test_memory_that_never_suffices_is_said_and_ends(monkeypatch):
 
 
 def test_another_runtime_error_is_not_taken_for_missing_memory(monkeypatch):
-    def broken(self, planes):
+    def broken(self, planes, precision=None):
         raise RuntimeError("shape mismatch")
 
     monkeypatch.setattr(Predictor, "infer", broken)
@@ -172,7 +185,11 @@ def test_half_precision_is_taken_only_where_it_agrees(monkeypatch):
     auto = PredictionSettings(device="cpu")
     for agrees in (True, False):
         monkeypatch.setattr(Agreement, "good", property(lambda self, agrees=agrees: agrees))
-        said = [r.text for r in reports_of(image(2, 128, 128), model_of((4, 4)), auto)[1] if isinstance(r, Said)]
+        said = [
+            r.text
+            for r in reports_of(image(2, 128, 128), model_of((4, 4)), auto)[1]
+            if isinstance(r, Said)
+        ]
         assert ("is used" in said[0]) is agrees
     _, reports = reports_of(image(32, 32), model_of((4, 4)), auto)
     assert not [r for r in reports if isinstance(r, Said)], "a small image is not worth a probe"
@@ -194,10 +211,14 @@ def test_agreement_counts_pixels_and_measures_labels():
 
 def test_another_voxel_size_than_in_training_is_warned_of():
     model = model_of((4, 4))
-    model = StoredModel(model.card.changed(voxel_size=(4.0, 4.0), units=("nanometer",) * 2), model.weights)
+    model = StoredModel(
+        model.card.changed(voxel_size=(4.0, 4.0), units=("nanometer",) * 2), model.weights
+    )
     near, far = (image(32, 32, scale=(size,) * 2, units=("nanometer",) * 2) for size in (4.4, 8.0))
     assert not [r for r in reports_of(near, model, FP32)[1] if isinstance(r, Warned)]
-    assert "8 nanometer" in [r.text for r in reports_of(far, model, FP32)[1] if isinstance(r, Warned)][0]
+    assert "8 nanometer" in next(
+        r.text for r in reports_of(far, model, FP32)[1] if isinstance(r, Warned)
+    )
 
 
 def test_padding_reflects_and_reaches_the_stride():

@@ -19,13 +19,20 @@ from napari_advseg.settings import assign, merge, parse
     preset=st.sampled_from(["quick", "seed"]),
 )
 def test_a_recipe_survives_its_file(steps, rate, span, preset):
-    changes = {"training": {"steps": steps}, "model": {"optimiser": {"learning_rate": rate}}, "sections": span}
+    changes = {
+        "training": {"steps": steps},
+        "model": {"optimiser": {"learning_rate": rate}},
+        "sections": span,
+    }
     recipe = train_recipe("unet", preset, changes)
     assert validated(yaml.safe_load(to_yaml(recipe))) == recipe
 
 
 def test_changes_win_over_the_preset_and_leave_the_rest():
-    plain, changed = train_recipe("unet", "quick"), train_recipe("unet", "quick", {"training": {"steps": 7}})
+    plain, changed = (
+        train_recipe("unet", "quick"),
+        train_recipe("unet", "quick", {"training": {"steps": 7}}),
+    )
     assert changed.training.steps == 7
     assert changed.model == plain.model
     assert changed.training.changed(steps=plain.training.steps) == plain.training
@@ -36,7 +43,11 @@ def test_the_seed_preset_holds_the_hyper_parameters_of_the_thesis():
     adam = recipe.model.optimiser
     assert recipe.model.widths == (64, 128, 256, 512, 1024)
     assert (adam.learning_rate, adam.beta1, adam.beta2, adam.eps) == (0.01, 0.9, 0.999, 0.01)
-    assert (recipe.examples.crop, recipe.examples.batch, recipe.examples.fixed_crops) == (160, 18, 6000)
+    assert (recipe.examples.crop, recipe.examples.batch, recipe.examples.fixed_crops) == (
+        160,
+        18,
+        6000,
+    )
     plateau = recipe.training.plateau
     assert adam.learning_rate * plateau.factor**plateau.reductions == pytest.approx(6.25e-4)
 
@@ -77,7 +88,9 @@ def test_a_segment_recipe_is_told_apart_by_its_task():
     assert validated(yaml.safe_load(to_yaml(recipe))) == recipe
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b", "a: [", "!!python/object/apply:os.system ['true']"])
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b", "a: [", "!!python/object/apply:os.system ['true']"]
+)
 def test_a_file_that_is_no_recipe_is_refused_with_its_name(tmp_path, text):
     file = tmp_path / "r.yaml"
     file.write_text(text)
@@ -89,11 +102,20 @@ def test_a_file_that_is_no_recipe_is_refused_with_its_name(tmp_path, text):
 
 def test_options_are_written_into_nested_places():
     tree: dict = {"training": {"steps": 1}}
-    for option in ("training.steps=500", "labelling.thin=false", "prediction.tile=none", "model.widths=[8, 16]", "zero=auto"):
+    for option in (
+        "training.steps=500",
+        "labelling.thin=false",
+        "prediction.tile=none",
+        "model.widths=[8, 16]",
+        "zero=auto",
+    ):
         assign(tree, option)
     assert tree == {
-        "training": {"steps": 500}, "labelling": {"thin": False}, "prediction": {"tile": None},
-        "model": {"widths": [8, 16]}, "zero": "auto",
+        "training": {"steps": 500},
+        "labelling": {"thin": False},
+        "prediction": {"tile": None},
+        "model": {"widths": [8, 16]},
+        "zero": "auto",
     }
     for wrong in ("training", "=5", "training.steps.more=5"):
         with pytest.raises(ValueError, match=r"name=value|single value"):
@@ -101,7 +123,17 @@ def test_options_are_written_into_nested_places():
 
 
 def test_values_are_read_as_people_write_them():
-    assert [parse(text) for text in ("1", "2e-4", "True", "no such", "None", "[1, 2]")] == [1, 2e-4, True, "no such", None, [1, 2]]
-    assert merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}
+    assert [parse(text) for text in ("1", "2e-4", "True", "no such", "None", "[1, 2]")] == [
+        1,
+        2e-4,
+        True,
+        "no such",
+        None,
+        [1, 2],
+    ]
+    assert merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}) == {
+        "a": {"b": 3, "c": 2},
+        "d": 4,
+    }
     assert parse_span("0:17") == (0, 17)
     assert parse_span(None) is None

@@ -6,9 +6,25 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from napari_advseg.progress import BlockDone, Phase, Report, Said, Saved, StepDone, Validated, Warned
+from napari_advseg.progress import (
+    BlockDone,
+    Phase,
+    Report,
+    Said,
+    Saved,
+    StepDone,
+    Validated,
+    Warned,
+)
 
 
 class Bar:
@@ -35,7 +51,10 @@ class Bar:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
 
@@ -58,7 +77,9 @@ class Bar:
             case Validated(step, loss, metrics, best):
                 found = "".join(f" {name} {value:.4f}" for name, value in metrics.items())
                 mark = " (best)" if best else ""
-                self._console.print(f"step {step}: validation loss {loss:.4f}{found}{mark}", markup=False)
+                self._console.print(
+                    f"step {step}: validation loss {loss:.4f}{found}{mark}", markup=False
+                )
 
     def _advance(self, name: str, done: int, total: int, note: str = "") -> None:
         if name not in self._tasks:

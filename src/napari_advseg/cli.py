@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import traceback
@@ -27,43 +28,74 @@ from napari_advseg.settings import assign, merge
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Train, segment, close gaps, score and proofread electron microscopy.",
 )
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its name.")]
-Sections = Annotated[str | None, typer.Option(metavar="A:B", help="Only sections A to B-1, counted from 0.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its name.")
+]
+Sections = Annotated[
+    str | None, typer.Option(metavar="A:B", help="Only sections A to B-1, counted from 0.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output once the new one is complete.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace an existing output once the new one is complete."),
+]
 
 
 @app.command()
 def train(
-    image: Annotated[str | None, typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5 or PNG.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5 or PNG.")
+    ] = None,
     labels: Annotated[str | None, typer.Option(help="Its annotation, on the same voxels.")] = None,
-    family: Annotated[str | None, typer.Option(help="Which kind of model; see the command families.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Which kind of model; see the command families.")
+    ] = None,
     out: Annotated[str | None, typer.Option(help="Folder for the model; new or empty.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Defaults to start from; chosen by the device unless named.")] = None,
-    zero: Annotated[str | None, typer.Option(help="What 0 means: auto, unannotated, boundary, background.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Defaults to start from; chosen by the device unless named.")
+    ] = None,
+    zero: Annotated[
+        str | None, typer.Option(help="What 0 means: auto, unannotated, boundary, background.")
+    ] = None,
     sections: Sections = None,
-    validate: Annotated[str | None, typer.Option(metavar="A:B", help="Sections withheld to validate on.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Fix the number of steps from the speed of the first 20.")] = None,
+    validate: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Sections withheld to validate on.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Fix the number of steps from the speed of the first 20.")
+    ] = None,
     options: Set = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Start from this recipe; options override it.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,
+    recipe: Annotated[
+        str | None, typer.Option(help="Start from this recipe; options override it.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in --out.")
+    ] = False,
 ) -> None:
     """Train a model on an annotated image."""
     given = {
-        "image": absolute(image), "labels": absolute(labels), "out": absolute(out), "zero": zero, "seed": seed,
-        "sections": sections, "validation": validate, "training": {"minutes": minutes} if minutes else None,
+        "image": absolute(image),
+        "labels": absolute(labels),
+        "out": absolute(out),
+        "zero": zero,
+        "seed": seed,
+        "sections": sections,
+        "validation": validate,
+        "training": {"minutes": minutes} if minutes else None,
     }
-    changes = changed_by({name: value for name, value in given.items() if value is not None}, options)
-    if resume:
-        tree = resumed(out, changes)
-    else:
-        tree = composed(recipe, family, preset, changes)
+    changes = changed_by(
+        {name: value for name, value in given.items() if value is not None}, options
+    )
+    tree = resumed(out, changes) if resume else composed(recipe, family, preset, changes)
     if not tree.get("out"):
         raise ValueError("There is no place for the model; name a folder with --out.")
     result = run_visibly(advseg_execute(tree, resume=resume))
@@ -74,9 +106,13 @@ def train(
 def segment(
     image: Annotated[str, typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5 or PNG.")],
     model: Annotated[str, typer.Option(help="Folder of a trained model.")],
-    out: Annotated[str, typer.Option(help="Labels to write; .tif or .ome.zarr chooses the format.")],
+    out: Annotated[
+        str, typer.Option(help="Labels to write; .tif or .ome.zarr chooses the format.")
+    ],
     sections: Sections = None,
-    probabilities: Annotated[str | None, typer.Option(help="Keep the interior map here too.")] = None,
+    probabilities: Annotated[
+        str | None, typer.Option(help="Keep the interior map here too.")
+    ] = None,
     options: Set = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -84,9 +120,15 @@ def segment(
     card = model_store.read_card(model)
     changes = changed_by({}, options)
     tree = {
-        "task": "segment", "image": absolute(image), "model": absolute(model), "out": absolute(out),
-        "sections": sections, "probabilities": absolute(probabilities), "overwrite": overwrite,
-        "prediction": card.recipe.prediction.model_dump(), "labelling": card.labelling.model_dump(),
+        "task": "segment",
+        "image": absolute(image),
+        "model": absolute(model),
+        "out": absolute(out),
+        "sections": sections,
+        "probabilities": absolute(probabilities),
+        "overwrite": overwrite,
+        "prediction": card.recipe.prediction.model_dump(),
+        "labelling": card.labelling.model_dump(),
     }
     result = run_visibly(advseg_execute(merge(tree, changes)))
     say(f"{result['objects']} objects in {result['labels']}; the recipe is {result['recipe']}.")
@@ -98,10 +140,16 @@ def score(
     truth: Annotated[str, typer.Argument(help="True labels on the same voxels.")],
     sections: Sections = None,
     by: Annotated[str | None, typer.Option(help="section or volume.")] = None,
-    boundary: Annotated[str | None, typer.Option(help="Predicted 0: thin, ignore or count.")] = None,
-    border: Annotated[int | None, typer.Option(metavar="PX", help="Truth border left out; 0 leaves out none.")] = None,
+    boundary: Annotated[
+        str | None, typer.Option(help="Predicted 0: thin, ignore or count.")
+    ] = None,
+    border: Annotated[
+        int | None, typer.Option(metavar="PX", help="Truth border left out; 0 leaves out none.")
+    ] = None,
     zero: Annotated[str | None, typer.Option(help="Truth 0: boundary or background.")] = None,
-    rand: Annotated[str | None, typer.Option(help="Rand convention: cremi, snemi or scikit-image.")] = None,
+    rand: Annotated[
+        str | None, typer.Option(help="Rand convention: cremi, snemi or scikit-image.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare labels with the truth."""
@@ -109,9 +157,13 @@ def score(
     if sections is not None:
         pair = cut_alike(pair, sections)
     fields = {"by": by, "boundary": boundary, "border": border, "zero": zero, "rand": rand}
-    result = advseg.score(*pair, **{name: value for name, value in fields.items() if value is not None})
+    result = advseg.score(
+        *pair, **{name: value for name, value in fields.items() if value is not None}
+    )
     if not result.scored:
-        say("Warning: the truth has no labelled pixel there, so nothing was compared and every value is 0.")
+        say(
+            "Warning: the truth has no labelled pixel there, so nothing was compared and every value is 0."
+        )
     if as_json:
         answer(result.to_json())
     else:
@@ -120,9 +172,13 @@ def score(
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(help="A recipe, for example the recipe.yaml beside a model.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe, for example the recipe.yaml beside a model.")
+    ],
     options: Set = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training it describes.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training it describes.")
+    ] = False,
 ) -> None:
     """Replay a recipe: a training, a segmentation or a labelling."""
     tree = changed_by(read_tree(recipe), options)
@@ -152,7 +208,9 @@ def families(as_json: Json = False) -> None:
     for entry in listed:
         typer.echo(f"{entry['name']}: {entry['summary']} ({entry['reference']})")
         for name, preset in entry["presets"].items():
-            counts = ", ".join(f"{player} {count:,}" for player, count in preset["parameters"].items())
+            counts = ", ".join(
+                f"{player} {count:,}" for player, count in preset["parameters"].items()
+            )
             typer.echo(f"  {name}: {counts} parameters")
 
 
@@ -184,7 +242,9 @@ def doctor() -> None:
 
 
 @app.command()
-def gui(paths: Annotated[list[str] | None, typer.Argument(help="Images and labels to open.")] = None) -> None:
+def gui(
+    paths: Annotated[list[str] | None, typer.Argument(help="Images and labels to open.")] = None,
+) -> None:
     """Open napari with the docks."""
     raise typer.Exit(import_module("napari_advseg.gui.__main__").main(paths or []))
 
@@ -200,6 +260,8 @@ def serve() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with 0, or with 2 and one line on standard error."""
+    # Read when torch is loaded: on shared cores waiting threads that spin make every step several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(standalone_mode=False)
     except typer.Exit as end:
@@ -212,7 +274,9 @@ def main() -> NoReturn:
         code = complain(str(error))
     except Exception as error:  # noqa: BLE001 - the place where a command ends
         traceback.print_exc()
-        code = complain(f"{type(error).__name__}: {error}. This is a fault of napari-advseg; please report it.")
+        code = complain(
+            f"{type(error).__name__}: {error}. This is a fault of napari-advseg; please report it."
+        )
     sys.exit(code or 0)
 
 
@@ -230,10 +294,16 @@ def in_lines(result: Any) -> str:
     if result.flattering is not None:
         columns["ignore"] = result.flattering
     rows = [f"{'boundary':<22}" + "".join(f"{name:>10}" for name in columns)]
-    for name in result.VALUES:
-        rows.append(f"{name:<22}" + "".join(f"{getattr(column, name):>10.4f}" for column in columns.values()))
-    sections = f"mean of {len(result.sections)} sections" if result.sections else "the volume as one"
-    return "\n".join([*rows, f"({sections}; border {result.settings.border} px left out; lower is better)"])
+    rows += [
+        f"{name:<22}" + "".join(f"{getattr(one, name):>10.4f}" for one in columns.values())
+        for name in result.VALUES
+    ]
+    sections = (
+        f"mean of {len(result.sections)} sections" if result.sections else "the volume as one"
+    )
+    return "\n".join(
+        [*rows, f"({sections}; border {result.settings.border} px left out; lower is better)"]
+    )
 
 
 def complain(text: str) -> int:
@@ -305,11 +375,17 @@ def changed_by(tree: dict[str, Any], options: list[str] | None) -> dict[str, Any
     return tree
 
 
-def composed(recipe: str | None, family: str | None, preset: str | None, changes: dict[str, Any]) -> dict[str, Any]:
+def composed(
+    recipe: str | None, family: str | None, preset: str | None, changes: dict[str, Any]
+) -> dict[str, Any]:
     """A training recipe: the preset, above it the file, above it the options."""
     tree = merge(read_tree(recipe) if recipe else {}, changes)
     chosen = family or tree.pop("family", "unet")
-    named = preset or tree.pop("preset", None) or import_module("napari_advseg.families.counts").preset_here(chosen)
+    named = (
+        preset
+        or tree.pop("preset", None)
+        or import_module("napari_advseg.families.counts").preset_here(chosen)
+    )
     tree = {name: value for name, value in tree.items() if name not in ("family", "preset")}
     return train_recipe(chosen, named, tree).model_dump(mode="json")
 
@@ -326,7 +402,9 @@ def resumed(out: str | None, changes: dict[str, Any]) -> dict[str, Any]:
     steps = changes.get("training", {}).pop("steps", None)
     wanted = merge(stored, {key: value for key, value in changes.items() if key != "out"})
     if validated(wanted) != validated(stored):
-        raise ValueError("--resume goes on with the recipe in --out; only training.steps may be changed with it.")
+        raise ValueError(
+            "--resume goes on with the recipe in --out; only training.steps may be changed with it."
+        )
     return merge(stored, {"training": {"steps": steps}}) if steps else stored
 
 

@@ -18,7 +18,6 @@ from napari_advseg.samples import neuropil
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.files import write
-from napari_advseg.volume.volume import Volume
 
 STEPS = 250
 SHAPE = (10, 320, 320)
@@ -47,13 +46,19 @@ def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
     yield Phase("make neuropil", 1)
     image, truth = neuropil(SHAPE, wall=1)
     learnt = image.size("z") - UNSEEN
-    changes = {"training": {"steps": steps or STEPS, "validate_every": 50}, "sections": [0, learnt], "out": str(out / "model")}
+    changes = {
+        "training": {"steps": steps or STEPS, "validate_every": 50},
+        "sections": [0, learnt],
+        "out": str(out / "model"),
+    }
     model = yield from napari_advseg.fit(image, truth, train_recipe("unet", "quick", changes))
     unseen, true = (volume.cut(learnt, image.size("z")) for volume in (image, truth))
     done = yield from napari_advseg.segment(unseen, model)
     write(done.labels, out / "labels.ome.zarr")
     yield Saved(str(out / "labels.ome.zarr"), "labels")
-    plain = yield from napari_advseg.label(done.probabilities, without_gap_closing(model.card.labelling))
+    plain = yield from napari_advseg.label(
+        done.probabilities, without_gap_closing(model.card.labelling)
+    )
     result = Demonstrated(score(done.labels, true), score(plain, true))
     write_scores(out / "score.json", result, steps or STEPS)
     for index in range(UNSEEN):
@@ -69,11 +74,17 @@ def without_gap_closing(settings: LabellingSettings) -> LabellingSettings:
 
 def write_scores(path: Path, result: Demonstrated, steps: int) -> None:
     """The score of the unseen sections as JSON, the plain threshold's beside it."""
-    document = {**result.closed.to_json(), "plain_threshold": result.plain.to_json(), "training_steps": steps}
+    document = {
+        **result.closed.to_json(),
+        "plain_threshold": result.plain.to_json(),
+        "training_steps": steps,
+    }
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
-def side_by_side(image: npt.NDArray[Any], truth: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Image.Image:
+def side_by_side(
+    image: npt.NDArray[Any], truth: npt.NDArray[Any], labels: npt.NDArray[Any]
+) -> Image.Image:
     """Image, truth, labels and errors of one section, with a line of text above each."""
     grey = np.repeat(np.asarray(image, np.uint8)[..., None], 3, axis=2)
     panels = {
@@ -83,7 +94,9 @@ def side_by_side(image: npt.NDArray[Any], truth: npt.NDArray[Any], labels: npt.N
         "errors: red = merged, blue = split": over(grey, errors(labels, truth)),
     }
     tiles = [titled(Image.fromarray(panel), title) for title, panel in panels.items()]
-    sheet = Image.new("RGB", (sum(tile.width for tile in tiles) + 8 * (len(tiles) - 1), tiles[0].height), "white")
+    sheet = Image.new(
+        "RGB", (sum(tile.width for tile in tiles) + 8 * (len(tiles) - 1), tiles[0].height), "white"
+    )
     left = 0
     for tile in tiles:
         sheet.paste(tile, (left, 0))
@@ -94,7 +107,9 @@ def side_by_side(image: npt.NDArray[Any], truth: npt.NDArray[Any], labels: npt.N
 def titled(picture: Image.Image, title: str) -> Image.Image:
     """The picture at a readable size with its title above."""
     factor = max(1, round(PICTURED_PX / picture.height))
-    picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    picture = picture.resize(
+        (picture.width * factor, picture.height * factor), Image.Resampling.NEAREST
+    )
     tile = Image.new("RGB", (picture.width, picture.height + 22), "white")
     tile.paste(picture, (0, 22))
     ImageDraw.Draw(tile).text((4, 4), title, fill="black", font_size=13)

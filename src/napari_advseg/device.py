@@ -43,8 +43,7 @@ def half_precision(device: torch.device) -> Resolved:
 
 def cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bf16 in hardware; elsewhere bf16 is emulated and slower than fp32."""
-    mkldnn = torch.backends.mkldnn
-    return bool(mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
 
 
 def training_precision(wanted: Precision, device: torch.device) -> Resolved:

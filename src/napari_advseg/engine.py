@@ -3,9 +3,12 @@
 The parent writes one JSON object a line to the child's standard input, the child answers on its standard output;
 whatever libraries print goes to standard error. No sockets, no pickle, no shared memory: results come back as paths.
 
-To the child:    {"job": 1, "run": {recipe}, "resume": false} · {"job": 1, "do": "cancel" | "pause" | "continue"} · {"do": "quit"}
-From the child:  {"ready": {...}} · {"job": 1, "report": {...}} · {"job": 1, "heard": "cancel"} · {"job": 1, "done": {...}} ·
-                 {"job": 1, "cancelled": true} · {"job": 1, "failed": "sentence", "trace": "..."} · {"alive": seconds}
+To the child:
+    {"job": 1, "run": {recipe}, "resume": false} · {"job": 1, "do": "cancel" | "pause" | "continue"} · {"do": "quit"}
+From the child:
+    {"ready": {...}} · {"alive": seconds} · {"job": 1, "report": {...}} · {"job": 1, "heard": "cancel"} ·
+    {"job": 1, "saving": true} · {"job": 1, "done": {...}} · {"job": 1, "cancelled": true} ·
+    {"job": 1, "failed": "sentence", "trace": "..."}
 """
 
 from __future__ import annotations
@@ -139,9 +142,13 @@ class Engine:
                 env=environment,
             )
             self.last_sign_of_life = time.monotonic()
-            for target in (self._relay, self._collect_stderr):
+            self._open = set()
+            for target, given in (
+                (self._relay, (self._child, self._open)),
+                (self._collect_stderr, (self._child,)),
+            ):
                 threading.Thread(
-                    target=target, args=(self._child,), daemon=True, name=target.__name__
+                    target=target, args=given, daemon=True, name=target.__name__
                 ).start()
 
     def run(self, recipe: Recipe, *, resume: bool = False) -> int:
@@ -204,7 +211,7 @@ class Engine:
         if job in self._open and job not in self._heard and not self._saving and child is not None:
             child.kill()
 
-    def _relay(self, child: subprocess.Popen[str]) -> None:
+    def _relay(self, child: subprocess.Popen[str], jobs: set[int]) -> None:
         with child.stdout or contextlib.nullcontext(()) as lines:
             for line in lines:
                 self.last_sign_of_life = time.monotonic()
@@ -216,9 +223,11 @@ class Engine:
             if child.stdin is not None:
                 child.stdin.close()
         with self._lock:
-            if child is not self._child:
+            lost = tuple(sorted(jobs))
+            jobs.clear()
+            # A child that was stopped has no jobs any more; one that was replaced meanwhile may have.
+            if child is not self._child and not lost:
                 return
-            lost, self._open = tuple(sorted(self._open)), set()
         self._receive(Lost(self._obituary(code), lost))
 
     def _understand(self, line: str) -> Message | None:

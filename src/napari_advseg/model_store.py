@@ -46,12 +46,20 @@ class Card(Settings):
     format: int = setting(FORMAT, "Format", "Version of this file.", ge=1)
     made_with: str = setting(__version__, "Made with", "Version of napari-advseg.")
     recipe: Train = setting(..., "Recipe", "The recipe that was really run.")
-    normaliser: Normaliser = setting(..., "Normaliser", "Grey values to the unit range, fitted on the training image.")
+    normaliser: Normaliser = setting(
+        ..., "Normaliser", "Grey values to the unit range, fitted on the training image."
+    )
     polarity: str = setting("interior", "Polarity", "1 is inside a cell.")
-    voxel_size: tuple[float, ...] = setting((), "Voxel size", "Of the training image, z y x or y x.")
+    voxel_size: tuple[float, ...] = setting(
+        (), "Voxel size", "Of the training image, z y x or y x."
+    )
     units: tuple[str, ...] = setting((), "Units", "Of the voxel size.")
-    labelling: LabellingSettings = setting(LabellingSettings(), "Labelling", "With the thresholds chosen on validation.")
-    calibration: dict[str, float] = setting({}, "Calibration", "Validation scores at the chosen thresholds.")
+    labelling: LabellingSettings = setting(
+        LabellingSettings(), "Labelling", "With the thresholds chosen on validation."
+    )
+    calibration: dict[str, float] = setting(
+        {}, "Calibration", "Validation scores at the chosen thresholds."
+    )
     weights: dict[str, str] = setting({}, "Weights", "File of the best and the last weights.")
     best_step: int = setting(0, "Best step", "Steps behind the best weights.", ge=0)
     last_step: int = setting(0, "Last step", "Steps behind the last weights.", ge=0)
@@ -79,7 +87,9 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     """
     file = Path(folder) / CARD
     if not file.is_file():
-        raise UnreadableModel(f"{Path(folder)} holds no model ({CARD} is missing); name the folder that train wrote.")
+        raise UnreadableModel(
+            f"{Path(folder)} holds no model ({CARD} is missing); name the folder that train wrote."
+        )
     tree = _json(file)
     newest = tree.get("format")
     if not isinstance(newest, int) or newest > FORMAT:
@@ -106,10 +116,14 @@ def load(folder: str | os.PathLike[str], which: str = "best") -> StoredModel:
     return StoredModel(card, _tensors(Path(folder), name), Path(folder))
 
 
-def save_weights(folder: Path, kind: str, step: int, tensors: Mapping[str, npt.NDArray[Any]]) -> str:
+def save_weights(
+    folder: Path, kind: str, step: int, tensors: Mapping[str, npt.NDArray[Any]]
+) -> str:
     """Write weights into a file of their own and return its name; a card may then point at it."""
     name = f"{kind}-{step:07d}-{secrets.token_hex(4)}.safetensors"
-    replace_file(folder / name, save({key: np.asarray(value, order="C") for key, value in tensors.items()}))
+    replace_file(
+        folder / name, save({key: np.asarray(value, order="C") for key, value in tensors.items()})
+    )
     return name
 
 
@@ -131,7 +145,9 @@ class State:
 def save_state(folder: Path, state: State) -> None:
     """Replace the resumable state in one step."""
     name = save_weights(folder, "state", int(state.facts["step"]), state.tensors)
-    replace_file(folder / STATE, json.dumps({"format": FORMAT, "file": name, **state.facts}).encode())
+    replace_file(
+        folder / STATE, json.dumps({"format": FORMAT, "file": name, **state.facts}).encode()
+    )
     card = folder / CARD
     named = set(_json(card).get("weights", {}).values()) if card.is_file() else set()
     _sweep(folder, {name, *named})
@@ -148,7 +164,9 @@ def load_state(folder: str | os.PathLike[str]) -> State | None:
         return None
     facts = _json(file)
     if facts.pop("format", None) != FORMAT:
-        raise UnreadableModel(f"{file} was written by another version of napari-advseg; train anew in another folder.")
+        raise UnreadableModel(
+            f"{file} was written by another version of napari-advseg; train anew in another folder."
+        )
     return State(facts, _tensors(Path(folder), facts.pop("file")))
 
 
@@ -179,7 +197,9 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UnreadableModel(f"{file} is not readable JSON ({error}); restore it from a copy or train anew.") from None
+        raise UnreadableModel(
+            f"{file} is not readable JSON ({error}); restore it from a copy or train anew."
+        ) from None
     if not isinstance(tree, dict):
         raise UnreadableModel(f"{file} holds no model card; restore it from a copy or train anew.")
     return tree
@@ -188,14 +208,20 @@ def _json(file: Path) -> dict[str, Any]:
 def _tensors(folder: Path, name: str) -> Tensors:
     file = folder / name
     if Path(name).name != name:
-        raise UnreadableModel(f"{folder / CARD} names weights outside its folder ({name}); it is not used.")
+        raise UnreadableModel(
+            f"{folder / CARD} names weights outside its folder ({name}); it is not used."
+        )
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise UnreadableModel(f"The weights {file} cannot be read ({error}); restore them or train anew.") from None
+        raise UnreadableModel(
+            f"The weights {file} cannot be read ({error}); restore them or train anew."
+        ) from None
     for key, value in tensors.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise UnreadableModel(f"The weights {file} are not finite in '{key}'; the model cannot be used.")
+            raise UnreadableModel(
+                f"The weights {file} are not finite in '{key}'; the model cannot be used."
+            )
     return tensors
 
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
+import psutil
 
 import napari_advseg
 from napari_advseg import model_store
-from napari_advseg.labelling import label
+from napari_advseg.labelling import described, label, label_dtype, label_into
 from napari_advseg.model_store import StoredModel
-from napari_advseg.prediction import STORED, predict
+from napari_advseg.prediction import STORED, map_frame, predict, predict_into
 from napari_advseg.progress import Reports, Said, Saved
-from napari_advseg.recipe import Label, Recipe, Segment, Train, to_yaml, validated
+from napari_advseg.recipe import Label, Segment, Train, to_yaml, validated
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.files import Source, create, describe, read, write
+from napari_advseg.volume.files import Source, create, describe, read
 from napari_advseg.volume.volume import Volume
+
+MEMORY_SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,39 +45,21 @@ def segment(
     prediction: PredictionSettings | None = None,
     truth: Source | None = None,
     scoring: ScoringSettings | None = None,
-    probabilities: str | os.PathLike[str] | None = None,
 ) -> Reports[Segmented]:
     """Labels of an image (path, array or Volume) by a model (or its folder); nothing else is needed.
 
-    `labelling` defaults to the model's calibrated settings. With the path `probabilities` the interior map goes to
-    that store section by section instead of memory.
+    `labelling` defaults to the model's calibrated settings. Everything stays in memory; a recipe (`execute`) goes from
+    file to file.
 
     Raises:
         ValueError: the image cannot be read or does not fit the model, or the model cannot be used.
     """
     raw = read(source)
     model = model if isinstance(model, StoredModel) else model_store.load(model)
-    yield Said(describe(raw) + ".")
-    if probabilities is None:
-        interior = yield from predict(raw, model, prediction)
-    else:
-        interior = yield from predict_to(raw, model, prediction, probabilities)
-    labels = yield from label(interior, labelling or model.card.labelling)
+    probabilities = yield from predict(raw, model, prediction)
+    labels = yield from label(probabilities, labelling or model.card.labelling)
     scores = score(labels, read(truth), scoring) if truth is not None else None
-    return Segmented(interior, labels, scores)
-
-
-def predict_to(
-    raw: Volume, model: StoredModel, settings: PredictionSettings | None, path: str | os.PathLike[str]
-) -> Reports[Volume]:
-    """The interior map written to `path` section by section, and read back lazily."""
-    frame = raw.frame.without("c") if "c" in raw.axes else raw.frame
-    shape = tuple(raw.size(axis) for axis in frame.axes)
-    with create(path, shape, STORED, frame.after(f"interior map by {model.family}")) as writer:
-        yield from predict(raw, model, settings, into=writer.write)
-        writer.finish()
-    yield Saved(str(path), "interior map")
-    return read(path)
+    return Segmented(probabilities, labels, scores)
 
 
 def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any]]:  # noqa: FBT001, FBT002
@@ -87,39 +74,76 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
 
 
 def run_segment(recipe: Segment) -> Reports[dict[str, Any]]:
-    """Segment files to files and write the recipe beside the labels."""
-    free_place(recipe.out, overwrite=recipe.overwrite)
-    if recipe.probabilities:
-        free_place(recipe.probabilities, overwrite=recipe.overwrite)
+    """Segment from file to file, section by section, and write the recipe beside the labels."""
+    for output in filter(None, (recipe.out, recipe.probabilities)):
+        free_place(output, overwrite=recipe.overwrite)
+    model = model_store.load(recipe.model)
     raw = read(recipe.image)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
-    model = model_store.load(recipe.model)
-    labelling = recipe.labelling or model.card.labelling
-    done = yield from segment(raw, model, labelling, recipe.prediction, probabilities=recipe.probabilities)
-    return (yield from put_labels(done.labels, recipe.changed(labelling=labelling)))
+    yield Said(f"{describe(raw)}.")
+    recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
+    with map_place(recipe, raw) as place:
+        probabilities = yield from predicted(raw, model, recipe, place)
+        return (yield from write_labels(probabilities, recipe))
 
 
 def run_label(recipe: Label) -> Reports[dict[str, Any]]:
     """Label an interior map from file to file and write the recipe beside the labels."""
     free_place(recipe.out, overwrite=recipe.overwrite)
-    labels = yield from label(read(recipe.probabilities), recipe.labelling)
-    return (yield from put_labels(labels, recipe))
+    return (yield from write_labels(read(recipe.probabilities), recipe))
 
 
-def put_labels(labels: Volume, recipe: Segment | Label) -> Reports[dict[str, Any]]:
-    """Write labels where the recipe says, and the recipe beside them."""
-    write(labels, recipe.out, overwrite=recipe.overwrite)
+def predicted(
+    raw: Volume, model: StoredModel, recipe: Segment, place: str | None
+) -> Reports[Volume]:
+    """The interior map, in memory or in the store at `place`."""
+    if place is None:
+        return (yield from predict(raw, model, recipe.prediction))
+    frame = map_frame(raw, model)
+    shape = tuple(raw.size(axis) for axis in frame.axes)
+    with create(place, shape, STORED, frame, overwrite=recipe.overwrite) as writer:
+        yield from predict_into(writer.write, raw, model, recipe.prediction)
+        writer.finish()
+    yield Saved(place, "interior map")
+    return read(place)
+
+
+@contextmanager
+def map_place(recipe: Segment, raw: Volume) -> Iterator[str | None]:
+    """Where the interior map goes: where the recipe says, into memory, or beside the labels if it is too large."""
+    needed = raw.size("z") * raw.size("y") * raw.size("x") * STORED.itemsize
+    if recipe.probabilities or needed < MEMORY_SHARE * psutil.virtual_memory().available:
+        yield recipe.probabilities
+        return
+    with TemporaryDirectory(prefix=".interior-", dir=Path(recipe.out).parent) as folder:
+        yield str(Path(folder) / "interior.ome.zarr")
+
+
+def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict[str, Any]]:
+    """Label section by section into the recipe's output, and write the recipe beside it."""
+    settings = recipe.labelling or LabellingSettings()
+    frame = probabilities.frame.after(described(settings))
+    with create(
+        recipe.out,
+        probabilities.shape,
+        label_dtype(probabilities),
+        frame,
+        overwrite=recipe.overwrite,
+    ) as writer:
+        count = yield from label_into(writer.write, probabilities, settings)
+        writer.finish()
     beside = recipe_beside(recipe.out)
     model_store.replace_file(beside, to_yaml(recipe).encode())
     yield Saved(recipe.out, "labels")
-    count = int(np.max(labels.array[...], initial=0)) if isinstance(labels.array, np.ndarray) else 0
     return {"labels": recipe.out, "recipe": str(beside), "objects": count}
 
 
 def recipe_beside(path: str | os.PathLike[str]) -> Path:
     """Where the recipe of an output goes: labels.ome.zarr -> labels.recipe.yaml."""
     out = Path(path)
-    return out.with_name(f"{out.name.split('.')[0] or out.name}.recipe.yaml")
+    suffixes = (".ome.zarr", ".ome.tiff", ".ome.tif", out.suffix)
+    ending = next(suffix for suffix in suffixes if out.name.endswith(suffix))
+    return out.with_name(f"{out.name.removesuffix(ending)}.recipe.yaml")
 
 
 def free_place(path: str, *, overwrite: bool) -> None:
@@ -130,6 +154,3 @@ def free_place(path: str, *, overwrite: bool) -> None:
     """
     if Path(path).exists() and not overwrite:
         raise ValueError(f"{path} exists already; choose another name or --overwrite.")
-
-
-__all__ = ["Recipe", "Segmented", "execute", "predict_to", "segment"]

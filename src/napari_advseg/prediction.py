@@ -23,6 +23,7 @@ from napari_advseg.scoring import score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.blend import Blender
+from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.tiles import Tile, TileGrid
 from napari_advseg.volume.volume import Volume
 
@@ -35,37 +36,45 @@ AGREEING_VOI = 0.005
 SMALLEST_TILE = 64
 SEAM_OVERLAP = 32
 STORED = np.dtype(np.float16)
+REDUCED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 Keep = Callable[[int, npt.NDArray[Any]], object]
 
 
 def predict(
-    volume: Volume, model: StoredModel, settings: PredictionSettings | None = None, into: Keep | None = None
-) -> Reports[Volume | None]:
+    volume: Volume, model: StoredModel, settings: PredictionSettings | None = None
+) -> Reports[Volume]:
     """The interior map of every section, float16 in [0, 1], NaN where the image was not finite.
 
-    The result has the frame of `volume` without channels. With `into` each section goes there by index instead and
-    None comes back; memory then does not grow with their number. A 2D model goes over a stack section by section.
+    The result has the frame of `volume` without channels. A 2D model goes over a stack section by section.
 
     Raises:
         ValueError: the image's channels or axes do not fit the model, a tile is too small, or memory does not
             suffice for the smallest tile.
     """
-    settings = settings or model.card.recipe.prediction
+    frame = map_frame(volume, model)
+    stack = np.empty((volume.size("z"), volume.size("y"), volume.size("x")), STORED)
+    yield from predict_into(stack.__setitem__, volume, model, settings)
+    return Volume(stack if "z" in frame.axes else stack[0], frame)
+
+
+def predict_into(
+    keep: Keep, volume: Volume, model: StoredModel, settings: PredictionSettings | None = None
+) -> Reports[None]:
+    """`predict`, but each section goes to `keep(index, section)`: memory does not grow with their number."""
     fits(volume, model)
-    count = volume.size("z")
-    spatial = volume.frame.without("c") if "c" in volume.axes else volume.frame
-    stack = np.empty((count if into is None else 0, volume.size("y"), volume.size("x")), STORED)
-    keep: Keep = stack.__setitem__ if into is None else into
-    predictor = Predictor(model, settings)
+    predictor = Predictor(model, settings or model.card.recipe.prediction)
     yield from predictor.prepare(volume)
+    count = volume.size("z")
     for index, section in enumerate(volume.sections()):
         part = yield from predictor.section(section, index, count)
         keep(index, part.astype(STORED))
-    if into is not None:
-        return None
-    whole = stack if "z" in spatial.axes else stack[0]
-    return Volume(whole, spatial.after(f"interior map by {model.family}"))
+
+
+def map_frame(volume: Volume, model: StoredModel) -> Frame:
+    """Where the interior map of `volume` lies: its place without channels."""
+    frame = volume.frame.without("c") if "c" in volume.axes else volume.frame
+    return frame.after(f"interior map by {model.family}")
 
 
 def fits(volume: Volume, model: StoredModel) -> None:
@@ -75,7 +84,9 @@ def fits(volume: Volume, model: StoredModel) -> None:
         ValueError: a time axis, or another number of channels than the model was trained with.
     """
     if "t" in volume.axes:
-        raise ValueError(f"The image has {volume.size('t')} time points (axes {volume.axes}); choose one of them first.")
+        raise ValueError(
+            f"The image has {volume.size('t')} time points (axes {volume.axes}); choose one of them first."
+        )
     wanted = getattr(model.card.recipe.model, "in_channels", 1)
     if volume.size("c") != wanted:
         raise ValueError(
@@ -114,7 +125,11 @@ class Predictor:
         units = dict(zip("yx", model.units[-2:], strict=False))
         for axis in "yx":
             step, unit = here.step(axis), here.units[here.axes.index(axis)]
-            if unit == units.get(axis) and unit != "pixel" and not 0.8 <= step / there[axis] <= 1.25:
+            if (
+                unit == units.get(axis)
+                and unit != "pixel"
+                and not 0.8 <= step / there[axis] <= 1.25
+            ):
                 yield Warned(
                     f"The image has {step:g} {unit} along {axis}, the model was trained at {there[axis]:g}; "
                     "resize the image to that size for good results."
@@ -128,7 +143,9 @@ class Predictor:
         scale = self.model.card.recipe.examples.scale
         height, width = planes.shape[-2:]
         if scale != 1:
-            planes = resized_image(planes, max(1, round(height * scale)), max(1, round(width * scale)))
+            planes = resized_image(
+                planes, max(1, round(height * scale)), max(1, round(width * scale))
+            )
         small = yield from self._tiled(padded(planes, self.family.stride), index, count)
         small = small[: planes.shape[-2], : planes.shape[-1]]
         section = small if scale == 1 else resized_image(small, height, width)
@@ -144,7 +161,11 @@ class Predictor:
         total, done = len(grid), 0
         while waiting:
             tile = waiting.popleft()
-            if self._largest is not None and tile.side > self._largest and tile.side > SMALLEST_TILE:
+            if (
+                self._largest is not None
+                and tile.side > self._largest
+                and tile.side > SMALLEST_TILE
+            ):
                 quarters = tile.quarters(self.family.stride)
                 if len(quarters) > 1:
                     waiting.extendleft(reversed(quarters))
@@ -194,10 +215,10 @@ class Predictor:
         return None
 
     @torch.inference_mode()
-    def infer(self, planes: Map) -> Map:
+    def infer(self, planes: Map, precision: str | None = None) -> Map:
         """The map (y, x) of normalised planes (c, y, x) whose sides are multiples of the stride."""
         tile = torch.from_numpy(np.ascontiguousarray(planes))[None].to(self.device)
-        reduced = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        reduced = REDUCED.get(precision or self.precision)
         with torch.autocast(self.device.type, dtype=reduced, enabled=reduced is not None):
             if not self.settings.flips:
                 output = self._forward(tile)
@@ -228,19 +249,18 @@ class Predictor:
         agreement = self.agreement(volume.section(volume.size("z") // 2), half)
         if agreement.good:
             self.precision = half
-        yield Said(f"{half} {'is used' if agreement.good else 'is not used'}: {agreement.in_words}.")
+        yield Said(
+            f"{half} {'is used' if agreement.good else 'is not used'}: {agreement.in_words}."
+        )
 
     def agreement(self, section: npt.NDArray[Any], half: devices.Resolved) -> Agreement:
         """How well `half` agrees with fp32 on the middle of a section."""
-        planes = self.model.card.normaliser(middle(section if section.ndim == 3 else section[None], PROBE))
+        planes = self.model.card.normaliser(
+            middle(section if section.ndim == 3 else section[None], PROBE)
+        )
         planes = padded(planes, self.family.stride)
-        maps = []
-        before = self.precision
-        for precision in ("fp32", half):
-            self.precision = precision  # type: ignore[assignment]
-            maps.append(self.infer(planes))
-        self.precision = before
-        return Agreement.between(*maps, self.model.card.labelling)
+        full, reduced = (self.infer(planes, precision) for precision in ("fp32", half))
+        return Agreement.between(full, reduced, self.model.card.labelling)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,7 +292,9 @@ def padded(planes: Map, stride: int) -> Map:
     missing = [(0, -side % stride) for side in planes.shape[-2:]]
     if not any(after for _, after in missing):
         return planes
-    return np.pad(planes, [(0, 0), *missing], mode="reflect" if min(planes.shape[-2:]) > 1 else "edge")
+    return np.pad(
+        planes, [(0, 0), *missing], mode="reflect" if min(planes.shape[-2:]) > 1 else "edge"
+    )
 
 
 def middle(planes: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:

@@ -36,7 +36,7 @@ def parse_span(value: Any) -> Any:
         ValueError: it is neither, or empty. YAML reads a bare 15:17 as the number 917, hence the hint.
     """
     if value is None or (isinstance(value, (tuple, list)) and len(value) == 2):
-        pair = value
+        pair: Any = value
     elif (
         isinstance(value, str)
         and value.count(":") == 1
@@ -140,9 +140,15 @@ class Label(Settings):
     task: Literal["label"] = "label"
     version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
     probabilities: str = setting(..., "Interior map", "File or store with the map in [0, 1].")
-    out: str = setting(..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr.")
-    labelling: LabellingSettings = setting(LabellingSettings(), "Labelling", "From interior map to labels.")
-    overwrite: bool = setting(False, "Overwrite", "Replace an existing output once the new one is complete.")
+    out: str = setting(
+        ..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr."
+    )
+    labelling: LabellingSettings = setting(
+        LabellingSettings(), "Labelling", "From interior map to labels."
+    )
+    overwrite: bool = setting(
+        False, "Overwrite", "Replace an existing output once the new one is complete."
+    )
 
 
 Recipe = Train | Segment | Label
@@ -186,7 +192,9 @@ def validated(tree: dict[str, Any]) -> Recipe:
 def in_words(error: ValidationError) -> str:
     """The first problem of a validation as one line."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("train", "segment", "label"))
+    place = ".".join(
+        str(part) for part in first["loc"] if part not in ("train", "segment", "label")
+    )
     if first["type"] == "extra_forbidden":
         return f"There is no setting '{place}'. Check the spelling; docs/settings lists them all."
     text = first["msg"].removeprefix("Value error, ")

@@ -135,7 +135,14 @@ class TestUNet(FamilyContract):
 
     @pytest.mark.parametrize(
         "options",
-        [{"norm": "instance"}, {"norm": "group"}, {"norm": "none"}, {"residual": True}, {"activation": "elu"}, {"dice": 1.0}],
+        [
+            {"norm": "instance"},
+            {"norm": "group"},
+            {"norm": "none"},
+            {"residual": True},
+            {"activation": "elu"},
+            {"dice": 1.0},
+        ],
         ids=str,
     )
     def test_every_option_builds_a_network_that_learns(self, options):
@@ -176,7 +183,11 @@ def test_every_family_lists_its_presets_with_counts():
     for entry in listed():
         assert entry["summary"]
         assert entry["reference"]
-        assert all(count > 0 for preset in entry["presets"].values() for count in preset["parameters"].values())
+        assert all(
+            count > 0
+            for preset in entry["presets"].values()
+            for count in preset["parameters"].values()
+        )
 
 
 def test_a_computer_without_a_gpu_gets_the_quick_preset(monkeypatch):

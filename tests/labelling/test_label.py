@@ -5,8 +5,8 @@ import pytest
 import zarr
 from phantom import voronoi_phantom
 
-import napari_advseg.labelling as room
 from napari_advseg import drain, label
+from napari_advseg.labelling import label_dtype, label_into
 from napari_advseg.labelling.gap_closing import label_section
 from napari_advseg.progress import BlockDone, Phase
 from napari_advseg.settings.labelling import LabellingSettings
@@ -99,13 +99,21 @@ def test_a_section_without_interior_stays_0():
     assert labels[2].min() > labels[0].max()
 
 
-def test_more_labels_than_int32_holds_make_int64():
-    stack = np.zeros((2, 1, 2), np.int32)
-    highest = np.iinfo(np.int32).max - 1
-    section = np.array([[0, 5]], np.int32)
-    wide = room._written(stack, 1, section, highest)
-    assert wide.dtype == np.int64
-    np.testing.assert_array_equal(wide[1], [[0, highest + 5]])
+def test_a_stack_that_may_hold_more_labels_than_int32_is_int64():
+    small = np.zeros((2, 3, 4), np.float16)
+    assert label_dtype(Volume(small, Frame("zyx"))) == np.int32
+    huge = np.broadcast_to(np.float16(0), (300_000, 300, 300))
+    assert label_dtype(Volume(huge, Frame("zyx"))) == np.int64
+
+
+def test_sections_can_go_elsewhere_one_by_one():
+    maps, seen = tissue(3), {}
+    volume = Volume(maps, Frame("zyx"))
+    count = drain(label_into(seen.__setitem__, volume, LabellingSettings()))
+    whole = drain(label(maps)).numpy()
+    assert count == whole.max()
+    for index, section in seen.items():
+        np.testing.assert_array_equal(section, whole[index])
 
 
 def test_keywords_are_settings():

@@ -19,12 +19,24 @@ from napari_advseg.training.schedule import Plateau, ramp
 SMALL = {
     "model": {"widths": (4, 8, 8)},
     "examples": {"crop": 32, "batch": 2},
-    "training": {"steps": 8, "validate_every": 3, "save_every": 2, "threads": 1, "warmup": 0, "precision": "fp32", "device": "cpu"},
+    "training": {
+        "steps": 8,
+        "validate_every": 3,
+        "save_every": 2,
+        "threads": 1,
+        "warmup": 0,
+        "precision": "fp32",
+        "device": "cpu",
+    },
 }
 
 
 def recipe(out=None, **training):
-    changes = {**SMALL, "training": {**SMALL["training"], **training}, "out": str(out) if out else None}
+    changes = {
+        **SMALL,
+        "training": {**SMALL["training"], **training},
+        "out": str(out) if out else None,
+    }
     return train_recipe("unet", "quick", changes)
 
 
@@ -127,19 +139,25 @@ def test_a_nan_goes_back_to_the_last_good_state_with_half_the_rate(tissue, tmp_p
     assert model_store.load_state(tmp_path / "m").facts["restarts"] == 1
 
 
-def test_a_loss_that_stays_nan_stops_with_a_notice_and_keeps_the_good_state(tissue, tmp_path, monkeypatch):
+def test_a_loss_that_stays_nan_stops_with_a_notice_and_keeps_the_good_state(
+    tissue, tmp_path, monkeypatch
+):
     monkeypatch.setattr("napari_advseg.training.fit.Run", Faulty)
     monkeypatch.setattr(Faulty, "faults", {5: 99})
     with pytest.raises(loop.Diverged, match="Lower the learning rate"):
         drain(fit(*tissue, recipe(tmp_path / "m")))
     assert model_store.load_state(tmp_path / "m").facts["step"] == 4
-    assert all(np.isfinite(value).all() for value in model_store.load(tmp_path / "m").weights.values())
+    assert all(
+        np.isfinite(value).all() for value in model_store.load(tmp_path / "m").weights.values()
+    )
 
 
 def test_an_infinite_pixel_weight_is_caught_as_a_non_finite_loss(tissue):
     model = recipe(steps=2)
     run = Run(families.load("unet").Model(model.model), model.training, 0)
-    batch = loop.TensorBatch(*run.to_device(*(np.full((1, 1, 16, 16), value, np.float32) for value in (np.inf, 1, 1))))
+    batch = loop.TensorBatch(
+        *run.to_device(*(np.full((1, 1, 16, 16), value, np.float32) for value in (np.inf, 1, 1)))
+    )
     with pytest.raises(NonFiniteLossError, match="unet"):
         run.take_step(batch)
 

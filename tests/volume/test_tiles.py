@@ -61,7 +61,9 @@ def test_weights_sum_to_one_and_reads_are_aligned(case):
 
 
 def test_a_tile_without_room_for_its_context_is_refused_with_the_least_size():
-    with pytest.raises(ValueError, match="Tile 64 is smaller than twice the context 48; choose at least 112"):
+    with pytest.raises(
+        ValueError, match="Tile 64 is smaller than twice the context 48; choose at least 112"
+    ):
         TileGrid.over((160, 160), 64, 40, 16)
 
 

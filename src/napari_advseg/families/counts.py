@@ -29,7 +29,8 @@ def parameters(entry: Entry, preset: str) -> dict[str, int]:
     with torch.device("meta"):
         family = families.load(entry.name).Model(settings)
     return {
-        name: sum(weight.numel() for weight in module.parameters()) for name, module in family.modules.items()
+        name: sum(weight.numel() for weight in module.parameters())
+        for name, module in family.modules.items()
     }
 
 

@@ -82,7 +82,9 @@ class Family(ABC, Generic[Chosen]):
                 )
         for name, module in self.modules.items():
             own = under(f"{name}.", tensors)
-            module.load_state_dict({key: torch.from_numpy(np.asarray(value, order="C")) for key, value in own.items()})
+            module.load_state_dict(
+                {key: torch.from_numpy(np.asarray(value, order="C")) for key, value in own.items()}
+            )
 
     @abstractmethod
     def players(self) -> dict[str, Player]:
@@ -127,4 +129,6 @@ class Family(ABC, Generic[Chosen]):
 
 def under(prefix: str, tensors: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     """The tensors whose name begins with `prefix`, without it."""
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }

@@ -37,8 +37,8 @@ class Pair(nn.Module):
         y = self.second(self.first_act(self.first(x)))
         if self.around is not None:
             y = y + self.around(x)
-        y = self.dropout(self.second_act(y))
-        return y
+        out: Tensor = self.dropout(self.second_act(y))
+        return out
 
 
 class UNet2d(nn.Module):
@@ -48,7 +48,7 @@ class UNet2d(nn.Module):
     channel in and one out has 31,036,481 parameters.
     """
 
-    def __init__(  # noqa: PLR0913 - the options of one published network
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
@@ -88,7 +88,7 @@ class UNet2d(nn.Module):
 
 def stride(levels: int) -> int:
     """Side lengths that a U-Net of `levels` takes are multiples of this."""
-    return int(2 ** (levels - 1))
+    return 1 << (levels - 1)
 
 
 def context(levels: int) -> int:
@@ -96,6 +96,6 @@ def context(levels: int) -> int:
 
     Two 3 x 3 convolutions at level l reach 2 * 2^l pixels, on the way down and (but for the deepest) up.
     """
-    reach = 2 * (2**levels - 1) + 2 * (2 ** (levels - 1) - 1)
+    reach = 2 * ((1 << levels) - 1) + 2 * ((1 << (levels - 1)) - 1)
     step = stride(levels)
     return -(-reach // step) * step

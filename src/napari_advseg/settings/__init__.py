@@ -6,11 +6,12 @@ import json
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 
 def setting(default: Any, title: str, description: str, *, unit: str = "", **bounds: Any) -> Any:
     """One field: its default, the words of its form row, its tooltip, unit and bounds (ge, gt, le, lt, ...)."""
-    extra = {"unit": unit} if unit else None
+    extra: JsonDict | None = {"unit": unit} if unit else None
     return Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
 
 
@@ -18,7 +19,11 @@ class Settings(BaseModel):
     """A frozen group of settings; unknown names and non-finite numbers are refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        protected_namespaces=(),
     )
 
     def changed(self, **fields: Any) -> Self:
@@ -36,7 +41,9 @@ def assign(tree: dict[str, Any], option: str) -> None:
     """
     path, equals, text = option.partition("=")
     if not equals or not path.strip():
-        raise ValueError(f"'{option}' is not of the form name=value, for example training.steps=500.")
+        raise ValueError(
+            f"'{option}' is not of the form name=value, for example training.steps=500."
+        )
     *groups, name = path.strip().split(".")
     for group in groups:
         tree = tree.setdefault(group, {})

@@ -40,13 +40,27 @@ class LabellingSettings(Settings):
         "other, or the given number of deepest ones.",
     )
     depth: float = setting(
-        1.0, "Seed depth", "Used by 'depth': a larger value gives fewer seeds.", unit="px", ge=0.0, le=20.0
+        1.0,
+        "Seed depth",
+        "Used by 'depth': a larger value gives fewer seeds.",
+        unit="px",
+        ge=0.0,
+        le=20.0,
     )
     distance: float = setting(
-        8.0, "Seed distance", "Used by 'distance': a larger value gives fewer seeds.", unit="px", ge=1.0, le=200.0
+        8.0,
+        "Seed distance",
+        "Used by 'distance': a larger value gives fewer seeds.",
+        unit="px",
+        ge=1.0,
+        le=200.0,
     )
     number: int = setting(
-        0, "Seed number", "Used by 'number': how many seeds per section, 0 for all.", ge=0, le=1_000_000
+        0,
+        "Seed number",
+        "Used by 'number': how many seeds per section, 0 for all.",
+        ge=0,
+        le=1_000_000,
     )
     edge_radius: int = setting(
         0,
@@ -60,16 +74,26 @@ class LabellingSettings(Settings):
         "mean", "Edge statistic", "How the probabilities along a line are summed up."
     )
     edge_quantile: float = setting(
-        0.25, "Edge quantile", "Used by 'quantile': a smaller value closes more gaps.", ge=0.0, le=1.0
+        0.25,
+        "Edge quantile",
+        "Used by 'quantile': a smaller value closes more gaps.",
+        ge=0.0,
+        le=1.0,
     )
     min_edge_length: int = setting(
         0, "Shortest line", "Shorter watershed lines are not considered.", unit="px", ge=0, le=100
     )
     connectivity: Literal[1, 2] = setting(
-        1, "Connectivity", "1: pixels touch by their sides; 2: by their corners too, which merges more."
+        1,
+        "Connectivity",
+        "1: pixels touch by their sides; 2: by their corners too, which merges more.",
     )
     minimum_size: int = setting(
-        0, "Minimum size", "Smaller labels are removed (and grown over where walls are grown away).", unit="px", ge=0
+        0,
+        "Minimum size",
+        "Smaller labels are removed (and grown over where walls are grown away).",
+        unit="px",
+        ge=0,
     )
     thin: bool = setting(
         True,

@@ -13,14 +13,21 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 class PredictionSettings(Settings):
     """Tiles, device and precision of a prediction."""
 
-    device: Device = setting("auto", "Device", "Where the network runs; 'auto' takes a GPU where there is one.")
+    device: Device = setting(
+        "auto", "Device", "Where the network runs; 'auto' takes a GPU where there is one."
+    )
     precision: Precision = setting(
         "auto",
         "Precision",
         "'auto' takes half precision only where it agrees with full precision on a probe of this very image.",
     )
     tile: int | None = setting(
-        None, "Tile", "Side of a tile; empty takes the largest that fits memory.", unit="px", ge=32, le=65536
+        None,
+        "Tile",
+        "Side of a tile; empty takes the largest that fits memory.",
+        unit="px",
+        ge=32,
+        le=65536,
     )
     halo: int | None = setting(
         None,

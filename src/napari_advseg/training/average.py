@@ -18,7 +18,9 @@ class Average:
     def __init__(self, modules: Mapping[str, nn.Module], decay: float) -> None:
         self.decay = decay
         self._live = _tensors(modules)
-        self.tensors = {key: value.detach().clone() for key, value in self._live.items()} if decay else {}
+        self.tensors = (
+            {key: value.detach().clone() for key, value in self._live.items()} if decay else {}
+        )
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -27,8 +29,10 @@ class Average:
             return
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         floats = [key for key, value in self.tensors.items() if value.is_floating_point()]
-        torch._foreach_lerp_(  # noqa: SLF001 - the public optimisers use it too
-            [self.tensors[key] for key in floats], [self._live[key].detach() for key in floats], weight
+        torch._foreach_lerp_(
+            [self.tensors[key] for key in floats],
+            [self._live[key].detach() for key in floats],
+            weight,
         )
 
     @contextmanager

@@ -20,7 +20,9 @@ MOST_SECTIONS = 4
 FULL_PRECISION = PredictionSettings(precision="fp32")
 
 
-def calibrate(model: StoredModel, image: Volume, labels: Volume, sections: Sequence[int]) -> Reports[Card]:
+def calibrate(
+    model: StoredModel, image: Volume, labels: Volume, sections: Sequence[int]
+) -> Reports[Card]:
     """The model's card with the two thresholds that score best on these sections (at most four of them)."""
     chosen = spread(sections, MOST_SECTIONS)
     device = model.card.recipe.training.device
@@ -39,8 +41,14 @@ def calibrate(model: StoredModel, image: Volume, labels: Volume, sections: Seque
         f"adapted Rand error {best.adapted_rand_error:.4f}, VOI {best.voi:.4f}; the best without gap closing: "
         f"{plain.adapted_rand_error:.4f}, {plain.voi:.4f}."
     )
-    labelling = model.card.labelling.changed(threshold=best.threshold, edge_threshold=best.edge_threshold)
-    measured = {"adapted_rand_error": best.adapted_rand_error, "voi_split": best.voi_split, "voi_merge": best.voi_merge}
+    labelling = model.card.labelling.changed(
+        threshold=best.threshold, edge_threshold=best.edge_threshold
+    )
+    measured = {
+        "adapted_rand_error": best.adapted_rand_error,
+        "voi_split": best.voi_split,
+        "voi_merge": best.voi_merge,
+    }
     return model.card.changed(labelling=labelling, calibration=measured)
 
 

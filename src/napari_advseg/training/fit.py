@@ -32,7 +32,11 @@ LOG_HEAD = ["step", "phase", "name", "value"]
 
 
 def fit(
-    image: Source | None = None, labels: Source | None = None, recipe: Train | None = None, *, resume: bool = False
+    image: Source | None = None,
+    labels: Source | None = None,
+    recipe: Train | None = None,
+    *,
+    resume: bool = False,
 ) -> Reports[StoredModel]:
     """Train a model on an annotated image and calibrate its thresholds.
 
@@ -45,7 +49,9 @@ def fit(
     recipe = recipe or Train()
     folder = Path(recipe.out) if recipe.out else None
     stored = begun(folder, resume=resume)
-    data = yield from prepare(image or named(recipe.image, "image"), labels or named(recipe.labels, "labels"), recipe)
+    data = yield from prepare(
+        image or named(recipe.image, "image"), labels or named(recipe.labels, "labels"), recipe
+    )
     recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
     run = new_run(recipe)
     card = stored.changed(recipe=recipe) if stored else first_card(data, recipe, run)
@@ -59,7 +65,9 @@ def fit(
     model = desk.model()
     judged = data.validation or data.training
     if not data.validation:
-        yield Warned("No section was withheld: the thresholds are chosen on the training sections and look too good.")
+        yield Warned(
+            "No section was withheld: the thresholds are chosen on the training sections and look too good."
+        )
     card = yield from calibrate(model, data.image, data.labels, judged)
     desk.replace(card)
     if folder:
@@ -95,11 +103,24 @@ def prepare(image: Source, labels: Source, recipe: Train) -> Reports[Data]:
         yield Warned(warning)
     annotated = census.annotated(zero)
     check_trainable(truth, recipe.examples.targets, zero, annotated)
-    training, validation = split_sections(annotated, range(*recipe.validation) if recipe.validation else None)
+    training, validation = split_sections(
+        annotated, range(*recipe.validation) if recipe.validation else None
+    )
     yield Said(in_words(training, validation, census.voxels(zero)) + ".")
     normaliser = Normaliser.fit(raw, recipe.examples.normalisation, training)
-    batches = Batches([raw], [truth], recipe.examples, zero, normaliser, recipe.seed, [training], censuses=[census])
-    withheld = [whole_section(raw, truth, index, recipe.examples, zero, normaliser) for index in validation]
+    batches = Batches(
+        [raw],
+        [truth],
+        recipe.examples,
+        zero,
+        normaliser,
+        recipe.seed,
+        [training],
+        censuses=[census],
+    )
+    withheld = [
+        whole_section(raw, truth, index, recipe.examples, zero, normaliser) for index in validation
+    ]
     return Data(raw, truth, zero, normaliser, training, validation, batches, withheld)
 
 
@@ -160,10 +181,14 @@ def begun(folder: Path | None, *, resume: bool) -> Card | None:
     there = folder is not None and (folder / model_store.CARD).is_file()
     if resume:
         if not there or folder is None:
-            raise ValueError(f"There is no training to resume in {folder}; start it without --resume.")
+            raise ValueError(
+                f"There is no training to resume in {folder}; start it without --resume."
+            )
         return model_store.read_card(folder)
     if there:
-        raise ValueError(f"{folder} holds a model already; choose another --out, or --resume to go on with it.")
+        raise ValueError(
+            f"{folder} holds a model already; choose another --out, or --resume to go on with it."
+        )
     if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not an empty folder; choose another --out.")
     return None
@@ -173,7 +198,9 @@ def continued(stored: Card, recipe: Train) -> Train:
     """The stored recipe; only its number of steps may have been changed since."""
     if recipe.training.minutes is not None:
         return stored.recipe
-    return stored.recipe.changed(training=stored.recipe.training.changed(steps=recipe.training.steps))
+    return stored.recipe.changed(
+        training=stored.recipe.training.changed(steps=recipe.training.steps)
+    )
 
 
 def take_up(run: Run, folder: Path) -> Iterator[Report]:
@@ -263,8 +290,12 @@ def rows_of(log: Path) -> list[list[str]]:
 def numbers(report: Report) -> list[tuple[int, str, str, str]]:
     """The rows of the log (step, phase, name, value) that a report stands for."""
     if isinstance(report, StepDone):
-        return [(report.step, "train", name, f"{value:.8g}") for name, value in report.losses.items()]
+        return [
+            (report.step, "train", name, f"{value:.8g}") for name, value in report.losses.items()
+        ]
     if isinstance(report, Validated):
         measures = {"loss": report.loss, **report.metrics}
-        return [(report.step, "validation", name, f"{value:.8g}") for name, value in measures.items()]
+        return [
+            (report.step, "validation", name, f"{value:.8g}") for name, value in measures.items()
+        ]
     return []

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -48,7 +48,9 @@ class Keeper:
     state: Callable[[Run], str]
 
 
-def train(run: Run, examples: Examples, withheld: Iterable[Batch], keeper: Keeper, best: Best) -> Reports[None]:
+def train(
+    run: Run, examples: Examples, withheld: Iterable[Batch], keeper: Keeper, best: Best
+) -> Reports[None]:
     """Take the steps that are left, validating and saving on the way.
 
     Closing the generator saves the last whole step. An error saves nothing: it must never replace a good state.
@@ -57,7 +59,7 @@ def train(run: Run, examples: Examples, withheld: Iterable[Batch], keeper: Keepe
         Diverged: the loss was not finite more often than the settings allow.
     """
     good = run.state()
-    withheld = [tensors(run, batch) for batch in withheld]
+    judged = [tensors(run, batch) for batch in withheld]
     try:
         with prefetched(examples) as batch_at:
             while run.step < run.settings.steps:
@@ -68,8 +70,8 @@ def train(run: Run, examples: Examples, withheld: Iterable[Batch], keeper: Keepe
                     yield go_back(run, good, error)
                     continue
                 yield StepDone(run.step, run.settings.steps, losses, time.perf_counter() - started)
-                if due(run, run.settings.validate_every) and withheld:
-                    yield from validate(run, withheld, keeper, best)
+                if due(run, run.settings.validate_every) and judged:
+                    yield from validate(run, judged, keeper, best)
                 if due(run, run.settings.save_every):
                     good = run.state()
                     yield Saved(keeper.state(run), "training state")
@@ -118,7 +120,9 @@ def tensors(run: Run, batch: Batch) -> TensorBatch:
     if below or right:
         margin = [(0, 0), (0, 0), (0, below), (0, right)]
         target, weight = (np.pad(array, margin) for array in (batch.target, batch.weight))
-        return TensorBatch(*run.to_device(np.pad(batch.image, margin, mode="symmetric"), target, weight))
+        return TensorBatch(
+            *run.to_device(np.pad(batch.image, margin, mode="symmetric"), target, weight)
+        )
     return TensorBatch(*run.to_device(batch.image, batch.target, batch.weight))
 
 
@@ -126,7 +130,7 @@ def tensors(run: Run, batch: Batch) -> TensorBatch:
 def prefetched(examples: Examples) -> Iterator[Callable[[int], Batch]]:
     """Batch k by call; batch k + 1 is made on another thread meanwhile."""
     with ThreadPoolExecutor(1, thread_name_prefix="examples") as pool:
-        ahead = {}
+        ahead: dict[int, Future[Batch]] = {}
 
         def batch_at(k: int) -> Batch:
             future = ahead.pop(k, None) or pool.submit(examples.__getitem__, k)
@@ -151,9 +155,9 @@ def steps_for(run: Run, examples: Examples, withheld: Iterable[Batch], seconds: 
             run.take_step(tensors(run, batch_at(k)))
             spent.append(time.perf_counter() - before)
     before = time.perf_counter()
-    withheld = [tensors(run, batch) for batch in withheld]
-    if withheld:
-        run.validate(withheld)
+    judged = [tensors(run, batch) for batch in withheld]
+    if judged:
+        run.validate(judged)
     validation = time.perf_counter() - before
     step = sorted(spent[UNTIMED_STEPS:])[(TIMED_STEPS - UNTIMED_STEPS) // 2]
     left = seconds - (time.perf_counter() - started)

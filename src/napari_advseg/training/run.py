@@ -21,7 +21,7 @@ from napari_advseg.training.schedule import Plateau, ramp
 
 # Fabric announces its precision on every start; the recipe says it already.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-FABRIC_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+FABRIC_PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -35,14 +35,16 @@ class Run:
         device = devices.choose_device(settings.device)
         devices.use_threads(settings.threads)
         self.precision = devices.training_precision(settings.precision, device)
-        self.fabric = Fabric(accelerator=device.type, devices=1, precision=FABRIC_PRECISION[self.precision])
+        self.fabric = Fabric(
+            accelerator=device.type, devices=1, precision=FABRIC_PRECISION[self.precision]
+        )
         self.family = family
         self.settings = settings
         self.seed = seed
         self.step = 0
         self.restarts = 0
         self.plateau = Plateau(settings.plateau)
-        self._optimisers = {}
+        self._optimisers: dict[str, tuple[optim.AdamW, Any]] = {}
         for name, module in family.modules.items():
             inner = adam(module, family.optimisers[name])
             module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -54,7 +56,9 @@ class Run:
     def learning_rates(self) -> dict[str, float]:
         """The rate of each player's next step."""
         factor = ramp(self.step, self.settings) * self.plateau.factor * 0.5**self.restarts
-        return {name: chosen.learning_rate * factor for name, chosen in self.family.optimisers.items()}
+        return {
+            name: chosen.learning_rate * factor for name, chosen in self.family.optimisers.items()
+        }
 
     def take_step(self, batch: TensorBatch) -> dict[str, float]:
         """Every player's turn on one batch; the terms of their losses come back.
@@ -75,7 +79,9 @@ class Run:
             if turn is None:
                 break
             terms.update(self._learn(turn.player, turn.loss, rates[turn.player]))
-            terms.update({f"{turn.player}/{key}": float(value.detach()) for key, value in turn.terms.items()})
+            terms.update(
+                {f"{turn.player}/{key}": float(value.detach()) for key, value in turn.terms.items()}
+            )
         self.step += 1
         self.average.update(self.step)
         return terms
@@ -89,7 +95,9 @@ class Run:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
         # `inputs` keeps the gradient to this player: no flags, nothing leaks into the others.
-        parameters = [weight for weight in self.family.modules[player].parameters() if weight.requires_grad]
+        parameters = [
+            weight for weight in self.family.modules[player].parameters() if weight.requires_grad
+        ]
         self.fabric.backward(loss, inputs=parameters)
         optimiser.step()
         return {f"{player}/loss": value}
@@ -113,7 +121,9 @@ class Run:
     def to_device(self, *arrays: np.ndarray[Any, Any]) -> list[Tensor]:
         """Numpy arrays as tensors on the device, channels last."""
         return [
-            torch.from_numpy(array).to(self.fabric.device).contiguous(memory_format=torch.channels_last)
+            torch.from_numpy(array)
+            .to(self.fabric.device)
+            .contiguous(memory_format=torch.channels_last)
             for array in arrays
         ]
 
@@ -128,8 +138,12 @@ class Run:
         tensors |= {f"average.{key}": _copy(value) for key, value in self.average.tensors.items()}
         for name, (inner, _) in self._optimisers.items():
             for index, memory in inner.state_dict()["state"].items():
-                tensors |= {f"adam.{name}.{index}.{key}": _copy(value) for key, value in memory.items()}
-        return State({"step": self.step, "restarts": self.restarts, "plateau": self.plateau.facts()}, tensors)
+                tensors |= {
+                    f"adam.{name}.{index}.{key}": _copy(value) for key, value in memory.items()
+                }
+        return State(
+            {"step": self.step, "restarts": self.restarts, "plateau": self.plateau.facts()}, tensors
+        )
 
     def recall(self, state: State) -> None:
         """Go back (or on) to `state`."""

@@ -42,7 +42,12 @@ class Plateau:
     def facts(self) -> dict[str, float | int | None]:
         """Everything but the settings, as JSON."""
         lowest = None if math.isinf(self.lowest) else self.lowest
-        return {"factor": self.factor, "reductions": self.reductions, "lowest": lowest, "waited": self.waited}
+        return {
+            "factor": self.factor,
+            "reductions": self.reductions,
+            "lowest": lowest,
+            "waited": self.waited,
+        }
 
     def recall(self, facts: dict[str, float | int | None]) -> None:
         """Take over what `facts` said."""

@@ -63,7 +63,7 @@ class Tile:
     @property
     def side(self) -> int:
         """The longer side of what is read."""
-        return max(part.stop - part.start for part in self.reads)
+        return max(int(part.stop - part.start) for part in self.reads)
 
     def quarters(self, stride: int) -> list[Tile]:
         """The tile in up to four parts, for less memory; parts begin at multiples of `stride`."""
