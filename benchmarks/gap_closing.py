@@ -31,9 +31,9 @@ def blurred_walls(side: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     truth = neuropil((side, side), seed=11)[1].numpy()
     drawn = neuropil((side, side), seed=11, wall=2)[1].numpy()
     faint = gaussian_filter(rng.standard_normal((side, side)), 5)
-    darkness = np.clip(1.0 - 0.8 * (faint > 1.2 * faint.std()), 0, 1)
+    darkness = np.clip(1.0 - 0.85 * (faint > 1.2 * faint.std()), 0, 1)
     wall = gaussian_filter((drawn == 0) * darkness, 1.2)
-    noise = gaussian_filter(rng.standard_normal((side, side)), 2) * 0.15
+    noise = gaussian_filter(rng.standard_normal((side, side)), 2) * 0.7
     return np.clip(0.97 - 0.95 * wall + noise, 0, 1).astype(np.float32), truth
 
 
