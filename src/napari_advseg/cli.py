@@ -43,6 +43,10 @@ Sections = Annotated[
     str | None, typer.Option(metavar="A:B", help="Only sections A to B-1, counted from 0.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Missing = Annotated[
+    str | None,
+    typer.Option(help="Chunks that a zarr store has lost: refuse (the default) or fill."),
+]
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace an existing output once the new one is complete."),
@@ -77,6 +81,7 @@ def train(
     recipe: Annotated[
         str | None, typer.Option(help="Start from this recipe; options override it.")
     ] = None,
+    missing: Missing = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training in --out.")
     ] = False,
@@ -87,6 +92,7 @@ def train(
         "labels": absolute(labels),
         "out": absolute(out),
         "zero": zero,
+        "missing": missing,
         "seed": seed,
         "sections": sections,
         "validation": validate,
@@ -114,6 +120,7 @@ def segment(
         str | None, typer.Option(help="Keep the interior map here too.")
     ] = None,
     options: Set = None,
+    missing: Missing = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment an image with a trained model."""
@@ -127,6 +134,7 @@ def segment(
         "sections": sections,
         "probabilities": absolute(probabilities),
         "overwrite": overwrite,
+        "missing": missing or "refuse",
         "prediction": card.recipe.prediction.model_dump(),
         "labelling": card.labelling.model_dump(),
     }
@@ -150,10 +158,11 @@ def score(
     rand: Annotated[
         str | None, typer.Option(help="Rand convention: cremi, snemi or scikit-image.")
     ] = None,
+    missing: Missing = None,
     as_json: Json = False,
 ) -> None:
     """Compare labels with the truth."""
-    pair = [advseg.read(path) for path in (labels, truth)]
+    pair = [advseg.read(path, missing=missing or "refuse") for path in (labels, truth)]
     if sections is not None:
         pair = cut_alike(pair, sections)
     fields = {"by": by, "boundary": boundary, "border": border, "zero": zero, "rand": rand}

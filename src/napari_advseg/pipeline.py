@@ -16,7 +16,7 @@ import napari_advseg
 from napari_advseg import model_store
 from napari_advseg.labelling import described, label, label_dtype, label_into
 from napari_advseg.model_store import StoredModel
-from napari_advseg.prediction import STORED, map_frame, predict, predict_into
+from napari_advseg.prediction import STORED, fits, map_frame, predict, predict_into
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipe import Label, Segment, Train, to_yaml, validated
 from napari_advseg.scoring import Score, score
@@ -24,6 +24,7 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.files import Source, create, describe, read
+from napari_advseg.volume.sections import check_target
 from napari_advseg.volume.volume import Volume
 
 MEMORY_SHARE = 0.25
@@ -75,11 +76,11 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
 
 def run_segment(recipe: Segment) -> Reports[dict[str, Any]]:
     """Segment from file to file, section by section, and write the recipe beside the labels."""
-    for output in filter(None, (recipe.out, recipe.probabilities)):
-        free_place(output, overwrite=recipe.overwrite)
     model = model_store.load(recipe.model)
-    raw = read(recipe.image)
+    raw = read(recipe.image, missing=recipe.missing)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
+    fits(raw, model)
+    check_outputs(raw, recipe)
     yield Said(f"{describe(raw)}.")
     recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
     with map_place(recipe, raw) as place:
@@ -89,8 +90,9 @@ def run_segment(recipe: Segment) -> Reports[dict[str, Any]]:
 
 def run_label(recipe: Label) -> Reports[dict[str, Any]]:
     """Label an interior map from file to file and write the recipe beside the labels."""
-    free_place(recipe.out, overwrite=recipe.overwrite)
-    return (yield from write_labels(read(recipe.probabilities), recipe))
+    probabilities = read(recipe.probabilities)
+    check_outputs(probabilities, recipe)
+    return (yield from write_labels(probabilities, recipe))
 
 
 def predicted(
@@ -146,11 +148,14 @@ def recipe_beside(path: str | os.PathLike[str]) -> Path:
     return out.with_name(f"{out.name.removesuffix(ending)}.recipe.yaml")
 
 
-def free_place(path: str, *, overwrite: bool) -> None:
-    """Nothing, where an output may be written to `path`.
+def check_outputs(image: Volume, recipe: Segment | Label) -> None:
+    """Nothing, where all that the recipe names can be written; hours of work should not end with that message.
 
     Raises:
-        ValueError: something is there already; hours of work should not end with that message.
+        ValueError: something is there already, the folder cannot be written to, or its disk is too small.
     """
-    if Path(path).exists() and not overwrite:
-        raise ValueError(f"{path} exists already; choose another name or --overwrite.")
+    shape = tuple(image.size(axis) for axis in "zyx")
+    overwrite = recipe.overwrite
+    check_target(Path(recipe.out), shape, label_dtype(image), "labels", overwrite=overwrite)
+    if isinstance(recipe, Segment) and recipe.probabilities:
+        check_target(Path(recipe.probabilities), shape, STORED, "image", overwrite=overwrite)

@@ -27,6 +27,7 @@ from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.settings.training import TrainingSettings
 
 VERSION = 1
+Missing = Literal["refuse", "fill"]
 
 
 def parse_span(value: Any) -> Any:
@@ -76,6 +77,11 @@ class Train(Settings):
     validation: Span = setting(
         None, "Validation sections", "Which of them are withheld, A:B; empty splits by blocks."
     )
+    missing: Missing = setting(
+        "refuse",
+        "Missing chunks",
+        "Chunks that a zarr store has lost: refuse the image, or fill them.",
+    )
     zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
     out: str | None = setting(None, "Model folder", "Where the model is written.")
     model: SerializeAsAny[Settings] = setting(
@@ -123,6 +129,11 @@ class Segment(Settings):
         None, "Interior map", "Where the interior map is kept; empty: it is not."
     )
     sections: Span = setting(None, "Sections", "Which sections, A:B; empty for all.")
+    missing: Missing = setting(
+        "refuse",
+        "Missing chunks",
+        "Chunks that a zarr store has lost: refuse the image, or fill them.",
+    )
     prediction: PredictionSettings = setting(
         PredictionSettings(), "Prediction", "Tiles, device, precision."
     )

@@ -91,7 +91,8 @@ class Data:
 
 def prepare(image: Source, labels: Source, recipe: Train) -> Reports[Data]:
     """Read, check, decide what 0 means, split by sections, fit the grey values."""
-    raw, truth = read(image), as_labels(read(labels))
+    raw, truth = (read(source, missing=recipe.missing) for source in (image, labels))
+    truth = as_labels(truth)
     check_pairs([raw], [truth])
     fits_family(raw, recipe)
     first, end = recipe.sections or (0, raw.size("z"))
