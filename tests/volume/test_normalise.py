@@ -127,8 +127,8 @@ def test_the_sample_of_a_vast_volume_is_bounded_and_always_the_same():
             Vast.most = max(Vast.most, count)
             return np.random.default_rng(z + rows.start).integers(0, 255, 1000, np.uint8)
 
-    from napari_advseg.volume.frame import Frame  # noqa: PLC0415
-    from napari_advseg.volume.volume import Volume  # noqa: PLC0415
+    from napari_advseg.volume.frame import Frame
+    from napari_advseg.volume.volume import Volume
 
     volume = Volume(Vast(), Frame("zyx"))
     assert Normaliser.fit(volume) == Normaliser.fit(volume)

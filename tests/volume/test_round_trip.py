@@ -132,7 +132,7 @@ def test_the_metadata_agrees_with_the_specification(tmp_path, version, kind):
     frame = Frame("czyx", (1, 50, 4, 4), ("", *("nanometer",) * 3), (0, 1, 2, 3), "raw")
     volume = Volume(np.zeros((2, 2, 600, 3), np.uint8), frame)
     path = write(volume, tmp_path / "a.ome.zarr", version=version, kind=kind)
-    import zarr  # noqa: PLC0415
+    import zarr
 
     group = zarr.open_group(path, mode="r")
     image = models.Image.from_zarr(group)

@@ -104,9 +104,9 @@ def test_a_damaged_log_is_refused(tmp_path):
 def test_another_program_at_work_is_left_alone(tmp_path):
     path = tmp_path / "a.zarr"
     begun(path, 0)
-    import socket  # noqa: PLC0415
+    import socket
 
-    import psutil  # noqa: PLC0415
+    import psutil
 
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         since = psutil.Process(other.pid).create_time()

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from napari_advseg.labelling.clean import remove_small
-from napari_advseg.labelling.compiled import compiled
 from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
 from napari_advseg.labelling.watershed import Labels, Mask, flood, grow
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
 Probability = npt.NDArray[np.float32]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.compiled import compiled
 from napari_advseg.labelling.watershed import NONE, Labels
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
 STEPS_PER_PIXEL = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.compiled import compiled
+from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
 Labels = npt.NDArray[np.int32]

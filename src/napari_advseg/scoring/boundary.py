@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.compiled import compiled
+from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
 NOWHERE = -(1 << 20)

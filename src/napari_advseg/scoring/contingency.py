@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.compiled import compiled
+from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
 Ids = npt.NDArray[np.uint64]

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from napari_advseg.labelling import compiled as room
+from napari_advseg.volume import compiled as room
 
 
 def test_without_a_place_for_a_cache_kernels_still_compile(monkeypatch):
