@@ -16,13 +16,14 @@ from pathlib import Path
 
 import napari
 from napari.layers import Layer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
 from napari_advseg.gui.opening import open_docks
 from napari_advseg.gui.segment_dock import SegmentDock
 from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication
 
 TICK_MS = 16
 LATE_S = 0.1
@@ -89,7 +90,9 @@ def main() -> None:
     options.add_argument("--where", action="store_true")
     chosen = options.parse_args()
     viewer = napari.Viewer()
-    for volume, kind in zip(neuropil((8, chosen.side, chosen.side)), ("image", "labels"), strict=True):
+    for volume, kind in zip(
+        neuropil((8, chosen.side, chosen.side)), ("image", "labels"), strict=True
+    ):
         viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
     wait(seconds=1)
     meter = Meter(where=chosen.where)
@@ -120,9 +123,7 @@ def plain(meter: Meter, viewer: napari.Viewer) -> None:
     meter.phase("plain napari: remove")
 
 
-def measure(
-    meter: Meter, train: TrainDock, segment: SegmentDock, folder: Path, steps: int
-) -> None:
+def measure(meter: Meter, train: TrainDock, segment: SegmentDock, folder: Path, steps: int) -> None:
     """All phases of work, each with its line."""
     viewer = napari.current_viewer()
     wait(lambda: train._session.device is not None)  # noqa: SLF001
@@ -141,7 +142,7 @@ def measure(
     wait(seconds=1)
     segment.out.set(folder / "labels.ome.zarr")
     segment.out.chosen.emit()
-    wait(lambda: segment.buttons.run.isEnabled())
+    wait(segment.buttons.run.isEnabled)
     meter.phase("model is read")
     segment.buttons.run.click()
     wait(lambda: segment._job.is_over)  # noqa: SLF001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,10 @@ def fake_child(monkeypatch) -> None:
 
 
 @pytest.fixture
-def stage(make_napari_viewer, home) -> Iterator[Callable[..., Any]]:
+def stage(make_napari_viewer, home) -> Callable[..., Any]:
     """Makes a viewer with a small annotated stack (4 sections of 64 x 64 at 40 x 4 x 4 nm) and both docks."""
     from napari.layers import Layer
+
     from napari_advseg.gui.opening import open_docks
     from napari_advseg.napari_io import volume_to_layer
     from napari_advseg.samples import neuropil
@@ -66,4 +67,4 @@ def stage(make_napari_viewer, home) -> Iterator[Callable[..., Any]]:
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
         return viewer, *open_docks(viewer)
 
-    yield set_up
+    return set_up

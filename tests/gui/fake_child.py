@@ -14,7 +14,7 @@ from napari_advseg.progress import Phase, Report, Said, StepDone, Validated, War
 FAILS, CRASHES, ENDLESS = 13, 14, 15
 
 
-def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:  # noqa: FBT001
+def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
     seed = tree.get("seed", 0)
     yield Said(f"resume is {resume}")
     if seed == FAILS:
@@ -33,5 +33,8 @@ def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:  # noqa: FB
 
 
 if __name__ == "__main__":
-    engine.serve(execute, lambda: {"device": "cpu", "name": "CPU", "cores": 2, "precision": "bf16", "memory_gb": 4})
+    engine.serve(
+        execute,
+        lambda: {"device": "cpu", "name": "CPU", "cores": 2, "precision": "bf16", "memory_gb": 4},
+    )
     sys.exit(0)

@@ -7,12 +7,12 @@ import signal
 
 import numpy as np
 import pytest
+from fake_child import CRASHES, ENDLESS, FAILS
 from napari.utils.notifications import notification_manager
+
 from napari_advseg.gui import results
 from napari_advseg.gui.session import session_of
 from napari_advseg.volume.files import read
-
-from fake_child import CRASHES, ENDLESS, FAILS
 
 SOON = 20_000
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from napari_advseg.families.unet.settings import UNetSettings
 from napari_advseg.gui.editors import alternatives, bounds_of, stepped
 from napari_advseg.gui.form import Form
@@ -58,7 +59,11 @@ def settings_of(kind: type[Settings]) -> st.SearchStrategy[Settings]:
         name: values_of(field.annotation, bounds_of(field))
         for name, field in kind.model_fields.items()
     }
-    return st.fixed_dictionaries(fields).filter(lambda tree: _is_valid(kind, tree)).map(kind.model_validate)
+    return (
+        st.fixed_dictionaries(fields)
+        .filter(lambda tree: _is_valid(kind, tree))
+        .map(kind.model_validate)
+    )
 
 
 def _is_valid(kind: type[Settings], tree: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from napari.utils.notifications import notification_manager
+
 from napari_advseg.gui import results
 from napari_advseg.gui.session import session_of
 from napari_advseg.model_store import read_card
@@ -35,7 +36,9 @@ def tiny(dock, steps):
 def docks(stage, qtbot):
     viewer, train, segment = stage((4, 72, 80))
     tiny(train, 6)
-    qtbot.waitUntil(lambda: bool(train.out.path) and train._place.path == train.out.path, timeout=LATER)
+    qtbot.waitUntil(
+        lambda: bool(train.out.path) and train._place.path == train.out.path, timeout=LATER
+    )
     qtbot.waitUntil(lambda: bool(segment.out.path), timeout=LATER)
     return viewer, train, segment
 
@@ -125,7 +128,9 @@ def test_no_child_outlives_a_viewer_that_is_closed_while_training(docks, qtbot):
     child = psutil.Process(session_of(viewer).process_id)
     folder = train._job.recipe.out
     viewer.close()
-    qtbot.waitUntil(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, timeout=LATER)
+    qtbot.waitUntil(
+        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, timeout=LATER
+    )
     assert read_card(folder).last_step >= 3
 
 
@@ -149,7 +154,13 @@ def test_the_viewers_process_never_imports_torch(tmp_path):
         viewer.close()
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "p.ome.zarr")]
-    environment = {**os.environ, "HOME": str(tmp_path), "NAPARI_CONFIG": str(tmp_path / "napari.yaml")}
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "NAPARI_CONFIG": str(tmp_path / "napari.yaml"),
+    }
+    ran = subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     assert napari.__version__

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from napari_advseg import families, model_store
 from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.volume.files import describe
+from napari_advseg.volume.sections import PARTIAL
 from napari_advseg.volume.volume import Volume
 
 CLOSE = 1e-3
@@ -83,7 +84,11 @@ class Place:
             return "Say where the result goes."
         if self.holds == "model":
             return "This folder holds a model already: resume its training, or take a new name."
-        return f"{Path(self.path).name} exists already; choose another name." if self.holds == "other" else ""
+        return (
+            f"{Path(self.path).name} exists already; choose another name."
+            if self.holds == "other"
+            else ""
+        )
 
 
 def look_at(path: str) -> Place:
@@ -92,6 +97,7 @@ def look_at(path: str) -> Place:
     if (place / model_store.CARD).is_file():
         return Place(path, "model")
     is_taken = place.exists() and not (place.is_dir() and not any(place.iterdir()))
+    is_taken = is_taken or place.with_name(f"{place.name}{PARTIAL}").exists()
     return Place(path, "other" if path and is_taken else "nothing")
 
 

@@ -126,7 +126,9 @@ def row_of_numbers(separator: str, empty: str | None) -> Editor:
         return words if separator == ":" else [part for part in words.split(",") if part.strip()]
 
     def write(value: Any) -> None:
-        joined = (", " if separator == "," else separator).join(_exact(part) for part in value or ())
+        joined = (", " if separator == "," else separator).join(
+            _exact(part) for part in value or ()
+        )
         line.setText(joined)
 
     return Editor(line, read, write, line.textChanged)
@@ -164,9 +166,7 @@ class PatientComboBox(QComboBox):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
@@ -210,9 +210,7 @@ class NumberBox(QAbstractSpinBox):
             event.ignore()
 
 
-def stepped(
-    number: float, steps: int, bounds: tuple[float, float], *, whole: bool
-) -> float:
+def stepped(number: float, steps: int, bounds: tuple[float, float], *, whole: bool) -> float:
     """`number` moved by `steps` in its second digit (at least 1 where whole), inside `bounds`."""
     step = 10.0 ** (math.floor(math.log10(abs(number))) - 1) if number else 0.1
     moved = number + steps * (max(1.0, step) if whole else step)

@@ -59,7 +59,9 @@ class Form(QWidget, Generic[Chosen]):
         for name, field in type(settings).model_fields.items():
             if (only and name not in only) or name in without:
                 continue
-            inside = [path.removeprefix(f"{name}.") for path in without if path.startswith(f"{name}.")]
+            inside = [
+                path.removeprefix(f"{name}.") for path in without if path.startswith(f"{name}.")
+            ]
             self._add(name, field, inside, (sliders or {}).get(name))
         self._layout.addRow(self._whole_problem)
         self.set(settings)
@@ -110,6 +112,10 @@ class Form(QWidget, Generic[Chosen]):
         """The form of a nested group."""
         return self._groups[name].form
 
+    def unfold(self, name: str) -> None:
+        """Open a nested group."""
+        self._groups[name].unfold()
+
     def _add(
         self, name: str, field: FieldInfo, without: list[str], slider: tuple[float, float] | None
     ) -> None:
@@ -141,7 +147,9 @@ class Form(QWidget, Generic[Chosen]):
             self._base.changed(**self._typed())
         except ValidationError as error:
             return {
-                str(found["loc"][0]) if found["loc"] else "": found["msg"].removeprefix("Value error, ").rstrip(".")
+                str(found["loc"][0]) if found["loc"] else "": found["msg"]
+                .removeprefix("Value error, ")
+                .rstrip(".")
                 for found in reversed(error.errors())
             }
         return {}
@@ -159,7 +167,9 @@ class Group(QWidget):
 
     changed = Signal()
 
-    def __init__(self, field: FieldInfo, settings: Settings, without: list[str], *, optional: bool) -> None:
+    def __init__(
+        self, field: FieldInfo, settings: Settings, without: list[str], *, optional: bool
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._without = without
@@ -180,6 +190,10 @@ class Group(QWidget):
     def form(self) -> Form[Any]:
         """The rows, made now where they were not yet."""
         return self._form or self._made()
+
+    def unfold(self) -> None:
+        """Show the rows."""
+        self._fold.open()
 
     @property
     def problem(self) -> str:
@@ -238,6 +252,10 @@ class Fold(QWidget):
     def open(self) -> None:
         """Show what is under the title."""
         self._button.setChecked(True)
+
+    def fold_up(self) -> None:
+        """Hide it again."""
+        self._button.setChecked(False)
 
     def fill(self, content: QWidget) -> None:
         """Put this under the title, in place of what was there."""

@@ -145,7 +145,9 @@ class Model:
             return self.problem
         size = " x ".join(f"{step:g}" for step in self.card.voxel_size)
         unit = self.card.units[-1] if self.card.units else ""
-        found = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.card.calibration.items())
+        found = ", ".join(
+            f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.card.calibration.items()
+        )
         parts = (
             f"{self.card.recipe.family}, {self.card.best_step:,} steps",
             f"voxel {size} {unit}".strip() if size else "",
@@ -167,7 +169,9 @@ def model_at(path: str) -> Model:
 def _file_of(volume: Volume, attributes: dict[str, Any]) -> str | None:
     """The file that still holds just what the layer shows; None where it may have been changed in memory."""
     array = volume.array
-    is_fixed = isinstance(array, Windowed) or (isinstance(array, np.ndarray) and not array.flags.writeable)
+    is_fixed = isinstance(array, Windowed) or (
+        isinstance(array, np.ndarray) and not array.flags.writeable
+    )
     path = (attributes.get("metadata") or {}).get("path")
     return str(path) if is_fixed and path else None
 
@@ -204,7 +208,9 @@ def _copied(volume: Volume, path: Path, stopped: Stopped, *, must_show: bool = F
     shutil.rmtree(writer.partial, ignore_errors=True)
     if stopped():
         raise GivenUp("Stopped before the data was copied.")
-    raise ValueError(f"Nothing is painted in '{volume.frame.name}'; paint a few cells and start again.")
+    raise ValueError(
+        f"Nothing is painted in '{volume.frame.name}'; paint a few cells and start again."
+    )
 
 
 def _plain(name: str) -> str:

@@ -75,6 +75,7 @@ class Job(QObject):
         self.title = title
         self.number: int | None = None
         self.recipe: Recipe | None = None
+        self.waits_for = ""
         self.state: State = "preparing"
         self.phase = "preparing"
         self.done = 0
@@ -143,7 +144,11 @@ class Job(QObject):
         if self.state == "preparing":
             return "Preparing the data"
         if self.state == "waiting":
-            return "Waiting for the compute process"
+            return (
+                f"Waits for the end of: {self.waits_for}"
+                if self.waits_for
+                else "Starting the compute process"
+            )
         if self.state == "cancelling":
             return "Stopping"
         count = f" {self.done} of {self.total}" if self.total else ""
@@ -189,5 +194,9 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds < 600 else f"{round(seconds / 60)} min"
+        return (
+            f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+            if seconds < 600
+            else f"{round(seconds / 60)} min"
+        )
     return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import napari
 from napari.layers import Layer
+from qtpy.QtCore import QTimer
 
 from napari_advseg.gui import window
 from napari_advseg.gui.segment_dock import SegmentDock
@@ -28,7 +29,9 @@ def open_path(viewer: napari.Viewer, path: str) -> None:
     """Add what a file holds; a file that cannot be read is named in a notification."""
     reader = get_reader(path)
     if reader is None:
-        window.show_error(f"{path} is no TIFF, zarr, HDF5 or PNG file that is there; check its name.")
+        window.show_error(
+            f"{path} is no TIFF, zarr, HDF5 or PNG file that is there; check its name."
+        )
         return
     try:
         for layer_data in reader(path):
@@ -42,5 +45,6 @@ def open_docks(viewer: napari.Viewer) -> tuple[TrainDock, SegmentDock]:
     train, segment = TrainDock(viewer), SegmentDock(viewer)
     front = viewer.window.add_dock_widget(train, name="Train", area=AREA)
     viewer.window.add_dock_widget(segment, name="Segment", area=AREA, tabify=True)
-    front.raise_()
+    # Qt brings the newest tab to the front once the window is laid out, so ask after that.
+    QTimer.singleShot(0, front.raise_)
     return train, segment

@@ -47,7 +47,9 @@ class LayerChoice(PatientComboBox):
     def refill(self) -> None:
         """Show the layers that there are now, newest first; a layer that stays chosen says nothing."""
         chosen = self.layer
-        layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kind)]
+        layers: list[Any] = [
+            layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kind)
+        ]
         is_same = chosen in layers
         self.blockSignals(is_same)
         self.clear()
@@ -88,7 +90,7 @@ class PathLine(QWidget):
     @property
     def path(self) -> str:
         """What is typed."""
-        return self.line.text().strip()
+        return str(self.line.text()).strip()
 
     def set(self, path: object) -> None:
         """Show another path."""
@@ -129,7 +131,10 @@ class Buttons(QWidget):
         self.pause.setVisible(can_pause)
         self.why = QLabel()
         self.why.setWordWrap(True)
+        self.remedy = QVBoxLayout()
         self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.log = QPlainTextEdit()
@@ -144,6 +149,7 @@ class Buttons(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self._column.addWidget(self.why)
+        self._column.addLayout(self.remedy)
         self._column.addLayout(row)
         for part in (self.bar, self.words, self.log):
             self._column.addWidget(part)
@@ -173,7 +179,9 @@ class Buttons(QWidget):
         self.pause.setEnabled(job is not None and job.state in ("running", "paused"))
         self.pause.setText("Continue" if job is not None and job.state == "paused" else "Pause")
         self.cancel.setEnabled(is_running)
-        self.cancel.setText("Stop now" if job is not None and job.state == "cancelling" else "Cancel")
+        self.cancel.setText(
+            "Stop now" if job is not None and job.state == "cancelling" else "Cancel"
+        )
         if job is None:
             return
         self.bar.setRange(0, job.total)
@@ -187,7 +195,9 @@ class Buttons(QWidget):
         """Add a sentence to the log."""
         words = html.escape(text)
         self.log.appendHtml(
-            f"<span style='color: {WARNING_COLOUR}'>{words}</span>" if is_warning else f"<span>{words}</span>"
+            f"<span style='color: {WARNING_COLOUR}'>{words}</span>"
+            if is_warning
+            else f"<span>{words}</span>"
         )
 
 

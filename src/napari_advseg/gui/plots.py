@@ -21,7 +21,7 @@ class Curves(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._plots = {LOSSES: _plot("loss"), MEASURES: _plot("validation")}
+        self._plots = {LOSSES: _plot(), MEASURES: _plot()}
         self._lines: dict[str, pyqtgraph.PlotDataItem] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -32,7 +32,7 @@ class Curves(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Wide enough to read, low enough for a laptop."""
-        return QSize(280, 260)
+        return QSize(280, 230)
 
     def paint(self, background: str, foreground: str) -> None:
         """Take on the colours of a theme."""
@@ -65,18 +65,19 @@ class Curves(QWidget):
         pen = pyqtgraph.mkPen(PENS[len(self._lines) % len(PENS)], width=1 if is_loss else 2)
         checked = {"symbol": "o", "symbolSize": 5, "symbolBrush": pen.color(), "symbolPen": None}
         style = checked if name.startswith("validation") else {}
-        line = plot.plot([], [], name=name.removeprefix("validation ") if not is_loss else name, pen=pen, **style)
+        line = plot.plot([], [], name=name.replace("/", " ").replace("_", " "), pen=pen, **style)
         self._lines[name] = line
         return line
 
 
-def _plot(name: str) -> pyqtgraph.PlotWidget:
+def _plot() -> pyqtgraph.PlotWidget:
     plot = pyqtgraph.PlotWidget()
-    plot.setMinimumHeight(110)
+    plot.setMinimumHeight(104)
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
-    plot.setLabel("left", name)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).enableAutoSIPrefix(False)  # noqa: FBT003 - pyqtgraph's interface
     plot.getPlotItem().setDownsampling(auto=True, mode="peak")
     plot.getPlotItem().setClipToView(True)
     plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-4)

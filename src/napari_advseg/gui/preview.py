@@ -90,7 +90,9 @@ class Relabeller:
         if self._prepared is None or not self._prepared.fits(wish.settings):
             self._prepared = prepare(self._section, wish.settings)
         labels = close_gaps(self._prepared, wish.settings)
-        return volume_to_layer(self._placed(labels, wish.index), "labels")
+        placed = self._placed(labels, wish.index)
+        _, attributes, kind = volume_to_layer(placed, "labels")
+        return placed.array, attributes, kind
 
     def _turn_to(self, wish: Wish) -> None:
         if self._map is None or self._path != wish.path:
@@ -103,6 +105,14 @@ class Relabeller:
         if "z" not in frame.axes:
             return Volume(labels, frame)
         return Volume(labels[None], frame.shifted("z", index))
+
+
+def words_of(layer: LayerData) -> str:
+    """What a preview found, for example "37 cells in this section"."""
+    count = int(np.max(layer[0], initial=0))
+    if count == 0:
+        return "Nothing in this section exceeds the threshold; choose a lower one."
+    return f"{count} cell{'s' if count > 1 else ''} in this section"
 
 
 def section_on_screen(viewer: Any, frame: Frame, count: int) -> int:

@@ -22,7 +22,7 @@ from napari_advseg.gui.panel import (
     in_scroll_area,
     note,
 )
-from napari_advseg.gui.preview import Preview, Wish, section_on_screen
+from napari_advseg.gui.preview import Preview, Wish, section_on_screen, words_of
 from napari_advseg.gui.session import session_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipe import Label, Segment
@@ -61,6 +61,7 @@ class SegmentDock(QWidget):
         self.sliders = Form(LabellingSettings(), only=LIVE, sliders=SLIDERS)
         self.more = Form(LabellingSettings(), without=LIVE)
         self.live = QCheckBox("Live preview")
+        self.preview_words = note()
         self.apply = QPushButton("Apply to all sections")
         self.device = note()
         self.buttons = Buttons("Run", can_pause=False)
@@ -101,7 +102,7 @@ class SegmentDock(QWidget):
         )
         image = handover.taken(self.image.layer)
         prepare = partial(handover.segmentation, recipe, image, self._session.folder)
-        self._name = f"{self.image.layer.name} labels"
+        self._name = f"{self.image.layer.name} segmented"
         title = f"Segmenting {self.image.layer.name}"
         self._follow(self._session.run("segment", title, prepare))
 
@@ -128,6 +129,7 @@ class SegmentDock(QWidget):
         box.addWidget(self.sliders)
         box.addWidget(Fold("More", lambda: self.more))
         box.addWidget(self.live)
+        box.addWidget(self.preview_words)
         box.addWidget(self.apply)
         content = QWidget()
         column = QVBoxLayout(content)
@@ -252,8 +254,9 @@ class SegmentDock(QWidget):
     def _end(self, how: End) -> None:
         recipe = self._job.recipe if self._job is not None else None
         match how:
-            case Finished(_, result) if recipe is not None:
-                work = partial(handover.as_result, result["labels"], recipe.probabilities, self._name)
+            case Finished(_, result) if isinstance(recipe, Segment | Label):
+                kept = recipe.probabilities or ""
+                work = partial(handover.as_result, result["labels"], kept, self._name)
                 task = self._session.background(work)
                 task.done.connect(self._add_result)
                 task.failed.connect(self._fail)
@@ -298,10 +301,12 @@ class SegmentDock(QWidget):
         else:
             self._preview.forget()
             results.remove_preview(self._viewer)
+            self.preview_words.clear()
 
     def _show_preview(self, layer: LayerData) -> None:
         if self.live.isChecked():
             results.show_preview(self._viewer, layer, PREVIEW)
+            self.preview_words.setText(words_of(layer))
 
     def _fail_preview(self, text: str) -> None:
         self.live.setChecked(False)

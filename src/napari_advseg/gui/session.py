@@ -137,18 +137,23 @@ class Session(QObject):
         """End a job after its running step; a second call ends it at once, with the child."""
         if job.is_over:
             return
-        is_impatient = job.state == "cancelling"
+        was = job.state
         job.enter("cancelling")
-        if job.number is not None and is_impatient:
+        if job.number is None:
+            return
+        if was == "cancelling":
             self._engine.kill()
-        elif job.number is not None:
-            self._engine.cancel(job.number)
+            return
+        self._engine.cancel(job.number)
+        if was == "waiting":
+            self._end(job, Cancelled(job.number))
 
     def _hand_in(self, job: Job, resume: bool, recipe: Recipe) -> None:  # noqa: FBT001
         if job.state == "cancelling":
             self._end(job, Cancelled(0))
             return
         job.recipe = recipe
+        job.waits_for = next((other.title for other in self._jobs if other.number is not None), "")
         job.number = self._engine.run(recipe, resume=resume)
         job.enter("waiting")
 

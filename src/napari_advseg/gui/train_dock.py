@@ -63,6 +63,7 @@ class TrainDock(QWidget):
         self.device = note()
         self.buttons = Buttons("Start", can_pause=True)
         self.curves = Curves()
+        self.buttons.remedy.addWidget(self.conflict)
         self.buttons.insert_above_log(self.curves)
         self.curves.hide()
         self._lay_out()
@@ -113,7 +114,6 @@ class TrainDock(QWidget):
         rows.addRow(self.main)
         rows.addRow(self.length)
         rows.addRow(row_label("Model folder"), self.out)
-        rows.addRow(self.conflict)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 6, 0)
@@ -162,7 +162,9 @@ class TrainDock(QWidget):
 
     def _take_preset(self) -> None:
         preset = self._preset()
-        self.preset.setItemText(0, f"auto ({checks.auto_preset(self._family(), self._session.device)})")
+        self.preset.setItemText(
+            0, f"auto ({checks.auto_preset(self._family(), self._session.device)})"
+        )
         self.preset_words.setText(checks.preset_words(self._family(), preset))
         base = train_recipe(self._family(), preset)
         if base.family != self._base.family:

@@ -1,0 +1,124 @@
+"""Makes docs/images/*.png: the real viewer at work on synthetic neuropil, through the docks' own buttons.
+
+`xvfb-run -a -s "-screen 0 1600x1000x24" python docs/pictures.py [--out docs/images] [--size 1280x800] [--steps 200]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from napari.layers import Layer
+from PIL import Image
+from qtpy.QtWidgets import QApplication, QDockWidget
+
+from napari_advseg.gui.opening import open_docks
+from napari_advseg.gui.segment_dock import SegmentDock
+from napari_advseg.gui.train_dock import TrainDock
+from napari_advseg.napari_io import volume_to_layer
+from napari_advseg.samples import neuropil
+
+COLOURS = 256
+
+
+def wait(until: Callable[[], object] | None = None, seconds: float = 600) -> None:
+    """Run the event loop until something is true, at most so long."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end and not (until and until()):
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+class Camera:
+    """Takes pictures of a viewer's window into a folder."""
+
+    def __init__(self, viewer: napari.Viewer, folder: Path) -> None:
+        self._viewer = viewer
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, name: str) -> None:
+        """Save the window as a small PNG."""
+        wait(seconds=0.5)
+        picture = self._viewer.screenshot(canvas_only=False, flash=False)
+        flat = Image.fromarray(picture[..., :3]).quantize(COLOURS)
+        flat.save(self._folder / f"{name}.png", optimize=True)
+
+
+def main() -> None:
+    """Train, segment, move a slider; a picture of each."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    options.add_argument("--size", default="1280x800")
+    options.add_argument("--steps", type=int, default=200)
+    chosen = options.parse_args()
+    viewer = napari.Viewer(title="napari-advseg")
+    width, height = map(int, chosen.size.split("x"))
+    viewer.window.resize(width, height)
+    for volume, kind in zip(neuropil((8, 384, 384), seed=3), ("image", "labels"), strict=True):
+        viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
+    train, segment = open_docks(viewer)
+    camera = Camera(viewer, chosen.out)
+    with tempfile.TemporaryDirectory() as folder:
+        learn(camera, train, Path(folder), chosen.steps)
+        apply(camera, segment, Path(folder))
+        viewer.close()
+        wait(seconds=3)
+
+
+def learn(camera: Camera, dock: TrainDock, folder: Path, steps: int) -> None:
+    """The Train dock before, during and after a short training."""
+    wait(lambda: "starting" not in dock.device.text())
+    dock.length.row("steps").editor.write(steps)
+    dock.advanced.group("model").row("widths").editor.write((12, 24, 48, 96))
+    dock.advanced.group("examples").row("crop").editor.write(96)
+    dock.advanced.group("training").row("validate_every").editor.write(max(1, steps // 10))
+    dock.out.set(folder / "neuropil-unet")
+    dock.out.chosen.emit()
+    wait(dock.buttons.run.isEnabled)
+    camera.take("train-ready")
+    dock.fold.open()
+    dock.advanced.unfold("model")
+    camera.take("train-advanced")
+    dock.fold.fold_up()
+    dock.buttons.run.click()
+    wait(lambda: dock.buttons.bar.maximum() == steps and dock.buttons.bar.value() > 0.7 * steps)
+    camera.take("train-running")
+    wait(dock.resume.isEnabled)
+    wait(lambda: not dock.conflict.isHidden())
+    camera.take("train-done")
+
+
+def apply(camera: Camera, dock: SegmentDock, folder: Path) -> None:
+    """The Segment dock before and after a run, and with a slider moved."""
+    viewer = napari.current_viewer()
+    raise_dock(dock)
+    viewer.layers["neuropil labels"].visible = False
+    dock.out.set(folder / "cells.ome.zarr")
+    dock.out.chosen.emit()
+    wait(dock.buttons.run.isEnabled)
+    camera.take("segment-ready")
+    dock.buttons.run.click()
+    wait(lambda: dock.live.isEnabled() or not dock.buttons.cancel.isEnabled())
+    wait(dock.live.isEnabled, seconds=20)
+    camera.take("segment-done")
+    dock.sliders.row("threshold").editor.write(0.7)
+    wait(lambda: "Preview (section on screen)" in viewer.layers)
+    camera.take("segment-preview")
+
+
+def raise_dock(widget: object) -> None:
+    """Bring the tab of a dock to the front."""
+    parent = widget
+    while not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    parent.raise_()
+    wait(seconds=0.5)
+
+
+if __name__ == "__main__":
+    main()
