@@ -176,7 +176,12 @@ def test_instance_norm_blends_tiles_over_an_overlap():
     model, volume = model_of((4, 4), norm="instance"), image(128, 128)
     grid = Predictor(model, FP32.changed(tile=128)).grid((256, 256))
     assert grid.overlap == prediction.SEAM_OVERLAP
-    assert drain(predict(volume, model, FP32.changed(tile=128))).shape == (128, 128)
+    result, reports = reports_of(volume, model, FP32.changed(tile=112))
+    assert result.shape == (128, 128)
+    assert "neighbouring tiles differ by" in next(r.text for r in reports if isinstance(r, Said))
+    assert not [r for r in reports_of(volume, model, FP32)[1] if isinstance(r, Said)], (
+        "one tile has no seam"
+    )
 
 
 def test_half_precision_is_taken_only_where_it_agrees(monkeypatch):

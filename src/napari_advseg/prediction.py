@@ -118,8 +118,10 @@ class Predictor:
         return self.family.context if chosen is None else chosen
 
     def prepare(self, volume: Volume) -> Iterator[Report]:
-        """Choose precision and tile, and say what the user should know."""
+        """Choose precision, and say what the user should know."""
         yield from self._choose_precision(volume)
+        if self.family.tile_dependent:
+            yield from self._report_seams(volume.section(volume.size("z") // 2))
         model, here = self.model.card, volume.frame
         there = dict(zip("yx", model.voxel_size[-2:], strict=False))
         units = dict(zip("yx", model.units[-2:], strict=False))
@@ -138,14 +140,8 @@ class Predictor:
 
     def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
         """The map of one section (y, x) or (c, y, x), float32, NaN where the image is not finite."""
-        normaliser = self.model.card.normaliser
-        planes = normaliser(image if image.ndim == 3 else image[None])
-        scale = self.model.card.recipe.examples.scale
-        height, width = planes.shape[-2:]
-        if scale != 1:
-            planes = resized_image(
-                planes, max(1, round(height * scale)), max(1, round(width * scale))
-            )
+        planes, scale = self._planes(image), self.model.card.recipe.examples.scale
+        height, width = image.shape[-2:]
         small = yield from self._tiled(padded(planes, self.family.stride), index, count)
         small = small[: planes.shape[-2], : planes.shape[-1]]
         section = small if scale == 1 else resized_image(small, height, width)
@@ -153,6 +149,33 @@ class Predictor:
             finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=0)
             section[~finite] = np.nan
         return section
+
+    def _planes(self, image: npt.NDArray[Any]) -> Map:
+        """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""
+        planes = self.model.card.normaliser(image if image.ndim == 3 else image[None])
+        scale = self.model.card.recipe.examples.scale
+        if scale == 1:
+            return planes
+        height, width = (max(1, round(side * scale)) for side in planes.shape[-2:])
+        return resized_image(planes, height, width)
+
+    def _report_seams(self, image: npt.NDArray[Any]) -> Iterator[Report]:
+        """How far two neighbouring tiles differ where they overlap."""
+        planes = padded(self._planes(image), self.family.stride)
+        first, second, *_ = [*self.grid(planes.shape[-2:]), None, None]
+        if first is None or second is None:
+            return
+        sections = np.full((2, *planes.shape[-2:]), np.nan, np.float32)
+        for section, tile in zip(sections, (first, second), strict=True):
+            output = self._tile(planes, tile)
+            if output is None:
+                return
+            section[tile.counts] = output[tile.inside]
+        difference = np.nanmean(np.abs(sections[0] - sections[1]))
+        yield Said(
+            f"The network's normalisation depends on the tile: neighbouring tiles differ by {difference:.4f} on "
+            "average where they overlap, and are blended there. A larger tile differs less."
+        )
 
     def _tiled(self, planes: Map, index: int, count: int) -> Reports[Map]:
         grid = self.grid(planes.shape[-2:])
