@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from napari_advseg import drain, families, model_store
+from napari_advseg import drain, families, model_store, write
 from napari_advseg.progress import Saved, StepDone, Validated, Warned
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings.training import PlateauSettings, TrainingSettings
@@ -199,3 +199,12 @@ def test_one_annotated_section_trains_without_validation_and_says_so(tissue):
     model = drain(fit(image, labels, recipe(steps=3)), reports.append)
     assert any(isinstance(r, Warned) and "No section was withheld" in r.text for r in reports)
     assert model.card.calibration
+
+
+def test_the_recipe_names_the_files_that_were_trained_on(tissue, tmp_path):
+    places = [
+        write(volume, tmp_path / name)
+        for volume, name in zip(tissue, ("raw.tif", "truth.tif"), strict=True)
+    ]
+    model = drain(fit(*places, recipe(steps=2)))
+    assert [model.card.recipe.image, model.card.recipe.labels] == [str(place) for place in places]

@@ -18,9 +18,10 @@ from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_se
 from napari_advseg.examples.sections import in_words, split_sections
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.examples.zero import check_trainable, decide_zero
+from napari_advseg.families.counts import preset_here
 from napari_advseg.model_store import Card, StoredModel, Tensors
 from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
-from napari_advseg.recipe import Train
+from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.training.calibration import calibrate
 from napari_advseg.training.loop import Best, Keeper, steps_for, train
 from napari_advseg.training.run import Run
@@ -40,17 +41,20 @@ def fit(
 ) -> Reports[StoredModel]:
     """Train a model on an annotated image and calibrate its thresholds.
 
-    `image` and `labels` are paths, arrays or Volumes; without them the recipe's are read. With `recipe.out` the model
-    is saved there as it gets better, and closing the generator saves the last whole step; `resume` goes on from it.
+    `image` and `labels` are paths, arrays or Volumes; without them the recipe's are read. Without a recipe it is
+    the U-Net's preset for this computer. With `recipe.out` the model is saved there as it gets better, and closing
+    the generator saves the last whole step; `resume` goes on from it.
 
     Raises:
         ValueError: the data cannot be trained on, or the folder holds another model; nothing was changed.
     """
-    recipe = recipe or Train()
+    recipe = recipe or train_recipe("unet", preset_here("unet"))
     folder = Path(recipe.out) if recipe.out else None
     stored = begun(folder, resume=resume)
     data = yield from prepare(
-        image or named(recipe.image, "image"), labels or named(recipe.labels, "labels"), recipe
+        named(recipe.image, "image") if image is None else image,
+        named(recipe.labels, "labels") if labels is None else labels,
+        recipe,
     )
     recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
     run = new_run(recipe)
@@ -165,7 +169,12 @@ def first_card(data: Data, recipe: Train, run: Run) -> Card:
         device=run.fabric.device.type, precision=run.precision, threads=torch.get_num_threads()
     )
     return Card(
-        recipe=recipe.changed(zero=data.zero, training=training),
+        recipe=recipe.changed(
+            zero=data.zero,
+            training=training,
+            image=recipe.image or data.image.source,
+            labels=recipe.labels or data.labels.source,
+        ),
         normaliser=data.normaliser,
         voxel_size=tuple(frame.scale[place] for place in places),
         units=tuple(frame.units[place] for place in places),

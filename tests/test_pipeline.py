@@ -1,0 +1,126 @@
+"""The line from file to file: the same labels however they are made, and nothing begun that cannot end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_advseg as advseg
+from napari_advseg import pipeline
+from napari_advseg.progress import BlockDone, Saved
+from napari_advseg.recipe import train_recipe
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Volume
+
+SMALL = {
+    "model": {"widths": (4, 8)},
+    "examples": {"crop": 32, "batch": 2},
+    "training": {"steps": 4, "validate_every": 2, "threads": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def model(tissue, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "m"
+    advseg.drain(advseg.fit(*tissue, train_recipe("unet", "quick", {**SMALL, "out": str(out)})))
+    return str(out)
+
+
+@pytest.fixture
+def image(tissue, tmp_path):
+    return str(advseg.write(tissue[0], tmp_path / "raw.ome.zarr"))
+
+
+def recipe(image, model, out, **fields):
+    return {"task": "segment", "image": image, "model": model, "out": str(out), **fields}
+
+
+def run(tree):
+    reports = []
+    return advseg.drain(pipeline.execute(tree), reports.append), reports
+
+
+def test_in_memory_and_from_file_to_file_are_the_same(tissue, image, model, tmp_path, monkeypatch):
+    whole = advseg.drain(advseg.segment(image, model, truth=tissue[1]))
+    run(recipe(image, model, tmp_path / "a.ome.zarr", probabilities=str(tmp_path / "p.ome.zarr")))
+    monkeypatch.setattr(pipeline, "MEMORY_SHARE", 0)
+    result, reports = run(recipe(image, model, tmp_path / "b.tif"))
+    for path in (tmp_path / "a.ome.zarr", tmp_path / "b.tif"):
+        labels = advseg.read(path)
+        np.testing.assert_array_equal(labels.numpy(), whole.labels.numpy())
+        assert labels.frame.scale == tissue[0].frame.scale
+    np.testing.assert_array_equal(
+        advseg.read(tmp_path / "p.ome.zarr").numpy(), whole.probabilities.numpy()
+    )
+    assert whole.score == advseg.score(whole.labels, tissue[1])
+    assert result["objects"] == whole.labels.numpy().max()
+    assert sum(isinstance(report, BlockDone) and report.phase == "label" for report in reports) == 6
+    assert [report.what for report in reports if isinstance(report, Saved)] == [
+        "interior map",
+        "labels",
+    ]
+    assert not list(tmp_path.glob(".interior*")), "the map that did not fit memory is gone again"
+
+
+def test_a_kept_map_can_be_labelled_anew(image, model, tmp_path):
+    kept = tmp_path / "p.ome.zarr"
+    run(recipe(image, model, tmp_path / "a.ome.zarr", probabilities=str(kept)))
+    settings = {"threshold": 0.3, "edge_threshold": 0.3, "thin": False}
+    tree = {
+        "task": "label",
+        "probabilities": str(kept),
+        "out": str(tmp_path / "b.ome.zarr"),
+        "labelling": settings,
+    }
+    run(tree)
+    expected = advseg.drain(advseg.label(advseg.read(kept), **settings)).numpy()
+    np.testing.assert_array_equal(advseg.read(tmp_path / "b.ome.zarr").numpy(), expected)
+
+
+@pytest.mark.parametrize("out", ["missing/labels.tif", "labels.jpg", "raw.ome.zarr"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    image, model, tmp_path, out, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "predict", lambda *_: pytest.fail("it began to predict"))
+    with pytest.raises(
+        ValueError, match=out.split("/")[-1].split(".")[0] if "/" not in out else "missing"
+    ):
+        run(recipe(image, model, tmp_path / out))
+
+
+def test_cancel_leaves_no_half_written_labels(image, model, tmp_path):
+    running = pipeline.execute(recipe(image, model, tmp_path / "l.ome.zarr"))
+    for report in running:
+        if isinstance(report, BlockDone) and report.phase == "label" and report.done == 2:
+            running.close()
+            break
+    assert not (tmp_path / "l.ome.zarr").exists()
+    with pytest.raises(ValueError, match="incomplete"):
+        advseg.read(tmp_path / "l.ome.zarr")
+
+
+def test_a_map_of_a_wrong_kind_is_refused(tmp_path):
+    path = advseg.write(
+        Volume(np.full((2, 8, 8), 7.0, np.float32), Frame("zyx")), tmp_path / "p.ome.zarr"
+    )
+    with pytest.raises(ValueError, match=r"probabilities in \[0, 1\]"):
+        run({"task": "label", "probabilities": str(path), "out": str(tmp_path / "l.ome.zarr")})
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("labels.ome.zarr", "labels"), ("a.b.tif", "a.b"), ("x.zarr", "x"), ("y.ome.tif", "y")],
+)
+def test_the_recipe_stands_beside_its_labels(name, beside, tmp_path):
+    assert pipeline.recipe_beside(tmp_path / name) == tmp_path / f"{beside}.recipe.yaml"
+
+
+def test_a_one_slice_stack_and_a_section_smaller_than_a_crop_go_through(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.ones((1, 20, 25), np.uint16)
+    labels[:, :, 12] = 0
+    labels[:, :, 13:] = 2
+    image = (rng.random((1, 20, 25)) * 50 + 100 * (labels > 0)).astype(np.int16) - 200
+    fitted = advseg.drain(advseg.fit(image, labels, train_recipe("unet", "quick", SMALL)))
+    done = advseg.drain(advseg.segment(image, fitted))
+    assert done.labels.shape == done.probabilities.shape == image.shape
