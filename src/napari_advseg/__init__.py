@@ -19,7 +19,7 @@ _HOMES = {
     "fit": "napari_advseg.training.fit",
     "segment": "napari_advseg.pipeline",
 }
-__all__ = ["__version__", "drain", "fit", "label", "read", "score", "segment", "write"]  # noqa: F822
+__all__ = ["__version__", "drain", "fit", "label", "read", "score", "segment", "write"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from napari_advseg import drain, families, model_store, write
+from napari_advseg import drain, families, model_store, segment, write
 from napari_advseg.progress import Saved, StepDone, Validated, Warned
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings.training import PlateauSettings, TrainingSettings
@@ -208,3 +208,12 @@ def test_the_recipe_names_the_files_that_were_trained_on(tissue, tmp_path):
     ]
     model = drain(fit(*places, recipe(steps=2)))
     assert [model.card.recipe.image, model.card.recipe.labels] == [str(place) for place in places]
+
+
+def test_affinities_train_a_map_for_each_direction_and_segment(tissue):
+    changes = {**SMALL, "examples": {**SMALL["examples"], "targets": {"kind": "affinities"}}}
+    with pytest.raises(ValueError, match="set model.out_channels=2"):
+        drain(fit(*tissue, train_recipe("unet", "quick", changes)))
+    changes["model"] = {**SMALL["model"], "out_channels": 2}
+    model = drain(fit(*tissue, train_recipe("unet", "quick", changes)))
+    assert drain(segment(tissue[0], model)).labels.shape == tissue[0].shape

@@ -16,7 +16,7 @@ from napari_advseg import families, model_store
 from napari_advseg.examples.census import take_census
 from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
 from napari_advseg.examples.sections import in_words, split_sections
-from napari_advseg.examples.targets import Meaning
+from napari_advseg.examples.targets import Meaning, target_channels
 from napari_advseg.examples.zero import check_trainable, decide_zero
 from napari_advseg.families.counts import preset_here
 from napari_advseg.model_store import Card, StoredModel, Tensors
@@ -130,17 +130,23 @@ def prepare(image: Source, labels: Source, recipe: Train) -> Reports[Data]:
 
 
 def fits_family(image: Volume, recipe: Train) -> None:
-    """Nothing, where the image has the channels that the model is made for.
+    """Nothing, where the model takes the image's channels and makes the targets' maps.
 
     Raises:
-        ValueError: it has others; the message names the setting to change.
+        ValueError: it does not; the message names the setting to change.
     """
-    wanted = getattr(recipe.model, "in_channels", image.size("c"))
-    if image.size("c") != wanted:
-        raise ValueError(
-            f"The image has {image.size('c')} channels, the model takes {wanted}; "
-            f"set model.in_channels={image.size('c')} or choose a grey image."
-        )
+    targets = recipe.examples.targets
+    for count, setting, words in (
+        (image.size("c"), "in_channels", f"The image has {image.size('c')} channels"),
+        (
+            target_channels(targets),
+            "out_channels",
+            f"Targets of kind {targets.kind} have {target_channels(targets)} maps",
+        ),
+    ):
+        chosen = getattr(recipe.model, setting, count)
+        if chosen != count:
+            raise ValueError(f"{words}, the model is set to {chosen}; set model.{setting}={count}.")
 
 
 def with_steps(data: Data, recipe: Train) -> Reports[Train]:

@@ -124,10 +124,8 @@ class Pages(Windowed):
         colours = window.get("S", slice(0, 1))
         separate = self._page.planarconfig == 2 and "S" in window
         planes = range(colours.start, colours.stop) if separate else range(1)
-        if "S" not in window:
-            target = out[None, :, :, None]
-        else:
-            target = out[..., None] if separate else out[None]
+        coloured = out[..., None] if separate else out[None]
+        target = coloured if "S" in window else out[None, :, :, None]
         for k, plane in enumerate(planes):
             for index in self._touched(plane, rows, columns):
                 segment, top, left = self._segment(file, number, index)

@@ -43,7 +43,8 @@ class Model(Family[UNetSettings]):
         }
 
     def infer(self, tile: Tensor) -> Tensor:
-        return torch.sigmoid(self.modules["unet"](tile).float())
+        # Several maps are affinities, one a direction: inside is where a pixel belongs to all its neighbours.
+        return torch.sigmoid(self.modules["unet"](tile).float()).amin(dim=1, keepdim=True)
 
     def inference_network(self) -> nn.Module:
         return self.modules["unet"]

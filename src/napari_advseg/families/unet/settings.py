@@ -23,7 +23,7 @@ class UNetSettings(Settings):
         "Channels of each level from the top. Wider is slower and learns more.",
     )
     in_channels: int = setting(1, "Image channels", "1 for grey, 3 for RGB.", ge=1, le=64)
-    out_channels: int = setting(1, "Maps", "1 for an interior map.", ge=1, le=64)
+    out_channels: int = setting(1, "Maps", "1 for an interior map, 2 for affinities.", ge=1, le=64)
     activation: Literal["relu", "elu"] = setting(
         "relu", "Activation", "No difference was found between them."
     )
