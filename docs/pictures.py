@@ -1,6 +1,6 @@
 """Makes docs/images/*.png: the real viewer at work on synthetic neuropil, through the docks' own buttons.
 
-`xvfb-run -a -s "-screen 0 1600x1000x24" python docs/pictures.py [--out docs/images] [--size 1280x800] [--steps 200]`
+`xvfb-run -a -s "-screen 0 1600x1000x24" python docs/pictures.py [--out docs/images] [--size 1280x800] [--steps 150]`
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     options.add_argument("--size", default="1280x800")
-    options.add_argument("--steps", type=int, default=200)
+    options.add_argument("--steps", type=int, default=150)
     chosen = options.parse_args()
     viewer = napari.Viewer(title="napari-advseg")
     width, height = map(int, chosen.size.split("x"))
