@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -162,11 +163,11 @@ class Predictor:
     def _report_seams(self, image: npt.NDArray[Any]) -> Iterator[Report]:
         """How far two neighbouring tiles differ where they overlap."""
         planes = padded(self._planes(image), self.family.stride)
-        first, second, *_ = [*self.grid(planes.shape[-2:]), None, None]
-        if first is None or second is None:
+        pair = list(islice(self.grid(planes.shape[-2:]), 2))
+        if len(pair) < 2:
             return
         sections = np.full((2, *planes.shape[-2:]), np.nan, np.float32)
-        for section, tile in zip(sections, (first, second), strict=True):
+        for section, tile in zip(sections, pair, strict=True):
             output = self._tile(planes, tile)
             if output is None:
                 return
