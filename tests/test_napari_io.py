@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_advseg import napari_io
 from napari_advseg.napari_io import (
     get_reader,
     layer_to_volume,
@@ -144,6 +145,16 @@ def test_integer_label_volumes_become_labels_layers(tmp_path):
     with h5py.File(path, "w") as file:
         file["volumes/labels/neuron_ids"] = ARRAY.astype(np.uint64)
     assert read_layers(str(path))[0][2] == "labels"
+
+
+@pytest.mark.parametrize("name", ["cells.tif", "cells.ome.zarr"])
+def test_labels_can_be_painted_on_unless_they_are_too_large(tmp_path, name, monkeypatch):
+    path = str(write(Volume(ARRAY.astype(np.int32), FRAME, kind="labels"), tmp_path / name))
+    data, attributes, kind = read_layers(path)[0]
+    data[0, 0, 0] = 9
+    assert (kind, attributes["metadata"]["path"]) == ("labels", path)
+    monkeypatch.setattr(napari_io, "IN_MEMORY_BYTES", 1)
+    assert not isinstance(read_layers(path)[0][0], np.ndarray)
 
 
 def test_lost_chunks_are_shown_empty_with_a_warning_and_never_computed_with(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from napari_advseg.volume.volume import Kind, Volume
 from napari_advseg.volume.zarr_store import node_at
 
 OURS = "napari_advseg"
+IN_MEMORY_BYTES = 1 << 30
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -48,7 +50,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     """One layer for the volume at `path`, lazy, with its scale, units and place; a pyramid is
-    multiscale.
+    multiscale. Labels are read into memory up to 1 GiB, so that they can be painted on.
 
     Chunks that are not on disk are shown empty, and a warning says so; computing refuses them.
 
@@ -64,9 +66,16 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
         )
     pyramid = levels(source, missing="fill" if lost else "refuse")
     data, attributes, kind = volume_to_layer(pyramid[0])
+    if kind == "labels" and small(pyramid[0]):
+        return [(pyramid[0].numpy(), attributes, kind)]
     if len(pyramid) > 1:
         data, attributes["multiscale"] = [level.array for level in pyramid], True
     return [(data, attributes, kind)]
+
+
+def small(labels: Volume) -> bool:
+    """Whether labels go into memory as a whole: only there napari can paint on them."""
+    return labels.dtype.itemsize * math.prod(labels.shape) <= IN_MEMORY_BYTES
 
 
 def volume_to_layer(volume: Volume, kind: Kind | None = None) -> LayerData:

@@ -105,7 +105,7 @@ def test_objects_of_one_kind_lie_in_a_background():
 
 def test_a_wrong_guess_is_overruled_and_the_sentence_says_how():
     decision = decide_zero(discs())
-    assert "--zero boundary or --zero unannotated" in decision.sentence
+    assert "set zero to boundary or unannotated" in decision.sentence
     assert "\n" not in decision.sentence
     for requested in ("boundary", "unannotated", "background"):
         assert decide_zero(discs(), requested).meaning == requested
@@ -137,7 +137,7 @@ def test_negative_ids_are_counted_and_said():
 
 def test_one_class_only_is_refused_with_what_to_do():
     one_cell = np.ones((3, 40, 40), np.uint8)
-    with pytest.raises(ValueError, match=r"all inside cells.*--zero boundary"):
+    with pytest.raises(ValueError, match=r"all inside cells.*set zero to boundary"):
         check_trainable(one_cell, TargetSettings(), "unannotated")
     with pytest.raises(ValueError, match="all inside cells"):
         check_trainable(one_cell, TargetSettings(), "boundary")

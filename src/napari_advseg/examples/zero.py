@@ -81,8 +81,8 @@ def decide_zero(
     if requested != "auto":
         return Decision(requested, f"0 in the labels is {MEANS[requested]}, as asked.", warning)
     meaning, reason = INVERTED if warning else _from_looks(census, shape)
-    others = " or ".join(f"--zero {other}" for other in MEANS if other != meaning)
-    sentence = f"0 in the labels is taken as {MEANS[meaning]}: {reason}. If not, say {others}."
+    others = " or ".join(other for other in MEANS if other != meaning)
+    sentence = f"0 in the labels is taken as {MEANS[meaning]}: {reason}. If not, set zero to {others}."
     if census.negative:
         sentence += f" {census.negative:,} voxels with a negative id are left out."
     return Decision(meaning, sentence, warning)
@@ -223,7 +223,7 @@ def _inverted(volume: Volume, shape: Shape) -> str:
 def _refusal(volume: Volume, zero: Meaning, *, inside: bool, boundary: bool) -> str:
     if inside:
         hint = (
-            "" if zero == "boundary" else ", or say --zero boundary if 0 is the wall between cells"
+            "" if zero == "boundary" else ", or set zero to boundary if 0 is the wall between cells"
         )
         return (
             f"The annotated places of the labels{_named(volume)} are all inside cells and show no "

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_advseg.gui.checks import NO_IMAGE, free_place, why_no_pair
 from napari_advseg.model_store import Card, read_card
-from napari_advseg.napari_io import LayerData, layer_to_volume, volume_to_layer
+from napari_advseg.napari_io import LayerData, layer_to_volume, small, volume_to_layer
 from napari_advseg.recipe import Label, Segment, Train
 from napari_advseg.volume.files import create, read
 from napari_advseg.volume.frame import Frame
@@ -23,7 +23,6 @@ from napari_advseg.volume.volume import Volume
 
 HOME = "napari-advseg"
 COPY = ".ome.zarr"
-IN_MEMORY_BYTES = 1 << 30
 
 Stopped = Callable[[], bool]
 
@@ -97,7 +96,7 @@ class Result:
 def as_result(labels: str, map_path: str, name: str) -> Result:
     """What the child wrote; in memory, so that it can be painted on, unless it is large."""
     volume = read(labels)
-    if np.prod(volume.shape, dtype=float) * volume.dtype.itemsize <= IN_MEMORY_BYTES:
+    if small(volume):
         volume = Volume(volume.numpy(), volume.frame, volume.source, "labels")
     _, attributes, kind = volume_to_layer(volume, "labels")
     interior = read(map_path)
