@@ -108,7 +108,9 @@ def test_more_steps_can_be_added_to_a_finished_training(tissue, tmp_path):
 
 
 def test_minutes_fix_the_steps_and_the_recipe_says_so(tissue, tmp_path):
-    model = drain(fit(*tissue, recipe(tmp_path / "m", minutes=0.003)))
+    timed = recipe(tmp_path / "m")
+    timed = timed.changed(training=timed.training.changed(minutes=0.003))
+    model = drain(fit(*tissue, timed))
     written = model_store.read_card(tmp_path / "m").recipe.training
     assert written.minutes is None
     assert written.steps == model.card.last_step >= loop.TIMED_STEPS
