@@ -220,6 +220,31 @@ def test_an_interrupted_training_saves_and_resumes(files, tmp_path):
     assert done.stdout == ""
 
 
+def test_a_training_killed_at_once_resumes_to_the_weights_of_an_unbroken_one(files, tmp_path):
+    def started(out):
+        sparse = ["--set", "training.save_every=5", "--set", "training.validate_every=100"]
+        options = [*train_options(files, out, 200), *sparse]
+        command = [sys.executable, "-m", "napari_advseg", *map(str, options)]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    with started(tmp_path / "broken") as child:
+        while not (tmp_path / "broken" / model_store.STATE).exists():
+            assert child.poll() is None
+            time.sleep(0.005)
+        child.kill()
+    step = model_store.load_state(tmp_path / "broken").facts["step"]
+    assert 0 < step < 200
+    resume = ["train", "--out", str(tmp_path / "broken"), "--resume"]
+    subprocess.run(
+        [sys.executable, "-m", "napari_advseg", *resume], check=True, capture_output=True
+    )
+    with started(tmp_path / "whole") as child:
+        assert child.wait() == 0
+    whole, broken = (model_store.load(tmp_path / name).weights for name in ("whole", "broken"))
+    for key, value in whole.items():
+        np.testing.assert_array_equal(broken[key], value)
+
+
 def test_families_lists_the_counts_of_the_literature(call):
     code, out, _ = call("families", "--json")
     assert code == 0
