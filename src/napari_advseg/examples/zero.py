@@ -82,7 +82,9 @@ def decide_zero(
         return Decision(requested, f"0 in the labels is {MEANS[requested]}, as asked.", warning)
     meaning, reason = INVERTED if warning else _from_looks(census, shape)
     others = " or ".join(other for other in MEANS if other != meaning)
-    sentence = f"0 in the labels is taken as {MEANS[meaning]}: {reason}. If not, set zero to {others}."
+    sentence = (
+        f"0 in the labels is taken as {MEANS[meaning]}: {reason}. If not, set zero to {others}."
+    )
     if census.negative:
         sentence += f" {census.negative:,} voxels with a negative id are left out."
     return Decision(meaning, sentence, warning)

@@ -39,6 +39,13 @@ def find(name: str) -> Entry:
     return FAMILIES[name]
 
 
+def preset_on(name: str, device: str) -> str:
+    """The preset of a family for a kind of device: `seed` on "cuda", else `quick`, where there are such."""
+    presets = find(name).presets
+    wanted = "seed" if device == "cuda" else "quick"
+    return wanted if wanted in presets else next(iter(presets))
+
+
 def load(name: str) -> ModuleType:
     """The module `families.<name>.model` with its class `Model`; this is where torch is first imported."""
     return import_module(f"{__name__}.{find(name).name}.model")

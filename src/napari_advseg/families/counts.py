@@ -35,7 +35,5 @@ def parameters(entry: Entry, preset: str) -> dict[str, int]:
 
 
 def preset_here(name: str) -> str:
-    """The preset for this computer: `seed` where there is a CUDA device, else `quick`."""
-    presets = families.find(name).presets
-    wanted = "seed" if torch.cuda.is_available() else "quick"
-    return wanted if wanted in presets else next(iter(presets))
+    """The preset for this computer."""
+    return families.preset_on(name, "cuda" if torch.cuda.is_available() else "cpu")

@@ -15,7 +15,7 @@ from napari_advseg.volume.volume import Volume
 
 CLOSE = 1e-3
 SLOW = "(no GPU: training takes minutes to hours)"
-NO_IMAGE = "Choose an image layer: open a file, or File > Open Sample > napari-advseg."
+NO_IMAGE = "Choose an image layer: open a file, or File > Open Sample > Adversarial segmentation."
 
 
 def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
@@ -47,10 +47,8 @@ def scale_words(volume: Volume) -> str:
 
 
 def auto_preset(family: str, device: dict[str, Any] | None) -> str:
-    """The preset for a device: `seed` on a CUDA device, else `quick`."""
-    presets = families.find(family).presets
-    wanted = "seed" if device and device.get("device") == "cuda" else "quick"
-    return wanted if wanted in presets else next(iter(presets))
+    """The preset for a device; for the CPU as long as the device is not known."""
+    return families.preset_on(family, str((device or {}).get("device", "cpu")))
 
 
 def preset_words(family: str, preset: str) -> str:
