@@ -16,6 +16,7 @@ from napari_advseg.napari_io import (
     get_reader,
     layer_to_volume,
     read_layers,
+    shown_as,
     volume_to_layer,
     write_image,
     write_labels,
@@ -155,6 +156,35 @@ def test_labels_can_be_painted_on_unless_they_are_too_large(tmp_path, name, monk
     assert (kind, attributes["metadata"]["path"]) == ("labels", path)
     monkeypatch.setattr(napari_io, "IN_MEMORY_BYTES", 1)
     assert not isinstance(read_layers(path)[0][0], np.ndarray)
+
+
+def test_labels_that_do_not_say_so_are_known_by_their_flat_areas(tissue):
+    image, labels = tissue
+    thin = Volume((labels.numpy() > 0).astype(np.uint8) * 255, labels.frame)
+    assert [shown_as(volume) for volume in (image, labels, thin)] == ["image", "labels", "labels"]
+    blank = Volume(np.zeros((4, 8, 8), np.uint8), Frame("zyx"))
+    full = Volume(np.full((4, 8, 8), 7, np.uint8), Frame("zyx"))
+    assert [shown_as(volume) for volume in (blank, full)] == ["image", "image"]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("isbi2012/raw.tif", "image"),
+        ("isbi2012/neurites_2d_cc.tif", "labels"),
+        ("isbi2012/labels.tif", "labels"),
+        ("vnc_stack1/raw.tif", "image"),
+        ("vnc_stack1/neurites_2d_cc.tif", "labels"),
+        ("fibsem_medulla/raw.tif", "image"),
+        ("gala_fibsem_mini/train_boundary_prob.tif", "image"),
+        ("snemi_mini_labels_only/train-labels.tif", "labels"),
+        ("tio2_sem/images/1908248.tif", "image"),
+        ("tio2_sem/masks/1908248_m.tif", "labels"),
+    ],
+)
+def test_real_files_open_as_what_they_are(real_data, name, kind):
+    assert shown_as(read(real_data / name)) == kind
 
 
 def test_lost_chunks_are_shown_empty_with_a_warning_and_never_computed_with(tmp_path):

@@ -33,6 +33,8 @@ from napari_advseg.volume.zarr_store import node_at
 
 OURS = "napari_advseg"
 IN_MEMORY_BYTES = 1 << 30
+PROBE = 1024
+FLAT = 0.8
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -65,12 +67,35 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
             stacklevel=2,
         )
     pyramid = levels(source, missing="fill" if lost else "refuse")
-    data, attributes, kind = volume_to_layer(pyramid[0])
+    data, attributes, kind = volume_to_layer(pyramid[0], shown_as(pyramid[0]))
     if kind == "labels" and small(pyramid[0]):
         return [(pyramid[0].numpy(), attributes, kind)]
     if len(pyramid) > 1:
         data, attributes["multiscale"] = [level.array for level in pyramid], True
     return [(data, attributes, kind)]
+
+
+def shown_as(volume: Volume) -> Kind:
+    """What a volume read from a file is shown as: labels that do not say so are known by their flat areas.
+
+    In a middle section of labels nearly all neighbours are equal, of those that are not both 0; in a
+    photograph noise makes nearly all differ.
+    """
+    if (
+        kind_of(volume) == "labels"
+        or volume.dtype.kind not in "iu"
+        or volume.axes not in ("yx", "zyx")
+    ):
+        return kind_of(volume)
+    try:
+        section = volume.section(volume.size("z") // 2)[:PROBE, :PROBE]
+    except Unreadable:  # the rest of the file may be worth seeing
+        return "image"
+    left, right = section[:, :-1], section[:, 1:]
+    cells = (left != 0) | (right != 0)
+    if not cells.any() or section.min() == section.max():
+        return "image"
+    return "labels" if (left == right)[cells].mean() > FLAT else "image"
 
 
 def small(labels: Volume) -> bool:
