@@ -46,7 +46,7 @@ def plain_network(model: StoredModel) -> torch.nn.Module:
     """The network as a script would use it: contiguous, batch norm apart, fp32."""
     family = families.load(model.family).Model(model.card.recipe.model)
     family.put_weights(model.weights)
-    return family.inference_network().eval()
+    return family.modules["unet"].eval()
 
 
 def ways(model: StoredModel, section: Any) -> dict[str, Callable[[], Any]]:

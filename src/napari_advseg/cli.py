@@ -246,7 +246,7 @@ def doctor() -> None:
     module = import_module("napari_advseg.doctor")
     findings = module.examine()
     typer.echo(module.report(findings))
-    if any(finding.level == "fail" for finding in findings):
+    if not module.is_healthy(findings):
         raise typer.Exit(2)
 
 

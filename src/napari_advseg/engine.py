@@ -107,7 +107,6 @@ class Engine:
         self._heard: set[int] = set()
         self._saving = False
         self._stderr: deque[str] = deque(maxlen=40)
-        self.last_sign_of_life = 0.0
 
     @property
     def alive(self) -> bool:
@@ -141,7 +140,6 @@ class Engine:
                 bufsize=1,
                 env=environment,
             )
-            self.last_sign_of_life = time.monotonic()
             self._open = set()
             for target, given in (
                 (self._relay, (self._child, self._open)),
@@ -214,7 +212,6 @@ class Engine:
     def _relay(self, child: subprocess.Popen[str], jobs: set[int]) -> None:
         with child.stdout or contextlib.nullcontext(()) as lines:
             for line in lines:
-                self.last_sign_of_life = time.monotonic()
                 message = self._understand(line)
                 if message is not None:
                     self._receive(message)

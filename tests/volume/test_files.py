@@ -177,3 +177,6 @@ def test_sections_of_a_chunked_array_are_read_a_layer_at_a_time():
     found = list(Volume(array, Frame("zyx")).sections())
     assert (len(found), found[0].shape) == (10, (4, 5))
     assert array.keys == [slice(0, 4), slice(4, 8), slice(8, 12)]
+    array.keys.clear()
+    assert len(list(Volume(array, Frame("zyx")).cut(2, 9).sections())) == 7
+    assert array.keys == [slice(2, 6), slice(6, 9)], "a cut reads layers too"

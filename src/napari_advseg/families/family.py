@@ -102,10 +102,6 @@ class Family(ABC, Generic[Chosen]):
     def infer(self, tile: Tensor) -> Tensor:
         """Maps of (N, C, H, W), H and W multiples of `stride`: probabilities in [0, 1] as float32."""
 
-    @abstractmethod
-    def inference_network(self) -> nn.Module:
-        """The network that `infer` runs; the others are not needed once trained."""
-
     @property
     def tile_dependent(self) -> bool:
         """Whether an output depends on its whole tile (instance and group norm), so that tiles must be blended."""

@@ -8,25 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
-
-from napari_advseg.volume.volume import Array, Cut, Volume
+from napari_advseg.volume.volume import Array, Volume
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-SLAB_BYTES = 1 << 28
-
 
 def read_sections(volume: Volume) -> Iterator[Array]:
-    """Every section of a volume of axes (c,) (z,) y, x, first channel; a chunk is read once."""
-    channel = (0,) * volume.axes.count("c")
-    if "z" not in volume.axes:
-        yield np.asarray(volume.array[(*channel, ...)])
-        return
-    depth, count = _slab_depth(volume), volume.size("z")
-    for first in range(0, count, depth):
-        yield from np.asarray(volume.array[(*channel, slice(first, min(first + depth, count)))])
+    """Every section (y, x) of a volume of axes (c,) (z,) y, x, first channel; a chunk is read once."""
+    has_channel = "c" in volume.axes
+    return (section[0] if has_channel else section for section in volume.sections())
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -47,12 +38,3 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
             yield running.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _slab_depth(volume: Volume) -> int:
-    source = volume.array
-    while isinstance(source, Cut):
-        source = source.array
-    chunks = getattr(source, "chunks", None) or (1,) * len(volume.axes)
-    section = max(1, volume.dtype.itemsize * volume.shape[-2] * volume.shape[-1])
-    return max(1, min(int(chunks[volume.axes.index("z")]), SLAB_BYTES // section))

@@ -100,7 +100,7 @@ def prepare(image: Source, labels: Source, recipe: Train) -> Reports[Data]:
     check_pairs([raw], [truth])
     fits_family(raw, recipe)
     first, end = recipe.sections or (0, raw.size("z"))
-    raw.cut(first, end)
+    raw.cut(first, end)  # refuses sections that are not there
     census = yield from take_census(truth, range(first, end))
     zero, sentence, warning = decide_zero(truth, recipe.zero, census)
     yield Said(sentence)

@@ -119,6 +119,11 @@ class Cut(Windowed):
     def dtype(self) -> np.dtype[Any]:
         return native(self.array.dtype)
 
+    @property
+    def chunks(self) -> Any:
+        """Those of the whole array, so that a run of sections still reads each of them at most twice."""
+        return getattr(self.array, "chunks", None)
+
     def read(self, window: Window) -> Array:
         keys = list(window)
         here = keys[self.axis]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_advseg import losses
 from napari_advseg.families.family import Family, Player, TensorBatch, Turn
@@ -45,9 +45,6 @@ class Model(Family[UNetSettings]):
     def infer(self, tile: Tensor) -> Tensor:
         # Several maps are affinities, one a direction: inside is where a pixel belongs to all its neighbours.
         return torch.sigmoid(self.modules["unet"](tile).float()).amin(dim=1, keepdim=True)
-
-    def inference_network(self) -> nn.Module:
-        return self.modules["unet"]
 
     @property
     def tile_dependent(self) -> bool:
