@@ -1,0 +1,26 @@
+"""`run`: a recipe replayed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_advseg.cli.app import Set, advseg_execute, answer, app, changed_by, run_visibly
+from napari_advseg.recipe import read_tree, validated
+
+
+@app.command()
+def run(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe, for example the recipe.yaml beside a model.")
+    ],
+    options: Set = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training it describes.")
+    ] = False,
+) -> None:
+    """Replay a recipe: a training, a segmentation or a labelling."""
+    tree = changed_by(read_tree(recipe), options)
+    validated(tree)
+    answer(run_visibly(advseg_execute(tree, resume=resume)))

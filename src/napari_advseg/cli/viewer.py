@@ -1,0 +1,28 @@
+"""`gui` opens the viewer, `serve` is the child process of its docks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from napari_advseg import engine
+from napari_advseg.cli.app import app
+
+
+@app.command()
+def gui(
+    paths: Annotated[list[str] | None, typer.Argument(help="Images and labels to open.")] = None,
+) -> None:
+    """Open napari with the docks."""
+    raise typer.Exit(import_module("napari_advseg.gui.__main__").main(paths or []))
+
+
+@app.command(hidden=True)
+def serve() -> None:
+    """Be the child process of a dock: recipes in, reports out, as JSON lines."""
+    engine.serve(
+        lambda tree, resume: import_module("napari_advseg.pipeline").execute(tree, resume),
+        lambda: import_module("napari_advseg.device").describe_device(),
+    )
