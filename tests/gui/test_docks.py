@@ -21,7 +21,9 @@ SOON = 20_000
 def train(stage, fake_child, qtbot):
     """A Train dock that could start."""
     _, dock, _ = stage()
-    qtbot.waitUntil(lambda: bool(dock.out.path) and dock._place.path == dock.out.path, timeout=SOON)
+    qtbot.waitUntil(
+        lambda: bool(dock.out.path) and dock.out.place.path == dock.out.path, timeout=SOON
+    )
     qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=SOON)
     return dock
 
@@ -181,7 +183,7 @@ def test_a_model_that_is_there_is_not_overwritten(train, qtbot, home):
     qtbot.waitUntil(lambda: train.out.path == str(home / "mine-2"), timeout=SOON)
     qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
     train.out.set(folder)
-    qtbot.waitUntil(lambda: train._place.holds == "model", timeout=SOON)
+    qtbot.waitUntil(lambda: train.out.place.holds == "model", timeout=SOON)
     train.resume.click()
     ended(train, qtbot)
     assert train._job.log[0].text == "resume is True"
@@ -204,13 +206,25 @@ def test_a_deleted_labels_layer_does_not_disturb_a_training(train, qtbot):
     assert "Choose an image layer" in train.buttons.why.text()
 
 
-def test_a_dock_that_opens_during_a_training_shows_it(train, qtbot):
+def test_a_dock_that_is_closed_and_opened_again_during_a_training_follows_it(train, qtbot):
     start(train, qtbot, ENDLESS)
+    job = train._job
+    train._viewer.window.remove_dock_widget(train)
     again = type(train)(train._viewer)
     qtbot.addWidget(again)
-    assert again._job is train._job
+    assert again._job is job
+    assert train._job is None
     again.buttons.cancel.click()
-    ended(train, qtbot)
+    ended(again, qtbot)
+    assert "Cancelled" in again.buttons.log.toPlainText()
+    assert "Cancelled" not in train.buttons.log.toPlainText()
+
+
+def test_the_result_of_a_dock_that_is_closed_meanwhile_is_not_lost(train, qtbot):
+    viewer, session = train._viewer, session_of(train._viewer)
+    start(train, qtbot)
+    viewer.window.remove_dock_widget(train)
+    qtbot.waitUntil(lambda: bool(session.model), timeout=SOON)
 
 
 def test_a_preview_is_never_put_into_a_layer_of_the_user(stage, fake_child):

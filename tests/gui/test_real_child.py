@@ -37,7 +37,7 @@ def docks(stage, qtbot):
     viewer, train, segment = stage((4, 72, 80))
     tiny(train, 6)
     qtbot.waitUntil(
-        lambda: bool(train.out.path) and train._place.path == train.out.path, timeout=LATER
+        lambda: bool(train.out.path) and train.out.place.path == train.out.path, timeout=LATER
     )
     qtbot.waitUntil(lambda: bool(segment.out.path), timeout=LATER)
     return viewer, train, segment

@@ -284,6 +284,18 @@ def row_label(words: str) -> QLabel:
     return label
 
 
+def rows_of(*rows: tuple[str, QWidget] | QWidget) -> QFormLayout:
+    """Widgets under each other, with the words before them lined up as in a form."""
+    layout = QFormLayout()
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    for row in rows:
+        if isinstance(row, QWidget):
+            layout.addRow(row)
+        else:
+            layout.addRow(row_label(row[0]), row[1])
+    return layout
+
+
 def _is_group(kind: Any) -> bool:
     return inspect.isclass(kind) and issubclass(kind, Settings)
 

@@ -1,4 +1,4 @@
-"""The parts both docks have: layer choice, path line, progress with buttons, log."""
+"""The parts that docks are made of: layer choice, path line, progress with buttons, log."""
 
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations

@@ -4,26 +4,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import napari
 from napari.layers import Image, Layer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
-from napari_advseg.engine import Cancelled, Failed, Finished, Lost
-from napari_advseg.gui import checks, handover, results, window
-from napari_advseg.gui.form import Fold, Form, row_label
-from napari_advseg.gui.job import End, Job
-from napari_advseg.gui.panel import (
-    Buttons,
-    LayerChoice,
-    PathLine,
-    browse_folder,
-    browse_new,
-    in_scroll_area,
-    note,
-)
+from napari_advseg.gui import handover, results
+from napari_advseg.gui.form import Fold, Form, rows_of
+from napari_advseg.gui.job_dock import JobDock, NewPlace
+from napari_advseg.gui.panel import LayerChoice, PathLine, browse_folder, browse_new, note
 from napari_advseg.gui.preview import Preview, Wish, section_on_screen, words_of
-from napari_advseg.gui.session import session_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipe import Label, Segment
 from napari_advseg.settings.labelling import LabellingSettings
@@ -35,26 +26,23 @@ LIVE_LATER = "Run first: the preview works on the interior map that Run keeps."
 PREVIEW = "Preview (section on screen)"
 
 
-class SegmentDock(QWidget):
+class SegmentDock(JobDock):
     """Model + image -> labels, a labels layer, and an interior map to re-label from."""
 
+    kind = "segment"
+
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = window.unwrapped(napari_viewer)
-        self._session = session_of(self._viewer)
+        super().__init__(napari_viewer)
         self._preview = Preview(self._session, self)
-        self._job: Job | None = None
         self._name = ""
         self._model = handover.model_at("")
         self._image_problem = ""
-        self._place = checks.Place("")
-        self._is_own_place = False
         self._result: handover.Result | None = None
         self._result_layer: Layer | None = None
         self.model = PathLine(browse_folder, "Folder that Train wrote")
         self.model_words = note()
         self.image = LayerChoice(self._viewer, Image)
-        self.out = PathLine(browse_new, "Ends in .ome.zarr or .tif")
+        self.out = NewPlace(self._session, browse_new, "Ends in .ome.zarr or .tif")
         recipe = Segment(image="image", model="model", out="labels.ome.zarr")
         self.sections = Form(recipe, only=("sections",))
         self.prediction = Form(recipe, only=("prediction",))
@@ -63,21 +51,12 @@ class SegmentDock(QWidget):
         self.live = QCheckBox("Live preview")
         self.preview_words = note()
         self.apply = QPushButton("Apply to all sections")
-        self.device = note()
-        self.buttons = Buttons("Run", can_pause=False)
-        self._lay_out()
         self._connect()
-        self._show_device(self._session.device)
         self.model.set(self._session.model)
         self._look_at_model()
+        self._open(self._content())
         self._propose_place()
         self._offer_preview()
-        self._follow(self._session.running("segment"))
-
-    def reset_choices(self, _event: object = None) -> None:
-        """Called by napari when layers come, go or are renamed."""
-        self.image.refill()
-        self._look_at_image()
 
     def labelling(self) -> LabellingSettings:
         """Sliders and the other labelling settings as typed.
@@ -89,7 +68,7 @@ class SegmentDock(QWidget):
 
     def start(self) -> None:
         """Hand the image over and segment, unless something is in the way; then that is said."""
-        self._look_at_image()
+        self._look_at_layers()
         if self._problem():
             return
         recipe = Segment(
@@ -104,7 +83,7 @@ class SegmentDock(QWidget):
         prepare = partial(handover.segmentation, recipe, image, self._session.folder)
         self._name = f"{self.image.layer.name} segmented"
         title = f"Segmenting {self.image.layer.name}"
-        self._follow(self._session.run("segment", title, prepare))
+        self._follow(self._session.run(self.kind, title, prepare))
 
     def apply_to_all(self) -> None:
         """Label the whole interior map as the sliders say, into a new file and a new layer."""
@@ -114,16 +93,16 @@ class SegmentDock(QWidget):
             probabilities=self._result.map_path, out=self.out.path, labelling=self.labelling()
         )
         title = "Labelling all sections"
-        self._follow(self._session.run("segment", title, partial(handover.relabelling, recipe)))
+        self._follow(self._session.run(self.kind, title, partial(handover.relabelling, recipe)))
 
-    def _lay_out(self) -> None:
-        rows = QFormLayout()
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        rows.addRow(row_label("Model folder"), self.model)
-        rows.addRow(self.model_words)
-        rows.addRow(row_label("Image"), self.image)
-        rows.addRow(self.sections)
-        rows.addRow(row_label("Labels go to"), self.out)
+    def _content(self) -> QWidget:
+        rows = rows_of(
+            ("Model folder", self.model),
+            self.model_words,
+            ("Image", self.image),
+            self.sections,
+            ("Labels go to", self.out),
+        )
         self.labelling_box = QGroupBox("Labelling")
         box = QVBoxLayout(self.labelling_box)
         box.addWidget(self.sliders)
@@ -138,33 +117,22 @@ class SegmentDock(QWidget):
         column.addWidget(self.labelling_box)
         column.addWidget(Fold("Advanced", lambda: self.prediction))
         column.addStretch(1)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(4, 4, 4, 4)
-        whole.addWidget(in_scroll_area(content), stretch=1)
-        whole.addWidget(self.device)
-        whole.addWidget(self.buttons)
+        return content
 
     def _connect(self) -> None:
         self.model.changed.connect(self._look_at_model)
         self.image.currentIndexChanged.connect(self._propose_place)
-        self.out.changed.connect(self._look_at_place)
-        self.out.chosen.connect(self._keep_place)
+        self.out.looked.connect(self._judge)
         for form in (self.sections, self.prediction, self.sliders, self.more):
             form.changed.connect(self._judge)
         for form in (self.sliders, self.more):
             form.changed.connect(self._relabel)
         self.live.toggled.connect(self._turn_preview)
         self.apply.clicked.connect(self.apply_to_all)
-        self.buttons.run.clicked.connect(self.start)
-        self.buttons.cancel.clicked.connect(self._cancel)
         self._preview.shown.connect(self._show_preview)
         self._preview.failed.connect(self._fail_preview)
-        self._session.ready.connect(self._show_device)
         self._session.trained.connect(self._take_trained)
         self._viewer.dims.events.current_step.connect(self._relabel)
-
-    def _show_device(self, device: dict[str, object] | None) -> None:
-        self.device.setText(checks.device_line(device))
 
     def _take_trained(self, folder: str) -> None:
         self.model.set(folder)
@@ -184,29 +152,16 @@ class SegmentDock(QWidget):
             self.more.set(model.card.labelling)
         self._judge()
 
-    def _keep_place(self) -> None:
-        self._is_own_place = True
-
-    def _look_at_image(self) -> None:
+    def _look_at_layers(self, *_: object) -> None:
         self._image_problem = handover.why_not_segment(self.image.layer)
         self._judge()
 
     def _propose_place(self, *_: object) -> None:
-        self._look_at_image()
-        if self._is_own_place:
-            work = partial(handover.place_beside, self.out.path)
+        self._look_at_layers()
+        if self.out.is_own:
+            self.out.propose(partial(handover.place_beside, self.out.path))
         else:
-            work = partial(handover.place_for_labels, self.image.layer)
-        self._session.background(work).done.connect(self.out.set)
-
-    def _look_at_place(self, *_: object) -> None:
-        look = self._session.background(partial(checks.look_at, self.out.path))
-        look.done.connect(self._see_place)
-
-    def _see_place(self, place: checks.Place) -> None:
-        if place.path == self.out.path:
-            self._place = place
-            self._judge()
+            self.out.propose(partial(handover.place_for_labels, self.image.layer))
 
     def _labelling_problem(self) -> str:
         return self.sliders.problem or self.more.problem
@@ -218,58 +173,28 @@ class SegmentDock(QWidget):
             or self.sections.problem
             or self.prediction.problem
             or self._labelling_problem()
-            or self._place.problem
+            or self.out.problem
         )
 
     def _judge(self, *_: object) -> None:
-        is_running = self._job is not None and not self._job.is_over
-        self.apply.setEnabled(
-            self._result is not None and not is_running and not self._labelling_problem()
-        )
-        if is_running:
-            self.buttons.run.setEnabled(False)
-        else:
-            self.buttons.refuse(self._problem())
+        super()._judge()
+        can_apply = self._result is not None and not self._is_running
+        self.apply.setEnabled(can_apply and not self._labelling_problem())
 
-    def _follow(self, job: Job | None) -> None:
-        self._job = job
-        if job is None:
-            return
-        job.changed.connect(self._show_job)
-        job.ended.connect(self._end)
-        self.buttons.begin()
-        self.buttons.refuse("")
-        self._show_job()
-        self._judge()
-
-    def _show_job(self) -> None:
-        if self._job is not None:
-            self.buttons.follow(self._job)
-
-    def _cancel(self) -> None:
-        if self._job is not None:
-            self._session.cancel(self._job)
-        self._show_job()
-
-    def _end(self, how: End) -> None:
+    def _finished(self, result: dict[str, Any]) -> None:
         recipe = self._job.recipe if self._job is not None else None
-        match how:
-            case Finished(_, result) if isinstance(recipe, Segment | Label):
-                kept = recipe.probabilities or ""
-                work = partial(handover.as_result, result["labels"], kept, self._name)
-                task = self._session.background(work)
-                task.done.connect(self._add_result)
-                task.failed.connect(self._fail)
-            case Cancelled():
-                self.buttons.tell("Cancelled.")
-            case Failed(_, text) | Lost(text):
-                self._fail(text)
-        self._propose_place()
-        self._judge()
+        if isinstance(recipe, Segment | Label):
+            kept = recipe.probabilities or ""
+            work = partial(handover.as_result, result["labels"], kept, self._name)
+            task = self._session.background(work)
+            task.done.connect(self._add_result)
+            task.failed.connect(self._fail)
 
-    def _fail(self, text: str) -> None:
-        self.buttons.tell(text, is_warning=True)
-        window.show_error(text)
+    def _settle(self) -> None:
+        self._propose_place()
+
+    def _tidy_up(self) -> None:
+        self.live.setChecked(False)
 
     def _add_result(self, result: handover.Result) -> None:
         self.live.setChecked(False)

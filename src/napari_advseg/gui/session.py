@@ -73,6 +73,7 @@ class Session(QObject):
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="napari-advseg")
         self._ending = Ending(self._engine, self._workers, self.folder)
         self._jobs: list[Job] = []
+        self._attending: dict[str, Callable[[], None]] = {}
         self._announce = partial(window.announce, viewer)
         host.destroyed.connect(self._ending.soon)
         QApplication.instance().aboutToQuit.connect(self._ending.soon)
@@ -115,6 +116,14 @@ class Session(QObject):
     def running(self, kind: str) -> Job | None:
         """The job of a kind that has not ended, for a dock that was closed meanwhile."""
         return next((job for job in self._jobs if job.kind == kind), None)
+
+    def attend(self, kind: str, hand_over: Callable[[], None]) -> None:
+        """The dock that takes the results of a kind from now on; the one before is told to `hand_over`.
+
+        A dock that was closed is kept until then, so that no result is lost.
+        """
+        self._attending.pop(kind, lambda: None)()
+        self._attending[kind] = hand_over
 
     def learnt(self, folder: str) -> None:
         """A training is complete: say so to all docks, and to those that open later."""

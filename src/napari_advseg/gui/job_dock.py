@@ -1,0 +1,184 @@
+"""What all docks share: the viewer's session, layers to choose, a job from Run to its end, and what is in the way."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import napari
+from qtpy.QtCore import QEvent, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_advseg.engine import Cancelled, Failed, Finished, Lost
+from napari_advseg.gui import checks, window
+from napari_advseg.gui.job import End, Job
+from napari_advseg.gui.panel import Buttons, LayerChoice, PathLine, in_scroll_area, note
+from napari_advseg.gui.session import Session, session_of
+
+
+class JobDock(QWidget):
+    """Follows the jobs of one kind. A dock adds its rows, says what is in the way of Run, and takes the result.
+
+    It calls `_open` at the end of its own `__init__`.
+    """
+
+    kind: ClassVar[str]
+    run_words: ClassVar[str] = "Run"
+    can_pause: ClassVar[bool] = False
+    slow_words: ClassVar[str] = ""
+    cancelled_words: ClassVar[str] = "Cancelled."
+    _is_docked = False
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = window.unwrapped(napari_viewer)
+        self._session = session_of(self._viewer)
+        self._job: Job | None = None
+        self.device = note()
+        self.buttons = Buttons(self.run_words, can_pause=self.can_pause)
+
+    def reset_choices(self, _event: object = None) -> None:
+        """Called by napari when layers come, go or are renamed."""
+        for choice in self.findChildren(LayerChoice):
+            choice.refill()
+        self._look_at_layers()
+
+    def start(self) -> None:
+        """Run, unless something is in the way; then that is said."""
+        raise NotImplementedError
+
+    def event(self, event: QEvent) -> bool:
+        """Notice that napari has closed the dock: it takes the parent away and forgets the widget."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self._is_docked and self.parent() is None:
+                self._tidy_up()
+            self._is_docked = self.parent() is not None
+        return bool(super().event(event))
+
+    def _problem(self) -> str:
+        """What is in the way of Run, with the remedy; empty where nothing is."""
+        raise NotImplementedError
+
+    def _finished(self, result: dict[str, Any]) -> None:
+        """Take what a job of ours has made."""
+        raise NotImplementedError
+
+    def _look_at_layers(self, *_: object) -> None:
+        """The layers may be others now."""
+        self._judge()
+
+    def _settle(self) -> None:
+        """A job has ended, however it did."""
+
+    def _tidy_up(self) -> None:
+        """The dock was closed; its job goes on, and its result is still taken unless another dock opens."""
+
+    def _open(self, content: QWidget) -> None:
+        """Show `content` above the buttons, and a job that is under way already."""
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(4, 4, 4, 4)
+        whole.addWidget(in_scroll_area(content), stretch=1)
+        whole.addWidget(self.device)
+        whole.addWidget(self.buttons)
+        self.buttons.run.clicked.connect(self.start)
+        self.buttons.cancel.clicked.connect(self._cancel)
+        self._session.ready.connect(self._show_device)
+        self._show_device(self._session.device)
+        self._look_at_layers()
+        self._session.attend(self.kind, self._hand_over)
+        self._follow(self._session.running(self.kind))
+
+    def _hand_over(self) -> None:
+        """A newer dock of this kind follows the job from now on."""
+        if self._job is not None:
+            self._job.changed.disconnect(self._show_job)
+            self._job.ended.disconnect(self._end)
+            self._job = None
+        self.buttons.follow(None)
+
+    def _show_device(self, device: dict[str, object] | None) -> None:
+        self.device.setText(checks.device_line(device, self.slow_words))
+
+    @property
+    def _is_running(self) -> bool:
+        return self._job is not None and not self._job.is_over
+
+    def _judge(self, *_: object) -> None:
+        if self._is_running:
+            self.buttons.run.setEnabled(False)
+        else:
+            self.buttons.refuse(self._problem())
+
+    def _follow(self, job: Job | None) -> None:
+        self._job = job
+        if job is None:
+            return
+        job.changed.connect(self._show_job)
+        job.ended.connect(self._end)
+        self.buttons.begin()
+        self.buttons.refuse("")
+        self._show_job()
+        self._judge()
+
+    def _show_job(self) -> None:
+        if self._job is not None:
+            self.buttons.follow(self._job)
+
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self._session.cancel(self._job)
+        self._show_job()
+
+    def _end(self, how: End) -> None:
+        match how:
+            case Finished(_, result):
+                self._finished(result)
+            case Cancelled():
+                self.buttons.tell(self.cancelled_words)
+            case Failed(_, text) | Lost(text):
+                self._fail(text)
+        self._settle()
+        self._judge()
+
+    def _fail(self, text: str) -> None:
+        self.buttons.tell(text, is_warning=True)
+        window.show_error(text)
+
+
+class NewPlace(PathLine):
+    """A path for something new: proposed until the user chooses one, and looked at on every change."""
+
+    looked = Signal()
+
+    def __init__(
+        self, session: Session, browse: Callable[[QWidget, str], str], placeholder: str
+    ) -> None:
+        super().__init__(browse, placeholder)
+        self._session = session
+        self.place = checks.Place("")
+        self.is_own = False
+        self.changed.connect(self.look)
+        self.chosen.connect(self._keep)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing new can be put there."""
+        return self.place.problem
+
+    def propose(self, find: Callable[[], str]) -> None:
+        """Show the path that `find` finds on a thread."""
+        self._session.background(find).done.connect(self.set)
+
+    def look(self, *_: object) -> None:
+        """See what stands there now; `looked` follows."""
+        path = self.path
+        self._session.background(lambda: checks.look_at(path)).done.connect(self._see)
+
+    def _see(self, place: checks.Place) -> None:
+        if place.path == self.path:
+            self.place = place
+            self.looked.emit()
+
+    def _keep(self) -> None:
+        self.is_own = True
