@@ -108,8 +108,8 @@ def score(
             setting.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = _volume(labels, "Labels"), _volume(truth, "Truth")
-    _check(*pair)
+    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
+    check_alike(*pair)
     counted = list(_count_sections(*pair, chosen))
     if chosen.by == "volume":
         return _measured(_Counted.sum(counted), chosen)
@@ -137,7 +137,12 @@ class _Counted:
         return _Counted(headline, plain, sum(part.eligible for part in parts))
 
 
-def _volume(labels: Volume | Array, what: str) -> Volume:
+def as_label_volume(labels: Volume | Array, what: str) -> Volume:
+    """Labels as a volume of axes yx or zyx; a plain array has its sections first.
+
+    Raises:
+        ValueError: it has other axes; `what` names the labels in the message.
+    """
     volume = labels if isinstance(labels, Volume) else _framed(np.asarray(labels), what)
     if volume.axes not in ("yx", "zyx"):
         raise ValueError(
@@ -154,7 +159,12 @@ def _framed(labels: Array, what: str) -> Volume:
     return Volume(labels, Frame("zyx"[3 - labels.ndim :]))
 
 
-def _check(labels: Volume, truth: Volume) -> None:
+def check_alike(labels: Volume, truth: Volume) -> None:
+    """Nothing, where the two lie on the same voxels.
+
+    Raises:
+        ValueError: shapes or voxel sizes differ; both are named.
+    """
     if _stack_shape(labels) != _stack_shape(truth):
         raise ValueError(
             f"Labels of shape {labels.shape} and truth of shape {truth.shape} differ; "
