@@ -25,6 +25,7 @@ from napari_advseg import __version__
 from napari_advseg.recipe import Train, in_words, to_yaml
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.normalise import Normaliser
 
 FORMAT = 1
@@ -32,12 +33,22 @@ CARD = "model.json"
 STATE = "state.json"
 RECIPE = "recipe.yaml"
 LOG = "log.csv"
+CALIBRATED = ("adapted_rand_error", "voi_split", "voi_merge")
 
 Tensors = dict[str, npt.NDArray[Any]]
 
 
 class UnreadableModel(ValueError):
     """A model that cannot be used, with the reason and what to do."""
+
+
+class CalibratedOn(Settings):
+    """What the thresholds of a card were chosen on."""
+
+    image: str | None = setting(None, "Image", "File or store with the raw image, where known.")
+    labels: str | None = setting(None, "Labels", "File or store with the truth, where known.")
+    sections: tuple[int, ...] = setting((), "Sections", "Indices of the sections in the truth.")
+    objective: str = setting("", "Objective", "The score that was made small.")
 
 
 class Card(Settings):
@@ -59,6 +70,11 @@ class Card(Settings):
     )
     calibration: dict[str, float] = setting(
         {}, "Calibration", "Validation scores at the chosen thresholds."
+    )
+    calibrated_on: CalibratedOn | None = setting(
+        None,
+        "Calibrated on",
+        "What the thresholds were chosen on; empty where nobody wrote it down.",
     )
     weights: dict[str, str] = setting({}, "Weights", "File of the best and the last weights.")
     best_step: int = setting(0, "Best step", "Steps behind the best weights.", ge=0)
@@ -132,6 +148,36 @@ def save_card(folder: Path, card: Card) -> None:
     replace_file(folder / CARD, card.model_dump_json(indent=1).encode())
     replace_file(folder / RECIPE, to_yaml(card.recipe).encode())
     _sweep(folder, {*card.weights.values(), *_state_files(folder)})
+
+
+def with_choice(card: Card, cell: Cell, tuned: Tuned | None = None) -> Card:
+    """The card with the labelling of a cell, its scores, and where they were measured.
+
+    `tuned` is the search that the cell comes from: what it did not vary is taken over from it too.
+    """
+    measured = {name: getattr(cell, name) for name in CALIBRATED}
+    found_on = tuned and CalibratedOn(
+        image=tuned.image,
+        labels=tuned.labels,
+        sections=tuned.sections,
+        objective=tuned.settings.objective,
+    )
+    labelling = cell.labelling(tuned.labelling if tuned else card.labelling)
+    return card.changed(labelling=labelling, calibration=measured, calibrated_on=found_on)
+
+
+def save_choice(folder: str | os.PathLike[str], cell: Cell, tuned: Tuned | None = None) -> Card:
+    """Write a cell of a threshold search into the card of the model in `folder`, in one step.
+
+    `with_choice` says what changes; the weights stay. The new card comes back.
+
+    Raises:
+        UnreadableModel: there is no model, or it is damaged.
+        ValueError: the folder cannot be written to; the old card is untouched.
+    """
+    card = with_choice(read_card(folder), cell, tuned)
+    save_card(Path(folder), card)
+    return card
 
 
 @dataclasses.dataclass(frozen=True)
