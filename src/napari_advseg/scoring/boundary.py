@@ -33,13 +33,9 @@ def near_change(labels: Array, distance: int) -> npt.NDArray[np.bool_]:
     pixels.
     """
     border = np.zeros(labels.shape, np.bool_)
-    if distance == 0:
+    if distance == 0 or not labels.size:
         return border
-    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    border[1:] |= down
-    border[:-1] |= down
-    border[:, 1:] |= right
-    border[:, :-1] |= right
+    _mark_border(np.ascontiguousarray(labels), border)
     return _dilated(border, distance)
 
 
@@ -60,47 +56,90 @@ def _dilated(marked: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.bool_
 
 
 @compiled
-def _nearest_rows(labels: Array) -> npt.NDArray[np.int64]:
-    """Row of the nearest label in the column of each pixel; a far one where the column has none."""
+def _mark_border(labels: Array, border: npt.NDArray[np.bool_]) -> None:
+    """Mark every border pixel in place; outside the section lies what lies at its edge."""
     rows, columns = labels.shape
-    above = np.empty((rows, columns), np.int64)
     for y in range(rows):
+        here, above, below = labels[y], labels[max(y - 1, 0)], labels[min(y + 1, rows - 1)]
+        marked = border[y]
         for x in range(columns):
-            if labels[y, x] != 0:
-                above[y, x] = y
-            else:
-                above[y, x] = above[y - 1, x] if y > 0 else NOWHERE
-    for y in range(rows - 2, -1, -1):
-        for x in range(columns):
-            if abs(above[y + 1, x] - y) < abs(y - above[y, x]):
-                above[y, x] = above[y + 1, x]
-    return above
+            marked[x] = (here[x] != above[x]) | (here[x] != below[x])
+        left, right = here[:-1], here[1:]
+        marked_left, marked_right = marked[:-1], marked[1:]
+        for x in range(columns - 1):
+            marked_left[x] |= left[x] != right[x]
+        for x in range(columns - 1):
+            marked_right[x] |= left[x] != right[x]
 
 
 @compiled
-def _grow(labels: Array, source: npt.NDArray[np.int64]) -> None:
-    """Fill every 0 in place, row by row: columns compete by distance (Meijster et al. 2000)."""
+def _nearest_rows(labels: Array) -> npt.NDArray[np.int32]:
+    """Row of the nearest label in the column of each pixel; a far one where the column has none."""
     rows, columns = labels.shape
-    before = labels.copy()
+    nearest = np.empty((rows, columns), np.int32)
+    above = np.full(columns, NOWHERE, np.int32)
+    for y in range(rows):
+        here, found = labels[y], nearest[y]
+        for x in range(columns):
+            above[x] = y if here[x] != 0 else above[x]
+            found[x] = above[x]
+    below = nearest[rows - 1].copy()
+    for y in range(rows - 2, -1, -1):
+        found = nearest[y]
+        for x in range(columns):
+            below[x] = below[x] if abs(below[x] - y) < abs(y - found[x]) else found[x]
+            found[x] = below[x]
+    return nearest
+
+
+@compiled
+def _grow(labels: Array, source: npt.NDArray[np.int32]) -> None:
+    """Fill every 0 in place, run by run.
+
+    A pixel beside a run hides all columns behind it, so only the run's own and their two
+    neighbours compete.
+    """
+    rows, columns = labels.shape
     winners, starts = np.empty(columns, np.int64), np.empty(columns, np.int64)
     for y in range(rows):
-        last = -1
-        for x in range(columns):
-            high = (source[y, x] - y) ** 2
-            start = 0
-            while last >= 0:
-                rival = winners[last]
-                ahead = x * x - rival * rival + high - (source[y, rival] - y) ** 2
-                start = ahead // (2 * (x - rival)) + 1
-                if start > starts[last]:
-                    break
-                last -= 1
-                start = 0
-            if start < columns:
-                last += 1
-                winners[last], starts[last] = x, start
-        for x in range(columns - 1, -1, -1):
-            while starts[last] > x:
-                last -= 1
-            if labels[y, x] == 0:
-                labels[y, x] = before[source[y, winners[last]], winners[last]]
+        x = 0
+        while x < columns:
+            if labels[y, x] != 0:
+                x += 1
+                continue
+            first = x
+            while x < columns and labels[y, x] == 0:
+                x += 1
+            _fill(labels, source, y, first, x, winners, starts)
+
+
+@compiled
+def _fill(
+    labels: Array,
+    source: npt.NDArray[np.int32],
+    y: int,
+    first: int,
+    end: int,
+    winners: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+) -> None:
+    """Fill the 0 of row y in first..end-1: columns compete by distance (Meijster et al. 2000)."""
+    last = -1
+    for x in range(max(first - 1, 0), min(end + 1, labels.shape[1])):
+        high = np.int64(source[y, x] - y) ** 2
+        start = first
+        while last >= 0:
+            rival = winners[last]
+            ahead = x * x - rival * rival + high - np.int64(source[y, rival] - y) ** 2
+            start = ahead // (2 * (x - rival)) + 1
+            if start > starts[last]:
+                break
+            last -= 1
+            start = first
+        if start < end:
+            last += 1
+            winners[last], starts[last] = x, start
+    for x in range(end - 1, first - 1, -1):
+        while starts[last] > x:
+            last -= 1
+        labels[y, x] = labels[source[y, winners[last]], winners[last]]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterable
-from functools import partial
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cached_property
+from queue import SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.volume.compiled import compiled
-from napari_advseg.volume.volume import Array
-
-Ids = npt.NDArray[np.uint64]
-Counts = npt.NDArray[np.int64]
-
-FIRST_CAPACITY = 1 << 13
+from napari_advseg.scoring.pair import as_label_volume, check_alike
+from napari_advseg.scoring.tally import Counts, Ids, Tally
+from napari_advseg.scoring.windows import window_pairs
+from napari_advseg.volume.volume import Array, Volume
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +32,11 @@ class Contingency:
     truth: Ids
     counts: Counts
 
+    @staticmethod
+    def empty() -> Contingency:
+        """The table of no pixels."""
+        return Contingency(*Tally().pairs())
+
     @property
     def total(self) -> int:
         """Number of pixels counted."""
@@ -43,9 +48,27 @@ class Contingency:
         return int(self.counts[self.predicted == 0].sum())
 
     def labelled(self) -> Contingency:
-        """The table without the pixels whose predicted id is 0."""
-        keep = self.predicted != 0
-        return Contingency(self.predicted[keep], self.truth[keep], self.counts[keep])
+        """The table without the pixels whose predicted id is 0; the same one if there are none."""
+        return self.where(self.predicted != 0) if self.unlabelled else self
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Contingency:
+        """The table of the chosen pairs alone."""
+        return Contingency(self.predicted[chosen], self.truth[chosen], self.counts[chosen])
+
+    def in_order(self) -> Contingency:
+        """The same table sorted by predicted id, then by true id."""
+        order = np.lexsort((self.truth, self.predicted))
+        return Contingency(self.predicted[order], self.truth[order], self.counts[order])
+
+    @cached_property
+    def predicted_totals(self) -> Counts:
+        """Pixels of each predicted id, one number an id, in no order that means anything."""
+        return _totals(self.predicted, self.counts)
+
+    @cached_property
+    def truth_totals(self) -> Counts:
+        """Pixels of each true id, one number an id, in no order that means anything."""
+        return _totals(self.truth, self.counts)
 
     def predicted_sizes(self) -> npt.NDArray[np.float64]:
         """For each pair: the pixels its predicted id has in the whole table."""
@@ -56,14 +79,46 @@ class Contingency:
         return sizes(self.truth, self.counts)
 
 
+def tabulate(labels: Volume | Array, truth: Volume | Array) -> Contingency:
+    """Every pair of ids of two whole volumes with its count, sorted; nothing is left out.
+
+    One pass on all cores, window by window: each thread holds a table and one window of a few
+    megabytes (a chunk, where chunks on disk are larger), never a copy of the volume. Windows are
+    read in the calling thread, as not every file may be read from two.
+
+    Args:
+        labels: predicted ids of shape (y, x) or (z, y, x), in memory or on disk.
+        truth: true ids on the same voxels.
+
+    Raises:
+        ValueError: shapes or voxel sizes differ, or an array holds no ids (`as_ids`).
+    """
+    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
+    check_alike(*pair)
+    dtype = np.promote_types(*(_id_type(volume.dtype) for volume in pair))
+    workers = os.cpu_count() or 1
+    idle: SimpleQueue[Tally] = SimpleQueue()
+    for _ in range(workers):
+        idle.put(Tally(dtype))
+
+    def count(window: tuple[Array, Array]) -> None:
+        tally = idle.get()
+        try:
+            _counted(tally, *window)
+        finally:
+            idle.put(tally)
+
+    _spread(count, window_pairs(*pair), workers)
+    return merged(Contingency(*idle.get().pairs()) for _ in range(workers)).in_order()
+
+
 def contingency(
     predicted: Array, truth: Array, keep: npt.NDArray[np.bool_] | None = None
 ) -> Contingency:
     """Pairs of ids and their counts over two label arrays of one shape, where `keep` is True
-    (everywhere if None).
+    (everywhere if None), in one thread and in no order that means anything.
 
-    Neighbouring pixels mostly carry the same pair, so runs are counted, not pixels; ids go up to 64
-    bit.
+    Ids go up to 64 bit.
 
     Raises:
         ValueError: the shapes differ, or an array holds no ids (`as_ids`).
@@ -73,23 +128,20 @@ def contingency(
             f"Labels of shape {predicted.shape} and truth of shape {truth.shape} differ; "
             "crop one of them."
         )
-    a, b = as_ids(predicted, "Labels").reshape(-1), as_ids(truth, "Truth").reshape(-1)
-    if a.dtype != b.dtype:
-        a, b = a.astype(np.uint64, copy=False), b.astype(np.uint64, copy=False)
-    mask = np.ones(a.shape, np.bool_) if keep is None else np.ascontiguousarray(keep).reshape(-1)
-    return _filled(partial(_count, a, b, mask), a.size)
+    tally = Tally(np.promote_types(_id_type(predicted.dtype), _id_type(truth.dtype)))
+    _counted(tally, predicted, truth, keep)
+    return Contingency(*tally.pairs())
 
 
 def merged(tables: Iterable[Contingency]) -> Contingency:
-    """One table over all the pixels of several."""
-    tables = list(tables)
-    if not tables:
-        none = np.zeros(0, np.uint64)
-        return Contingency(none, none, np.zeros(0, np.int64))
-    predicted = np.concatenate([table.predicted for table in tables])
-    truth = np.concatenate([table.truth for table in tables])
-    counts = np.concatenate([table.counts for table in tables])
-    return _filled(partial(_add, predicted, truth, counts), len(counts))
+    """One table over all the pixels of several, in no order that means anything.
+
+    They are drawn one by one, so that no more than one needs to be held.
+    """
+    tally = Tally()
+    for table in tables:
+        tally.include(table.predicted, table.truth, table.counts)
+    return Contingency(*tally.pairs())
 
 
 def sizes(ids: Ids, counts: Counts) -> npt.NDArray[np.float64]:
@@ -101,6 +153,8 @@ def sizes(ids: Ids, counts: Counts) -> npt.NDArray[np.float64]:
 def as_ids(labels: Array, what: str) -> Array:
     """Label ids as a C-ordered array of uint32 or uint64, without a copy where they are that
     already.
+
+    Whole numbers stored as floats are ids; so are True and False, as 1 and 0.
 
     Raises:
         ValueError: a negative or fractional value, NaN, or a type that holds no numbers.
@@ -117,11 +171,17 @@ def as_ids(labels: Array, what: str) -> Array:
             f"{what} hold the negative id {int(labels.min())}; "
             "ids are 0 or positive, renumber them."
         )
-    target = np.uint64 if labels.dtype.itemsize == 8 else np.uint32
+    target = _id_type(labels.dtype)
     plain = np.ascontiguousarray(labels)
-    if plain.dtype.itemsize == np.dtype(target).itemsize and plain.dtype.isnative:
+    if plain.dtype.itemsize == target.itemsize and plain.dtype.isnative:
         return plain.view(target)
     return plain.astype(target)
+
+
+def _totals(ids: Ids, counts: Counts) -> Counts:
+    tally = Tally()
+    tally.include(ids, np.zeros_like(ids), counts)
+    return tally.pairs()[2]
 
 
 def _whole(labels: Array, what: str) -> Array:
@@ -134,88 +194,38 @@ def _whole(labels: Array, what: str) -> Array:
     return np.ascontiguousarray(labels, dtype=np.uint64)
 
 
-def _filled(fill: Callable[..., tuple[int, int]], size: int) -> Contingency:
-    """The table that `fill` makes of `size` items; it is grown here, outside the hot loop."""
-    table = _empty(FIRST_CAPACITY)
-    position, used = fill(0, 0, *table)
-    while position < size:
-        larger = _empty(4 * len(table[2]))
-        _move(*table, *larger)
-        table = larger
-        position, used = fill(position, used, *table)
-    full = table[2] > 0
-    return Contingency(table[0][full], table[1][full], table[2][full])
+def _id_type(dtype: np.dtype[np.generic]) -> np.dtype[np.unsignedinteger]:
+    """uint32 where every id of that type fits into it, else uint64."""
+    wide = dtype.kind == "f" or dtype.itemsize == 8
+    return np.dtype(np.uint64 if wide else np.uint32)
 
 
-def _empty(capacity: int) -> tuple[Ids, Ids, Counts]:
-    return (
-        np.zeros(capacity, np.uint64),
-        np.zeros(capacity, np.uint64),
-        np.zeros(capacity, np.int64),
-    )
-
-
-@compiled
-def _slot(p: np.uint64, t: np.uint64, keys_a: Ids, keys_b: Ids, counts: Counts) -> int:
-    """Place of a pair in an open-addressing table, or the empty place where it belongs."""
-    mask = np.uint64(len(counts) - 1)
-    mixed = (p * np.uint64(0x9E3779B97F4A7C15)) ^ (t * np.uint64(0xC2B2AE3D27D4EB4F))
-    mixed ^= mixed >> np.uint64(32)
-    slot = mixed & mask
-    while counts[slot] > 0 and not (keys_a[slot] == p and keys_b[slot] == t):
-        slot = (slot + np.uint64(1)) & mask
-    return slot  # type: ignore[return-value]
-
-
-@compiled
-def _count(
-    a: Array, b: Array, keep: Array, start: int, used: int, keys_a: Ids, keys_b: Ids, counts: Counts
-) -> tuple[int, int]:
-    """Count in place from pixel `start` to the one returned, where the table is half full."""
-    limit = len(counts) // 2
-    i = start
-    while i < a.size:
-        if not keep[i]:
-            i += 1
-            continue
-        p, t = a[i], b[i]
-        end = i + 1
-        while end < a.size and a[end] == p and b[end] == t and keep[end]:
-            end += 1
-        slot = _slot(np.uint64(p), np.uint64(t), keys_a, keys_b, counts)
-        if counts[slot] == 0:
-            if used >= limit:
-                return i, used
-            used += 1
-            keys_a[slot], keys_b[slot] = p, t
-        counts[slot] += end - i
-        i = end
-    return i, used
-
-
-@compiled
-def _add(
-    a: Ids, b: Ids, weights: Counts, start: int, used: int, keys_a: Ids, keys_b: Ids, counts: Counts
-) -> tuple[int, int]:
-    """Add pairs that are counted already, from pair `start` on, in the manner of `_count`."""
-    limit = len(counts) // 2
-    for i in range(start, len(a)):
-        slot = _slot(a[i], b[i], keys_a, keys_b, counts)
-        if counts[slot] == 0:
-            if used >= limit:
-                return i, used
-            used += 1
-            keys_a[slot], keys_b[slot] = a[i], b[i]
-        counts[slot] += weights[i]
-    return len(a), used
-
-
-@compiled
-def _move(
-    old_a: Ids, old_b: Ids, old_counts: Counts, new_a: Ids, new_b: Ids, new_counts: Counts
+def _counted(
+    tally: Tally, labels: Array, truth: Array, keep: npt.NDArray[np.bool_] | None = None
 ) -> None:
-    """Write every pair of a table into a larger, empty one, in place."""
-    for k in range(len(old_counts)):
-        if old_counts[k] > 0:
-            slot = _slot(old_a[k], old_b[k], new_a, new_b, new_counts)
-            new_a[slot], new_b[slot], new_counts[slot] = old_a[k], old_b[k], old_counts[k]
+    a, b = (
+        as_ids(array, what).reshape(-1).astype(tally.dtype, copy=False)
+        for array, what in ((labels, "Labels"), (truth, "Truth"))
+    )
+    tally.count(a, b, None if keep is None else np.ascontiguousarray(keep).reshape(-1))
+
+
+def _spread(
+    work: Callable[[tuple[Array, Array]], None],
+    items: Iterable[tuple[Array, Array]],
+    workers: int,
+) -> None:
+    """`work` of every item in threads, with one item more at hand than threads."""
+    running: set[Future[None]] = set()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            running.add(pool.submit(work, item))
+            if len(running) > workers:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                _raise_first(done)
+        _raise_first(running)
+
+
+def _raise_first(futures: Iterable[Future[None]]) -> None:
+    for future in futures:
+        future.result()

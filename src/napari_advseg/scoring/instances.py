@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -13,20 +14,16 @@ from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.boundary import grow_nearest, near_change
 from napari_advseg.scoring.contingency import Contingency, as_ids, contingency, merged
 from napari_advseg.scoring.information import variation_of_information
+from napari_advseg.scoring.pair import as_label_volume, check_alike
 from napari_advseg.scoring.rand import adapted_rand_error
+from napari_advseg.scoring.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Array, Volume
 
-NANOMETERS = {
-    "angstrom": 0.1,
-    "nanometer": 1.0,
-    "micrometer": 1e3,
-    "millimeter": 1e6,
-    "centimeter": 1e7,
-    "meter": 1e9,
-}
+__all__ = ["Score", "as_label_volume", "check_alike", "score"]
+
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,10 +107,9 @@ def score(
     chosen = override(ScoringSettings, settings, fields)
     pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
     check_alike(*pair)
-    counted = list(_count_sections(*pair, chosen))
     if chosen.by == "volume":
-        return _measured(_Counted.sum(counted), chosen)
-    return _mean([_measured(one, chosen) for one in counted], chosen)
+        return _measured(_Counted.sum(_by_section(pair, partial(_counted, chosen))), chosen)
+    return _mean(list(_by_section(pair, partial(_scored, chosen))), chosen)
 
 
 def _numbers(measured: Score) -> dict[str, Any]:
@@ -123,104 +119,75 @@ def _numbers(measured: Score) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Counted:
-    """Tables of some sections: as the settings want them, and with predicted 0 as it stands."""
+    """Tables of some sections.
 
-    headline: Contingency
-    plain: Contingency
+    Attributes:
+        labelled: the scored pixels whose predicted id is not 0.
+        rest: those whose predicted id is 0, as the boundary handling wants them.
+        inside: pixels that `zero` and `border` leave in.
+        eligible: pixels that `zero` leaves in.
+    """
+
+    labelled: Contingency
+    rest: Contingency
+    inside: int
     eligible: int
 
     @staticmethod
-    def sum(parts: list[_Counted]) -> _Counted:
-        headline = merged(part.headline for part in parts)
-        same = all(part.headline is part.plain for part in parts)
-        plain = headline if same else merged(part.plain for part in parts)
-        return _Counted(headline, plain, sum(part.eligible for part in parts))
-
-
-def as_label_volume(labels: Volume | Array, what: str) -> Volume:
-    """Labels as a volume of axes yx or zyx; a plain array has its sections first.
-
-    Raises:
-        ValueError: it has other axes; `what` names the labels in the message.
-    """
-    volume = labels if isinstance(labels, Volume) else _framed(np.asarray(labels), what)
-    if volume.axes not in ("yx", "zyx"):
-        raise ValueError(
-            f"{what} have the axes '{volume.axes}'; score labels of axes 'yx' or 'zyx'."
+    def sum(parts: Iterable[_Counted]) -> _Counted:
+        """The same of all sections, which are drawn one by one."""
+        labelled, rest = Tally(), Tally()
+        inside = eligible = 0
+        for part in parts:
+            for tally, table in ((labelled, part.labelled), (rest, part.rest)):
+                tally.include(table.predicted, table.truth, table.counts)
+            inside, eligible = inside + part.inside, eligible + part.eligible
+        return _Counted(
+            Contingency(*labelled.pairs()), Contingency(*rest.pairs()), inside, eligible
         )
-    return volume
 
 
-def _framed(labels: Array, what: str) -> Volume:
-    if labels.ndim not in (2, 3):
-        raise ValueError(
-            f"{what} of shape {labels.shape} have {labels.ndim} axes; score labels of 2 or 3."
-        )
-    return Volume(labels, Frame("zyx"[3 - labels.ndim :]))
+def _by_section(
+    pair: tuple[Volume, Volume], work: Callable[[tuple[Array, Array]], Result]
+) -> Iterator[Result]:
+    """`work` of each pair of sections, in order, on all cores."""
+    labels, truth = pair
+    return in_order(work, zip(read_sections(labels), read_sections(truth), strict=True))
 
 
-def check_alike(labels: Volume, truth: Volume) -> None:
-    """Nothing, where the two lie on the same voxels.
-
-    Raises:
-        ValueError: shapes or voxel sizes differ; both are named.
-    """
-    if _stack_shape(labels) != _stack_shape(truth):
-        raise ValueError(
-            f"Labels of shape {labels.shape} and truth of shape {truth.shape} differ; "
-            "cut or resample one of them."
-        )
-    ours, theirs = _size_nm(labels.frame), _size_nm(truth.frame)
-    for axis in set(ours) & set(theirs):
-        if not math.isclose(ours[axis], theirs[axis], rel_tol=1e-3):
-            raise ValueError(
-                f"Labels of voxel size {labels.frame.scale} {labels.frame.units} and truth of "
-                f"voxel size {truth.frame.scale} {truth.frame.units} differ along {axis}; "
-                "resample one of them or correct its scale."
-            )
+def _scored(settings: ScoringSettings, sections: tuple[Array, Array]) -> Score:
+    return _measured(_counted(settings, sections), settings)
 
 
-def _stack_shape(volume: Volume) -> tuple[int, ...]:
-    return (volume.size("z"), *volume.shape[-2:])
-
-
-def _size_nm(frame: Frame) -> dict[str, float]:
-    """Voxel size along the axes whose unit is known."""
-    steps = zip(frame.axes, frame.scale, frame.units, strict=True)
-    return {axis: step * NANOMETERS[unit] for axis, step, unit in steps if unit in NANOMETERS}
-
-
-def _count_sections(labels: Volume, truth: Volume, settings: ScoringSettings) -> Iterator[_Counted]:
-    pairs = zip(read_sections(labels), read_sections(truth), strict=True)
-    return in_order(lambda pair: _count_section(*pair, settings), pairs)
-
-
-def _count_section(labels: Array, truth: Array, settings: ScoringSettings) -> _Counted:
-    labels, truth = as_ids(labels, "Labels"), as_ids(truth, "Truth")
+def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Counted:
+    labels, truth = as_ids(sections[0], "Labels"), as_ids(sections[1], "Truth")
     eligible = truth != 0 if settings.zero == "boundary" else np.ones(truth.shape, np.bool_)
     keep = eligible & ~near_change(truth, settings.border)
-    plain = contingency(labels, truth, keep)
-    count = int(np.count_nonzero(eligible))
+    table = contingency(labels, truth, keep)
+    rest = table.where(table.predicted == 0)
     if settings.boundary == "ignore":
-        return _Counted(plain.labelled(), plain, count)
-    if settings.boundary == "count" or settings.zero == "background" or not plain.unlabelled:
-        return _Counted(plain, plain, count)
-    return _Counted(contingency(grow_nearest(labels), truth, keep), plain, count)
+        rest = Contingency.empty()
+    elif settings.boundary == "thin" and settings.zero == "boundary" and rest.total:
+        rest = contingency(grow_nearest(labels), truth, keep & (labels == 0))
+    return _Counted(table.labelled(), rest, table.total, int(np.count_nonzero(eligible)))
 
 
 def _measured(counted: _Counted, settings: ScoringSettings) -> Score:
     """The score of one table, with the flattering one beside it."""
+    ignoring = _valued(counted.labelled, counted, settings.changed(boundary="ignore"))
     if settings.boundary == "ignore":
-        return _valued(counted.headline, counted, settings)
-    ignoring = settings.changed(boundary="ignore")
-    flattering = _valued(counted.plain.labelled(), counted, ignoring)
-    return dataclasses.replace(_valued(counted.headline, counted, settings), flattering=flattering)
+        return ignoring
+    if counted.rest.total:
+        honest = _valued(merged([counted.labelled, counted.rest]), counted, settings)
+    else:
+        honest = dataclasses.replace(ignoring, settings=settings)
+    return dataclasses.replace(honest, flattering=ignoring)
 
 
 def _valued(table: Contingency, counted: _Counted, settings: ScoringSettings) -> Score:
     split, merge = variation_of_information(table)
     rand = adapted_rand_error(table, settings.rand, background=settings.zero == "background")
-    inside, scored = counted.plain.total, table.total
+    inside, eligible, scored = counted.inside, counted.eligible, table.total
     return Score(
         voi_split=split,
         voi_merge=merge,
@@ -228,7 +195,7 @@ def _valued(table: Contingency, counted: _Counted, settings: ScoringSettings) ->
         adapted_rand_error=rand,
         cremi_score=math.sqrt((split + merge) * rand),
         ignored_fraction=(inside - scored) / inside if inside else 0.0,
-        border_fraction=(counted.eligible - inside) / counted.eligible if counted.eligible else 0.0,
+        border_fraction=(eligible - inside) / eligible if eligible else 0.0,
         scored=scored,
         settings=settings,
     )

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_advseg.scoring.contingency import Contingency
+from napari_advseg.scoring.tally import Counts
 
 Convention = Literal["cremi", "snemi", "scikit-image"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Squares:
+    """What the Rand error needs of a table, as exact whole numbers: sums of squared pixel counts.
+
+    Attributes:
+        pairs: over all pairs of ids.
+        predicted: over the sizes of all predicted ids.
+        truth: over the sizes of all true ids.
+        unlabelled_pairs: over the pairs whose predicted id is 0.
+        unlabelled: number of pixels with predicted 0.
+        total: number of pixels.
+    """
+
+    pairs: int
+    predicted: int
+    truth: int
+    unlabelled_pairs: int
+    unlabelled: int
+    total: int
+
+    def error(self, convention: Convention = "cremi", *, background: bool = False) -> float:
+        """The adapted Rand error in [0, 1], see `adapted_rand_error`."""
+        if convention == "scikit-image":
+            pairs, apart = self.pairs - self.total, self.predicted + self.truth - 2 * self.total
+            return _one_minus_f(pairs, apart)
+        if background or not self.unlabelled:
+            return _one_minus_f(self.pairs, self.predicted + self.truth)
+        # Scaled by what makes the singletons' share whole.
+        unit = self.total if convention == "cremi" else 1
+        together = unit * (self.pairs - self.unlabelled_pairs)
+        apart = unit * (self.predicted - self.unlabelled**2 + self.truth)
+        return _one_minus_f(together + self.unlabelled, apart + self.unlabelled)
 
 
 def adapted_rand_error(
@@ -24,39 +58,29 @@ def adapted_rand_error(
     counts unordered pairs of distinct pixels. With `background` True, 0 is an ordinary object in
     all three. The table must hold only pixels that are scored.
     """
-    if not len(table.counts):
-        return 0.0
-    if convention == "scikit-image":
-        return _pairs_error(table)
-    objects = table if background else table.labelled()
-    zeros = table.total - objects.total
-    singletons = zeros if convention == "snemi" else zeros / table.total
-    together = _squares(objects.counts) + singletons
-    predicted = _squares(_once(objects.predicted, objects.counts)) + singletons
-    truth = _squares(_once(table.truth, table.counts))
-    return 1.0 - 2.0 * together / (predicted + truth)
+    return squares(table).error(convention, background=background)
 
 
-def _pairs_error(table: Contingency) -> float:
-    total = table.total
-    together = _squares(table.counts) - total
-    apart = (
-        _squares(_once(table.predicted, table.counts))
-        + _squares(_once(table.truth, table.counts))
-        - 2 * total
+def squares(table: Contingency) -> Squares:
+    """The sums of a table."""
+    unlabelled = table.counts[table.predicted == 0]
+    return Squares(
+        pairs=sum_of_squares(table.counts),
+        predicted=sum_of_squares(table.predicted_totals),
+        truth=sum_of_squares(table.truth_totals),
+        unlabelled_pairs=sum_of_squares(unlabelled),
+        unlabelled=int(unlabelled.sum()),
+        total=table.total,
     )
-    # Only single pixels on both sides: nothing can be joined wrongly.
-    return 1.0 - 2.0 * together / apart if apart > 0 else 0.0
 
 
-def _once(ids: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Pixels of each id."""
-    _, group = np.unique(ids, return_inverse=True)
-    sums = np.zeros(int(group.max(initial=-1)) + 1, np.int64)
-    np.add.at(sums, group, counts)
-    return sums
+def sum_of_squares(counts: Counts) -> int:
+    """Exact, however large."""
+    if int(counts.sum()) < 1 << 31:
+        return int(np.dot(counts, counts))
+    return sum(n * n for n in counts.tolist())
 
 
-def _squares(counts: npt.NDArray[np.int64]) -> float:
-    """Sum of squares, rounded once: equal partitions in another order give the same number."""
-    return math.fsum(np.square(counts.astype(np.float64)).tolist())
+def _one_minus_f(together: int, apart: int) -> float:
+    """1 - 2 together / apart, rounded once; 0 where no two pixels can be joined."""
+    return (apart - 2 * together) / apart if apart > 0 else 0.0

@@ -1,0 +1,73 @@
+"""Labels and truth as two volumes on the same voxels, or a refusal that names both."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Array, Volume
+
+NANOMETERS = {
+    "angstrom": 0.1,
+    "nanometer": 1.0,
+    "micrometer": 1e3,
+    "millimeter": 1e6,
+    "centimeter": 1e7,
+    "meter": 1e9,
+}
+
+
+def as_label_volume(labels: Volume | Array, what: str) -> Volume:
+    """Labels as a volume of axes yx or zyx; a plain array has its sections first.
+
+    Raises:
+        ValueError: it has other axes; `what` names the labels in the message.
+    """
+    volume = labels if isinstance(labels, Volume) else _framed(np.asarray(labels), what)
+    if volume.axes not in ("yx", "zyx"):
+        raise ValueError(
+            f"{what} have the axes '{volume.axes}'; score labels of axes 'yx' or 'zyx'."
+        )
+    return volume
+
+
+def check_alike(labels: Volume, truth: Volume) -> None:
+    """Nothing, where the two lie on the same voxels.
+
+    Raises:
+        ValueError: shapes or voxel sizes differ; both are named.
+    """
+    if stack_shape(labels) != stack_shape(truth):
+        raise ValueError(
+            f"Labels of shape {labels.shape} and truth of shape {truth.shape} differ; "
+            "cut or resample one of them."
+        )
+    ours, theirs = _size_nm(labels.frame), _size_nm(truth.frame)
+    for axis in set(ours) & set(theirs):
+        if not math.isclose(ours[axis], theirs[axis], rel_tol=1e-3):
+            raise ValueError(
+                f"Labels of voxel size {labels.frame.scale} {labels.frame.units} and truth of "
+                f"voxel size {truth.frame.scale} {truth.frame.units} differ along {axis}; "
+                "resample one of them or correct its scale."
+            )
+
+
+def stack_shape(volume: Volume) -> tuple[int, int, int]:
+    """(sections, rows, columns); a section counts as a stack of one."""
+    return (volume.size("z"), volume.size("y"), volume.size("x"))
+
+
+def _framed(labels: Array, what: str) -> Volume:
+    if labels.ndim not in (2, 3):
+        raise ValueError(
+            f"{what} of shape {labels.shape} have {labels.ndim} axes; score labels of 2 or 3."
+        )
+    return Volume(labels, Frame("zyx"[3 - labels.ndim :]))
+
+
+def _size_nm(frame: Frame) -> dict[str, float]:
+    """Voxel size along the axes whose unit is known."""
+    steps = zip(frame.axes, frame.scale, frame.units, strict=True)
+    return {axis: step * NANOMETERS[unit] for axis, step, unit in steps if unit in NANOMETERS}
