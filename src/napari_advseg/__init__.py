@@ -14,12 +14,13 @@ _HOMES = {
     "read": "napari_advseg.volume.files",
     "write": "napari_advseg.volume.files",
     "score": "napari_advseg.scoring",
+    "locate": "napari_advseg.scoring.locate",
     "drain": "napari_advseg.progress",
     "label": "napari_advseg.labelling",
     "fit": "napari_advseg.training.fit",
     "segment": "napari_advseg.pipeline",
 }
-__all__ = ["__version__", "drain", "fit", "label", "read", "score", "segment", "write"]
+__all__ = ["__version__", "drain", "fit", "label", "locate", "read", "score", "segment", "write"]
 
 
 def __getattr__(name: str) -> Any:
