@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from napari_advseg.tuning.search import STEPS, choose_thresholds
+from napari_advseg.tuning.grid import STEPS, Grid
+from napari_advseg.tuning.search import choose_thresholds, search, tune
 from napari_advseg.tuning.tuned import Cell, Tuned, Values, Work
 
-__all__ = ["STEPS", "Cell", "Tuned", "Values", "Work", "choose_thresholds"]
+__all__ = [
+    "STEPS",
+    "Cell",
+    "Grid",
+    "Tuned",
+    "Values",
+    "Work",
+    "choose_thresholds",
+    "search",
+    "tune",
+]

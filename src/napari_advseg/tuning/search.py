@@ -1,69 +1,72 @@
-"""Choose the two thresholds of the labelling on sections that the model has not learnt from."""
+"""The search: every cell of the grid labelled and scored, and nothing computed twice."""
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import Any, Literal
+from functools import partial
+from itertools import product
+from typing import Any
 
+import cc3d
 import numpy as np
 
-from napari_advseg.labelling.by_section import in_order
-from napari_advseg.labelling.gap_closing import close_gaps, line_statistics, prepare
+from napari_advseg.labelling.by_section import in_order, read_sections
+from napari_advseg.labelling.gap_closing import Prepared, close_gaps, line_statistics, prepare
+from napari_advseg.labelling.watershed import grow
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.scoring import Score, score
+from napari_advseg.scoring.instances import as_label_volume, check_alike
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.volume import Array
+from napari_advseg.settings.tuning import Minima, Objective, TuningSettings
+from napari_advseg.tuning.grid import FINE, STEPS, Grid
+from napari_advseg.tuning.truth import TruthSection, mean
+from napari_advseg.tuning.tuned import Cell, Tuned, Values, Work, lowest
+from napari_advseg.volume.volume import Array, Volume
 
-Objective = Literal["cremi_score", "voi", "adapted_rand_error"]
-
-COARSE = tuple(round(0.30 + 0.05 * k, 2) for k in range(14))
-FINE = (-0.04, -0.03, -0.02, -0.01, 0.01, 0.02, 0.03, 0.04)
-STEPS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.10, 0.15, 0.20)
 PHASE = "thresholds"
 
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One pair of thresholds, with the mean scores over the sections."""
-
-    threshold: float
-    edge_threshold: float
-    voi_split: float
-    voi_merge: float
-    voi: float
-    adapted_rand_error: float
-    cremi_score: float
-    ignored_fraction: float
+_Place = tuple[Minima, float]
+_Section = tuple[Array, TruthSection]
+_Job = tuple[_Place, _Section]
 
 
-@dataclasses.dataclass(frozen=True)
-class Thresholds:
-    """The best pair, the best threshold without gap closing, and every pair that was tried.
+def tune(
+    probabilities: Volume | Array,
+    truth: Volume | Array,
+    settings: TuningSettings | None = None,
+    labelling: LabellingSettings | None = None,
+    scoring: ScoringSettings | None = None,
+    **fields: Any,
+) -> Reports[Tuned]:
+    """The grid of the settings tried on an interior map with the truth of the same voxels; reports blocks of cells.
 
-    Attributes:
-        best: the cell with the lowest objective; of equal ones the one that closes fewest gaps.
-        plain: the same among the cells whose gap threshold closes nothing.
-        cells: every cell, by threshold and then by gap threshold.
+    Labels are made and scored section by section, just as `label` and `score` do, whatever `scoring.by` says. A truth
+    with a single id is a mask: its 4-connected components are the objects. Keywords are fields of the settings and
+    win over them. Methods, section 5, grid search.
+
+    Args:
+        probabilities: interior map of axes (z,) y, x, in [0, 1].
+        truth: true ids, the same shape.
+        settings: the grid and the objective.
+        labelling: what the grid does not vary.
+        scoring: how labels are measured; with `boundary` "ignore" the flattering scores decide, else the honest ones.
+
+    Raises:
+        ValueError: shapes or voxel sizes differ, the map is no probability, ids are negative or fractional, no truth
+            pixel is scored, or a keyword is no setting.
     """
-
-    best: Cell
-    plain: Cell
-    cells: tuple[Cell, ...]
-
-    @property
-    def threshold(self) -> float:
-        return self.best.threshold
-
-    @property
-    def edge_threshold(self) -> float:
-        return self.best.edge_threshold
-
-    def to_json(self) -> dict[str, Any]:
-        """The table as plain JSON."""
-        return dataclasses.asdict(self)
+    chosen = override(TuningSettings, settings, fields)
+    if not isinstance(probabilities, Volume):
+        probabilities = np.asarray(probabilities)
+    true = as_label_volume(truth, "Truth")
+    map_ = as_label_volume(probabilities, "Interior map")
+    check_alike(map_, true)
+    sections = list(read_sections(map_)), instances(list(read_sections(true)))
+    found = yield from search(*sections, chosen, labelling, scoring)
+    return dataclasses.replace(found, sections=tuple(range(len(sections[0]))))
 
 
 def choose_thresholds(
@@ -75,13 +78,8 @@ def choose_thresholds(
     thresholds: Sequence[float] | None = None,
     steps: Sequence[float] = STEPS,
     objective: Objective = "cremi_score",
-) -> Reports[Thresholds]:
-    """The pair of thresholds whose labels score best on the sections given; reports sections.
-
-    Each threshold is tried with a gap threshold higher by each of `steps` (0 closes nothing).
-    Without `thresholds` a coarse grid from .30 to .95 is followed by a fine one around its best
-    cell. Labels are made and scored just as `label` and `score` do, section by section.
-    Methods, section 5, grid search.
+) -> Reports[Tuned]:
+    """`search` with a list of thresholds, or with the wide grid where none is given.
 
     Args:
         probabilities: interior maps of shape (y, x) in [0, 1].
@@ -95,82 +93,199 @@ def choose_thresholds(
     Raises:
         ValueError: nothing to choose on: no section, or no scored truth pixel in any.
     """
-    sections = list(zip(probabilities, truths, strict=True))
-    grid = _Grid(
-        sections, labelling or LabellingSettings(), scoring or ScoringSettings(), tuple(steps)
-    )
-    first = COARSE if thresholds is None else tuple(thresholds)
-    count = len(sections) * (len(first) + (len(FINE) if thresholds is None else 0))
-    yield Phase(PHASE, count)
-    cells = yield from grid.tried(first, 0, count)
-    if thresholds is None:
-        middle = _best(cells, objective).threshold
-        finer = [round(middle + offset, 4) for offset in FINE]
-        cells += yield from grid.tried(finer, len(sections) * len(first), count)
-    cells.sort(key=lambda cell: (cell.threshold, cell.edge_threshold))
-    plain = [cell for cell in cells if cell.edge_threshold <= cell.threshold] or cells
-    return Thresholds(_best(cells, objective), _best(plain, objective), tuple(cells))
+    lists = {"thresholds": thresholds and tuple(thresholds), "gaps": tuple(steps)}
+    settings = override(TuningSettings, None, {**lists, "objective": objective})
+    return (yield from search(probabilities, truths, settings, labelling, scoring))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Grid:
-    sections: list[tuple[Array, Array]]
+def search(
+    probabilities: Sequence[Array],
+    truths: Sequence[Array],
+    settings: TuningSettings,
+    labelling: LabellingSettings | None = None,
+    scoring: ScoringSettings | None = None,
+) -> Reports[Tuned]:
+    """Every cell of the grid on sections given one by one; reports a block for each section, threshold and `minima`.
+
+    Steps 1-6 of the labelling run once for each of those blocks, the lines are judged once for each radius and
+    statistic, and equal sets of accepted lines are labelled and scored once. Sections without a scored truth pixel
+    do not count.
+
+    Raises:
+        ValueError: as `tune`.
+    """
+    base, scoring = labelling or LabellingSettings(), scoring or ScoringSettings()
+    grid = Grid.of(settings, base)
+    bench = _Bench(_scored(probabilities, truths, scoring), base, grid)
+    blocks = len(bench.sections) * len(grid.minima)
+    fine = len(FINE) if grid.refine else 0
+    total = blocks * (len(grid.thresholds) + fine)
+    yield Phase(PHASE, total)
+    cells = yield from bench.tried(grid.thresholds, 0, total)
+    found = _outcome(cells, settings, base, scoring)
+    if grid.refine:
+        finer = grid.finer(found.best.threshold)
+        cells += yield from bench.tried(finer, total - blocks * len(finer), total)
+        found = _outcome(cells, settings, base, scoring)
+    truths_made = Work(truths=len(probabilities))
+    return dataclasses.replace(found, work=bench.work + truths_made)
+
+
+def instances(truths: list[Array]) -> list[Array]:
+    """The sections as they are or, where they hold a single id in all, its 4-connected components in each."""
+    ids: set[int] = set()
+    for truth in truths:
+        ids.update(np.unique(truth[truth > 0])[:2].tolist())
+        if len(ids) > 1:
+            return truths
+    return [np.asarray(cc3d.connected_components(truth > 0, connectivity=4)) for truth in truths]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """One section in one cell."""
+
+    closed: int
+    honest: Values
+    flattering: Values | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Block:
+    """The cells of one section at one threshold and way of choosing seeds, by judgement and then by gap."""
+
+    cells: list[_Measured]
+    work: Work
+
+
+@dataclasses.dataclass(eq=False)
+class _Bench:
+    """Sections under test; `work` counts what was done to them."""
+
+    sections: list[_Section]
     labelling: LabellingSettings
-    scoring: ScoringSettings
-    steps: tuple[float, ...]
+    grid: Grid
+    work: Work = dataclasses.field(default_factory=Work)
 
-    def tried(self, thresholds: Sequence[float], done: int, count: int) -> Reports[list[Cell]]:
-        """The cells of every threshold; steps 1-6 run once for each threshold and section."""
-        jobs = [(threshold, *section) for threshold in thresholds for section in self.sections]
-        scores: list[tuple[float, list[Score]]] = []
-        for job, row in zip(jobs, in_order(self._row, jobs), strict=True):
-            scores.append((job[0], row))
-            yield BlockDone(PHASE, done + len(scores), count)
+    def tried(self, thresholds: Sequence[float], done: int, total: int) -> Reports[list[Cell]]:
+        """The cells of these thresholds. Closing the generator ends the blocks under way after their cell."""
+        places = list(product(self.grid.minima, thresholds))
+        jobs = [(place, section) for place in places for section in self.sections]
+        blocks: list[_Block] = []
+        stopped = threading.Event()
+        try:
+            for block in in_order(partial(self._block, stopped), jobs):
+                blocks.append(block)
+                self.work += block.work
+                yield BlockDone(PHASE, done + len(blocks), total)
+        finally:
+            stopped.set()
+        each = len(self.sections)
         return [
             cell
-            for threshold, rows in groupby(scores, key=lambda scored: scored[0])
-            for cell in self._cells(threshold, [row for _, row in rows])
+            for k, place in enumerate(places)
+            for cell in self._cells(place, blocks[k * each : (k + 1) * each])
         ]
 
-    def _row(self, job: tuple[float, Array, Array]) -> list[Score]:
-        """One section at one threshold: a score for each step, measured anew only on a change."""
-        threshold, probability, truth = job
-        settings = self.labelling.changed(threshold=threshold)
-        prepared = prepare(probability, settings)
-        judged = line_statistics(prepared, settings)
-        row: list[Score] = []
-        before = -1
-        for edge_threshold in self._edge_thresholds(threshold):
-            accepted = int((judged < np.float32(edge_threshold)).sum())
-            if accepted != before:
-                labels = close_gaps(prepared, settings.changed(edge_threshold=edge_threshold))
-                measured = score(labels, truth, self.scoring)
-                before = accepted
-            row.append(measured)
-        return row
+    def _block(self, stopped: threading.Event, job: _Job) -> _Block:
+        (minima, threshold), (probability, truth) = job
+        prepared = prepare(probability, self.labelling.changed(minima=minima, threshold=threshold))
+        known: dict[bytes, _Measured] = {}
+        cells: list[_Measured] = []
+        for radius, statistic in self.grid.judgements():
+            settings = prepared.settings.changed(edge_radius=radius, edge_statistic=statistic)
+            judged = line_statistics(prepared, settings)
+            for _, edge in self.grid.pairs(threshold):
+                if stopped.is_set():
+                    break
+                accepted = judged < np.float32(edge)
+                lines = np.packbits(accepted).tobytes()
+                if lines not in known:
+                    closing = settings.changed(edge_threshold=edge)
+                    known[lines] = _measured(prepared, closing, truth, int(accepted.sum()))
+                cells.append(known[lines])
+        work = Work(0, 1, len(self.grid.judgements()), len(known), len(cells))
+        return _Block(cells, work)
 
-    def _cells(self, threshold: float, rows: list[list[Score]]) -> Iterator[Cell]:
-        pairs = zip(self._edge_thresholds(threshold), zip(*rows, strict=True), strict=True)
-        for edge_threshold, column in pairs:
-            scored = [one for one in column if one.scored]
-            if not any(one.scored or one.ignored_fraction for one in column):
-                raise ValueError(
-                    "The sections hold no truth that is scored, so no thresholds can be chosen on "
-                    "them; give sections with annotations."
-                )
-            if any(one.ignored_fraction == 1 for one in column):
-                continue  # A section ignored whole would count as perfect.
-            means = {
-                field.name: float(np.mean([getattr(one, field.name) for one in scored]))
-                for field in dataclasses.fields(Cell)[2:]
-            }
-            yield Cell(threshold, edge_threshold, **means)
+    def _cells(self, place: _Place, blocks: list[_Block]) -> Iterator[Cell]:
+        minima, threshold = place
+        names = product(self.grid.judgements(), self.grid.pairs(threshold))
+        columns = zip(*(block.cells for block in blocks), strict=True)
+        for ((radius, statistic), (gap, edge)), column in zip(names, columns, strict=True):
+            flattering = [one.flattering for one in column if one.flattering is not None]
+            yield Cell(
+                threshold=threshold,
+                edge_threshold=edge,
+                gap=gap,
+                minima=minima,
+                edge_radius=radius,
+                edge_statistic=statistic,
+                closed=sum(one.closed for one in column),
+                **dataclasses.asdict(mean([one.honest for one in column])),
+                # A section ignored whole would count as perfect.
+                flattering=mean(flattering) if len(flattering) == len(column) else None,
+            )
 
-    def _edge_thresholds(self, threshold: float) -> list[float]:
-        return [min(round(threshold + step, 4), 1.01) for step in self.steps]
+
+def _measured(
+    prepared: Prepared, settings: LabellingSettings, truth: TruthSection, closed: int
+) -> _Measured:
+    """Labels with their walls, for the flattering score, grown as the settings say for the honest one."""
+    walled = close_gaps(prepared, settings.changed(thin=False))
+    grows = settings.thin and settings.zero != "background"
+    map_ = prepared.probability
+    labels = grow(walled, map_, ~np.isnan(map_)) if grows else walled
+    return _Measured(closed, truth.honest(labels), truth.flattering(walled))
 
 
-def _best(cells: Sequence[Cell], objective: Objective) -> Cell:
-    if not cells:
+def _scored(
+    probabilities: Sequence[Array], truths: Sequence[Array], scoring: ScoringSettings
+) -> list[_Section]:
+    """The sections that have scored truth pixels, with their truth made ready."""
+    pairs = list(zip(probabilities, truths, strict=True))
+    if not pairs:
         raise ValueError("There is no section to choose thresholds on; give at least one.")
-    return min(cells, key=lambda cell: getattr(cell, objective))
+    for probability, truth in pairs:
+        if probability.shape != truth.shape:
+            raise ValueError(
+                f"The interior map of shape {probability.shape} and the truth of shape {truth.shape} "
+                "differ; cut or resample one of them."
+            )
+    ready = in_order(lambda pair: (pair[0], TruthSection.of(pair[1], scoring)), pairs)
+    scored = [(probability, truth) for probability, truth in ready if truth.scored]
+    if not scored:
+        raise ValueError(
+            "The sections hold no truth that is scored, so no thresholds can be chosen on them; give "
+            f"sections with annotations, or a border smaller than {scoring.border} px."
+        )
+    return scored
+
+
+def _outcome(
+    cells: list[Cell],
+    settings: TuningSettings,
+    labelling: LabellingSettings,
+    scoring: ScoringSettings,
+) -> Tuned:
+    """All cells in order, and the best of them."""
+    grid = Grid.of(settings, labelling)
+
+    def place(cell: Cell) -> tuple[float, ...]:
+        judgement = grid.judgements().index((cell.edge_radius, cell.edge_statistic))
+        return grid.minima.index(cell.minima), judgement, cell.threshold, cell.gap
+
+    ordered = sorted(cells, key=place)
+    tuned = Tuned(ordered[0], None, None, ordered[0], tuple(ordered), settings, labelling, scoring)
+    best = lowest(ordered, tuned.objective)
+    if best is None:
+        raise ValueError(
+            "Every threshold leaves nothing but walls of some section; try lower thresholds, or score "
+            "with boundary thin."
+        )
+    return dataclasses.replace(
+        tuned,
+        best=best,
+        chosen=best,
+        plain=lowest([cell for cell in ordered if not cell.closed], tuned.objective),
+        flattering_best=lowest(ordered, lambda cell: tuned.value(cell.flattering)),
+    )

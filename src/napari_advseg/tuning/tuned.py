@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -157,7 +157,10 @@ class Tuned:
 
     def objective(self, cell: Cell) -> float | None:
         """What was made small, for one cell; None where it has no such score."""
-        values = cell.flattering if self.scoring.boundary == "ignore" else cell.honest
+        return self.value(cell.flattering if self.scoring.boundary == "ignore" else cell.honest)
+
+    def value(self, values: Values | None) -> float | None:
+        """The objective of some scores."""
         return values and values.objective(self.settings.objective, self.settings.merge_weight)
 
     def choose(self, threshold: float, edge_threshold: float) -> Tuned:
@@ -202,7 +205,7 @@ class Tuned:
 _TUNED = TypeAdapter(Tuned)
 
 
-def lowest(cells: Sequence[Cell], objective: Any) -> Cell | None:
+def lowest(cells: Sequence[Cell], objective: Callable[[Cell], float | None]) -> Cell | None:
     """The first cell with the lowest objective; None where none has one."""
     known = [(value, cell) for cell in cells if (value := objective(cell)) is not None]
     return min(known, key=lambda pair: pair[0])[1] if known else None
