@@ -11,6 +11,7 @@ from fake_child import CRASHES, ENDLESS, FAILS
 from napari.utils.notifications import notification_manager
 
 from napari_advseg.gui import results
+from napari_advseg.gui.preview import quick_to_show
 from napari_advseg.gui.session import session_of
 from napari_advseg.volume.files import read
 
@@ -239,6 +240,16 @@ def test_a_preview_is_never_put_into_a_layer_of_the_user(stage, fake_child):
     assert results.preview_of(viewer) is not mine
     results.remove_preview(viewer)
     assert mine in viewer.layers
+
+
+def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_child):
+    viewer, _, _ = stage()
+    for labels in (np.full((64, 64), 7), np.full((64, 64), 9), np.full((64, 64), 70_000)):
+        data = quick_to_show(labels.astype(np.int32))[None]
+        attributes = {"name": "x", "scale": [1, 1, 1], "translate": [0, 0, 0]}
+        results.show_preview(viewer, (data, attributes, "labels"), "Preview")
+        np.testing.assert_array_equal(results.preview_of(viewer).data[0], labels)
+    assert sum(layer.name == "Preview" for layer in viewer.layers) == 1
 
 
 def test_the_theme_colours_the_curves(train):

@@ -89,7 +89,7 @@ class Relabeller:
             self._turn_to(wish)
         if self._prepared is None or not self._prepared.fits(wish.settings):
             self._prepared = prepare(self._section, wish.settings)
-        labels = close_gaps(self._prepared, wish.settings)
+        labels = quick_to_show(close_gaps(self._prepared, wish.settings))
         placed = self._placed(labels, wish.index)
         _, attributes, kind = volume_to_layer(placed, "labels")
         return placed.array, attributes, kind
@@ -105,6 +105,12 @@ class Relabeller:
         if "z" not in frame.axes:
             return Volume(labels, frame)
         return Volume(labels[None], frame.shifted("z", index))
+
+
+def quick_to_show(labels: Array) -> Array:
+    """The same labels as uint16 where they fit: napari draws those as they are and maps wider ones first."""
+    fits = int(labels.max(initial=0)) <= np.iinfo(np.uint16).max
+    return labels.astype(np.uint16) if fits else labels
 
 
 def words_of(layer: LayerData) -> str:

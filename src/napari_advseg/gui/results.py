@@ -7,6 +7,7 @@ from typing import Any
 from napari.layers import Labels, Layer
 
 from napari_advseg.napari_io import LayerData
+from napari_advseg.volume.volume import Array
 
 MARK = "napari_advseg_preview"
 
@@ -25,7 +26,7 @@ def show_preview(viewer: Any, layer_data: LayerData, name: str) -> None:
         layer.editable = False
         _add_quietly(viewer, layer)
         return
-    layer.data = data
+    _redraw(layer, data)
     if list(layer.translate) != list(attributes["translate"]):
         layer.translate = attributes["translate"]
 
@@ -46,6 +47,15 @@ def set_visible(viewer: Any, layer: Layer | None, *, visible: bool) -> None:
     """Show or hide a layer that is still there."""
     if layer is not None and layer in viewer.layers:
         layer.visible = visible
+
+
+def _redraw(layer: Labels, data: Array) -> None:
+    """Other labels in a layer of ours; of the same kind they are written into its array, at half the cost."""
+    if (layer.data.shape, layer.data.dtype) != (data.shape, data.dtype):
+        layer.data = data
+        return
+    layer.data[...] = data
+    layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
 def _add_quietly(viewer: Any, layer: Layer) -> Layer:

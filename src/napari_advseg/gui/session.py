@@ -1,7 +1,8 @@
 """One viewer's compute: its child process, its worker threads, its jobs.
 
 What happens on other threads (answers of the child, finished background work) is put into an inbox that a timer
-empties on the Qt thread: nothing but this queue crosses threads, and no Qt object is touched from outside.
+empties on the Qt thread. Finished work rings a bell too, so that a slider need not wait for the timer. Nothing else
+crosses threads.
 """
 
 # mypy: disallow-subclassing-any=false
@@ -18,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_advseg.engine import (
@@ -54,6 +55,12 @@ class Task(QObject):
     failed = Signal(str)
 
 
+class Bell(QObject):
+    """Asks the Qt thread to empty the inbox. It has no parent: a thread may ring after the window has gone."""
+
+    rung = Signal()
+
+
 class Session(QObject):
     """Runs recipes in the child and small work on threads."""
 
@@ -69,6 +76,8 @@ class Session(QObject):
         self.model = ""
         self.folder = Path(tempfile.mkdtemp(prefix="napari-advseg-"))
         self._inbox: queue.SimpleQueue[Message | Callable[[], None]] = queue.SimpleQueue()
+        self._bell = Bell()
+        self._bell.rung.connect(self._empty_inbox, Qt.ConnectionType.QueuedConnection)
         self._engine = Engine(self._inbox.put, self.command)
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="napari-advseg")
         self._ending = Ending(self._engine, self._workers, self.folder)
@@ -94,8 +103,13 @@ class Session(QObject):
     def background(self, work: Callable[[], Any]) -> Task:
         """Do `work` on a thread."""
         task = Task(self)
-        future = self._workers.submit(work)
-        future.add_done_callback(lambda done: self._inbox.put(partial(_deliver, task, done)))
+        inbox, bell = self._inbox, self._bell
+
+        def hand_in(done: Future[Any]) -> None:
+            inbox.put(partial(_deliver, task, done))
+            bell.rung.emit()
+
+        self._workers.submit(work).add_done_callback(hand_in)
         return task
 
     def run(
