@@ -19,8 +19,20 @@ _HOMES = {
     "label": "napari_advseg.labelling",
     "fit": "napari_advseg.training.fit",
     "segment": "napari_advseg.pipeline",
+    "tune": "napari_advseg.tuning",
 }
-__all__ = ["__version__", "drain", "fit", "label", "locate", "read", "score", "segment", "write"]
+__all__ = [
+    "__version__",
+    "drain",
+    "fit",
+    "label",
+    "locate",
+    "read",
+    "score",
+    "segment",
+    "tune",
+    "write",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,11 +18,12 @@ from napari_advseg.labelling import described, label, label_dtype, label_into
 from napari_advseg.model_store import StoredModel
 from napari_advseg.prediction import STORED, fits, map_frame, predict, predict_into
 from napari_advseg.progress import Reports, Said, Saved
-from napari_advseg.recipe import Label, Segment, Train, to_yaml, validated
+from napari_advseg.recipe import Label, Segment, Train, Tune, to_yaml, validated
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.files import Source, create, describe, read
 from napari_advseg.volume.sections import check_target
 from napari_advseg.volume.volume import Volume
@@ -71,6 +72,8 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe))
+    if isinstance(recipe, Tune):
+        return (yield from run_tune(recipe))
     return (yield from run_label(recipe))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_advseg.tuning.tuned import Cell, Tuned, Values, lowest
+from napari_advseg.tuning.tuned import Cell, Tuned, Values, listed, lowest
 
 CELL = (48, 21)
 HEADER_PX = 44
@@ -42,7 +42,7 @@ COLOURS = np.array(
     float,
 )
 NAMES = {
-    "voi": "split + merge = VOI (bits)",
+    "voi": "VOI",
     "adapted_rand_error": "adapted Rand error",
     "cremi_score": "CREMI score",
 }
@@ -115,8 +115,7 @@ class _Slice:
             (rows.index(cell.threshold), columns.index(value)): cell
             for cell, value in zip(cells, across, strict=True)
         }
-        titles = [_short(value) if absolute else f"{value:+.2g}" for value in columns]
-        return cls(_named(combination), [_short(row) for row in rows], titles, places, absolute)
+        return cls(_named(combination), _axis(rows), _axis(columns), places, absolute)
 
     @property
     def panel_size(self) -> tuple[int, int]:
@@ -132,9 +131,9 @@ def _panels(tuned: Tuned) -> list[tuple[str, list[_Panel]]]:
     titles = [
         ("split (bits)", lambda values: values.voi_split),
         ("merge (bits)", lambda values: values.voi_merge),
-        (NAMES["voi"], lambda values: values.voi),
+        ("split + merge = VOI (bits)", lambda values: values.voi),
         (
-            NAMES.get(fourth, f"split + {weight:g} x merge"),
+            NAMES.get(fourth, _objective(tuned)),
             lambda values: values.objective(fourth, weight),
         ),
     ]
@@ -182,10 +181,10 @@ def _draw_panel(
         text = "-" if number is None else _number(number, panel.digits)
         middle = (box[0] + CELL[0] / 2, box[1] + CELL[1] / 2)
         draw.text(middle, text, fill=_ink_on(colour), font=_font(12), anchor="mm")
-    for cell, colour, inset in _marked(tuned):
-        for (row, column), other in table.cells.items():
-            if other == cell:
-                _frame(draw, _box(corner, row, column), colour, inset)
+    places = {cell: place for place, cell in table.cells.items()}
+    for cell, colour, outset in _marked(tuned):
+        if cell in places:
+            _frame(draw, _box(corner, *places[cell]), colour, outset)
     _draw_scale(draw, (corner[0], corner[1] + len(table.rows) * CELL[1] + 8), low, high)
 
 
@@ -201,17 +200,23 @@ def _draw_axes(draw: ImageDraw.ImageDraw, corner: tuple[int, int], table: _Slice
 def _draw_scale(draw: ImageDraw.ImageDraw, place: tuple[int, int], low: float, high: float) -> None:
     """The colours from `low` to `high` as a bar with its ends written beside it."""
     left, top = place
-    width = 110
+    width = 140
     for step in range(width):
         draw.line((left + step, top, left + step, top + 9), fill=_colour(step / (width - 1)))
     draw.rectangle((left, top, left + width, top + 10), outline="#888888")
     draw.text((left, top + 13), _number(low, 3), fill=INK, font=_font(11))
-    draw.text((left + width, top + 13), f"{_number(high, 3)} and more", fill=INK, font=_font(11))
+    draw.text(
+        (left + width, top + 13),
+        f"{_number(high, 3)} and more",
+        fill=INK,
+        font=_font(11),
+        anchor="ra",
+    )
 
 
 def _title(draw: ImageDraw.ImageDraw, tuned: Tuned, table: _Slice) -> None:
     count = len(tuned.sections)
-    where = f" on {count} section{'s' if count != 1 else ''} ({_indices(tuned.sections)})"
+    where = f" on {count} section{'s' if count != 1 else ''} ({listed(tuned.sections)})"
     draw.text(
         (MARGIN_PX, 14), f"Thresholds tried{where if count else ''}", fill=INK, font=_font(20)
     )
@@ -236,7 +241,7 @@ def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], tuned: Tuned, tab
         FLATTERED: "would be best if walls were left out, by",
         CHOSEN: "chosen",
     }
-    name = tuned.settings.objective.replace("_", " ")
+    name = _objective(tuned)
     for cell, colour, _ in _marked(tuned):
         _frame(draw, (left, top, left + 22, top + 16), colour, 0)
         text = f"{words[colour]} {name}" if colour != CHOSEN else words[colour]
@@ -248,10 +253,16 @@ def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], tuned: Tuned, tab
 
 
 def _marked(tuned: Tuned) -> list[tuple[Cell, str, int]]:
-    """Marked cells with the colour and the inset of their frames; the chosen one lies inside the best."""
-    marked = [(tuned.best, BEST, 0), (tuned.chosen, CHOSEN, 3)]
+    """Marked cells with the colour of their frames and by how much these stand out; the chosen one's is outside."""
+    marked = [(tuned.chosen, CHOSEN, 3), (tuned.best, BEST, 1)]
     flattered = tuned.flattering_best
-    return marked if flattered is None else [(flattered, FLATTERED, 0), *marked]
+    return marked if flattered is None else [*marked, (flattered, FLATTERED, -1)]
+
+
+def _objective(tuned: Tuned) -> str:
+    """What was made small, in words."""
+    weighted = f"split + {tuned.settings.merge_weight:g} x merge"
+    return NAMES.get(tuned.settings.objective, weighted)
 
 
 def _combinations(tuned: Tuned) -> list[str]:
@@ -269,7 +280,7 @@ def _combinations(tuned: Tuned) -> list[str]:
     found.sort(key=lambda one: one[0])
     lines = [text for _, text in found[:MOST_COMBINATIONS]]
     more = len(names) - len(lines)
-    title = f"Best of each combination by {tuned.settings.objective.replace('_', ' ')}:"
+    title = f"Best of each combination by {_objective(tuned)}:"
     return [title, *lines, *([f"and {more} more in the table"] if more else [])]
 
 
@@ -298,15 +309,15 @@ def _range(panel: _Panel, table: _Slice) -> tuple[float, float]:
 
 def _box(corner: tuple[int, int], row: int, column: int) -> tuple[int, int, int, int]:
     left, top = corner[0] + column * CELL[0], corner[1] + row * CELL[1]
-    return left, top, left + CELL[0] - 1, top + CELL[1] - 1
+    return left, top, left + CELL[0] - 2, top + CELL[1] - 2
 
 
 def _frame(
-    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: str, inset: int
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: str, outset: int
 ) -> None:
     left, top, right, bottom = box
     draw.rectangle(
-        (left + inset, top + inset, right - inset, bottom - inset), outline=colour, width=3
+        (left - outset, top - outset, right + outset, bottom + outset), outline=colour, width=2
     )
 
 
@@ -330,15 +341,14 @@ def _number(value: float, digits: int) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
+def _axis(values: Sequence[float]) -> list[str]:
+    """The values with the digits that the finest of them needs."""
+    digits = max(len(f"{value:.4f}".rstrip("0").partition(".")[2]) for value in values)
+    return [_number(value, max(digits, 2)) if value else "0" for value in values]
+
+
 def _short(value: float) -> str:
-    return f"{value:g}".replace("0.", ".", 1) if 0 < value < 1 else f"{value:g}"
-
-
-def _indices(sections: Sequence[int]) -> str:
-    """ "14-16" where they follow each other, else "3, 7, 9"."""
-    if len(sections) > 2 and list(sections) == list(range(sections[0], sections[-1] + 1)):
-        return f"{sections[0]}-{sections[-1]}"
-    return ", ".join(map(str, sections))
+    return _axis([value])[0]
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

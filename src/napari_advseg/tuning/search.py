@@ -59,10 +59,7 @@ def tune(
             pixel is scored, or a keyword is no setting.
     """
     chosen = override(TuningSettings, settings, fields)
-    if not isinstance(probabilities, Volume):
-        probabilities = np.asarray(probabilities)
-    true = as_label_volume(truth, "Truth")
-    map_ = as_label_volume(probabilities, "Interior map")
+    map_, true = _map_volume(probabilities), as_label_volume(truth, "Truth")
     check_alike(map_, true)
     sections = list(read_sections(map_)), instances(list(read_sections(true)))
     found = yield from search(*sections, chosen, labelling, scoring)
@@ -139,6 +136,17 @@ def instances(truths: list[Array]) -> list[Array]:
         if len(ids) > 1:
             return truths
     return [np.asarray(cc3d.connected_components(truth > 0, connectivity=4)) for truth in truths]
+
+
+def _map_volume(probabilities: Volume | Array) -> Volume:
+    if not isinstance(probabilities, Volume):
+        return as_label_volume(np.asarray(probabilities), "Interior maps")
+    if probabilities.axes.lstrip("c") not in ("yx", "zyx") or probabilities.size("c") != 1:
+        raise ValueError(
+            f"An interior map has the axes 'yx' or 'zyx', not '{probabilities.axes}' of shape "
+            f"{probabilities.shape}; choose one channel and one time point."
+        )
+    return probabilities
 
 
 @dataclasses.dataclass(frozen=True)

@@ -163,6 +163,21 @@ class Tuned:
         """The objective of some scores."""
         return values and values.objective(self.settings.objective, self.settings.merge_weight)
 
+    @property
+    def disagreement(self) -> str | None:
+        """One sentence where leaving predicted walls out of the score would choose another pair; else None."""
+        honest = lowest(self.cells, lambda cell: self.value(cell.honest))
+        other = self.flattering_best
+        if honest is None or other is None or other.flattering is None or honest.pair == other.pair:
+            return None
+        dropped = 100 * other.flattering.ignored_fraction
+        return (
+            f"With predicted walls left out of the score, {other.threshold:g}, {other.edge_threshold:g} would look "
+            f"best (VOI {other.flattering.voi:.4f}), because {dropped:.1f} % of the pixels are then not compared; "
+            f"compared, it has VOI {other.voi:.4f}, and {honest.threshold:g}, {honest.edge_threshold:g} has "
+            f"{honest.voi:.4f}."
+        )
+
     def choose(self, threshold: float, edge_threshold: float) -> Tuned:
         """The same outcome with another cell chosen: the best of those with this pair.
 
@@ -209,6 +224,13 @@ def lowest(cells: Sequence[Cell], objective: Callable[[Cell], float | None]) -> 
     """The first cell with the lowest objective; None where none has one."""
     known = [(value, cell) for cell in cells if (value := objective(cell)) is not None]
     return min(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def listed(sections: Sequence[int]) -> str:
+    """Indices for people: "14-16" where they follow each other, else "3, 7, 9"."""
+    if len(sections) > 2 and list(sections) == list(range(sections[0], sections[-1] + 1)):
+        return f"{sections[0]}-{sections[-1]}"
+    return ", ".join(map(str, sections))
 
 
 def _apart(cell: Cell, pair: tuple[float, float]) -> float:
