@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.scoring.pair import as_label_volume, check_alike
+from napari_advseg.scoring.pair import paired
 from napari_advseg.scoring.tally import Counts, Ids, Tally
 from napari_advseg.scoring.windows import window_pairs
 from napari_advseg.volume.volume import Array, Volume
@@ -93,8 +93,7 @@ def tabulate(labels: Volume | Array, truth: Volume | Array) -> Contingency:
     Raises:
         ValueError: shapes or voxel sizes differ, or an array holds no ids (`as_ids`).
     """
-    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
-    check_alike(*pair)
+    pair = paired(labels, truth)
     dtype = np.promote_types(*(_id_type(volume.dtype) for volume in pair))
     workers = os.cpu_count() or 1
     idle: SimpleQueue[Tally] = SimpleQueue()
@@ -154,10 +153,12 @@ def as_ids(labels: Array, what: str) -> Array:
     """Label ids as a C-ordered array of uint32 or uint64, without a copy where they are that
     already.
 
-    Whole numbers stored as floats are ids; so are True and False, as 1 and 0.
+    Whole numbers stored as floats are ids as long as the type does not round them; so are True and
+    False, as 1 and 0.
 
     Raises:
-        ValueError: a negative or fractional value, NaN, or a type that holds no numbers.
+        ValueError: a negative or fractional value, NaN, a float too large to be exact, or a type
+            that holds no numbers.
     """
     kind = labels.dtype.kind
     if kind not in "biuf":
@@ -185,11 +186,12 @@ def _totals(ids: Ids, counts: Counts) -> Counts:
 
 
 def _whole(labels: Array, what: str) -> Array:
-    wrong = ~((labels >= 0) & (labels < 2.0**63) & (np.floor(labels) == labels))
+    exact = 2 ** (np.finfo(labels.dtype).nmant + 1)
+    wrong = ~((labels >= 0) & (labels < float(exact)) & (np.floor(labels) == labels))
     if wrong.any():
         raise ValueError(
             f"{what} of type {labels.dtype} hold {labels[wrong][0]}, which is no id; "
-            "give whole numbers, 0 or positive."
+            f"give whole numbers, 0 or positive, and below {exact} (this type rounds larger ones)."
         )
     return np.ascontiguousarray(labels, dtype=np.uint64)
 

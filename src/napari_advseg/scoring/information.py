@@ -31,6 +31,15 @@ class Information:
     truth: int
     total: int
 
+    def __add__(self, other: Information) -> Information:
+        """The sums, each with that of the other."""
+        return Information(
+            self.pairs + other.pairs,
+            self.predicted + other.predicted,
+            self.truth + other.truth,
+            self.total + other.total,
+        )
+
     @property
     def split(self) -> float:
         """H(predicted | truth) in bits, >= 0; 0 without pixels."""
@@ -40,6 +49,11 @@ class Information:
     def merge(self) -> float:
         """H(truth | predicted) in bits, >= 0; 0 without pixels."""
         return self._mean(self.predicted - self.pairs)
+
+    @property
+    def voi(self) -> float:
+        """Their sum."""
+        return self.split + self.merge
 
     def _mean(self, bits: int) -> float:
         return max(0, bits) / (self.total << PLACES) if self.total else 0.0

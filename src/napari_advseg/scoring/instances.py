@@ -12,16 +12,22 @@ import numpy as np
 
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.boundary import grow_nearest, near_change
-from napari_advseg.scoring.contingency import Contingency, as_ids, contingency, merged
+from napari_advseg.scoring.contingency import (
+    Contingency,
+    as_ids,
+    contingency,
+    merged,
+    tabulate,
+)
 from napari_advseg.scoring.information import variation_of_information
-from napari_advseg.scoring.pair import as_label_volume, check_alike
+from napari_advseg.scoring.pair import as_label_volume, check_alike, paired
 from napari_advseg.scoring.rand import adapted_rand_error
 from napari_advseg.scoring.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.volume import Array, Volume
 
-__all__ = ["Score", "as_label_volume", "check_alike", "score"]
+__all__ = ["Score", "as_label_volume", "check_alike", "score", "scored_table"]
 
 Result = TypeVar("Result")
 
@@ -105,11 +111,26 @@ def score(
             setting.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
-    check_alike(*pair)
+    pair = paired(labels, truth)
     if chosen.by == "volume":
-        return _measured(_Counted.sum(_by_section(pair, partial(_counted, chosen))), chosen)
+        return _measured(_counted_whole(chosen, pair), chosen)
     return _mean(list(_by_section(pair, partial(_scored, chosen))), chosen)
+
+
+def scored_table(
+    labels: Volume | Array,
+    truth: Volume | Array,
+    settings: ScoringSettings | None = None,
+    **fields: Any,
+) -> Contingency:
+    """The table behind `score` with `by` "volume", sorted: pairs of ids over all scored pixels.
+
+    Raises:
+        ValueError: see `score`.
+    """
+    chosen = override(ScoringSettings, settings, fields)
+    counted = _counted_whole(chosen, paired(labels, truth))
+    return merged([counted.labelled, counted.rest]).in_order()
 
 
 def _numbers(measured: Score) -> dict[str, Any]:
@@ -157,6 +178,19 @@ def _by_section(
 
 def _scored(settings: ScoringSettings, sections: tuple[Array, Array]) -> Score:
     return _measured(_counted(settings, sections), settings)
+
+
+def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _Counted:
+    if settings.border or settings.boundary == "thin":
+        return _Counted.sum(_by_section(pair, partial(_counted, settings)))
+    # Nothing is looked at around a pixel, so whole chunks are counted without a mask.
+    table = tabulate(*pair)
+    if settings.zero == "boundary":
+        table = table.where(table.truth != 0)
+    rest = Contingency.empty()
+    if settings.boundary == "count":
+        rest = table.where(table.predicted == 0)
+    return _Counted(table.labelled(), rest, table.total, table.total)
 
 
 def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Counted:

@@ -19,6 +19,17 @@ NANOMETERS = {
 }
 
 
+def paired(labels: Volume | Array, truth: Volume | Array) -> tuple[Volume, Volume]:
+    """Both as volumes, on the same voxels.
+
+    Raises:
+        ValueError: see `as_label_volume` and `check_alike`.
+    """
+    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
+    check_alike(*pair)
+    return pair
+
+
 def as_label_volume(labels: Volume | Array, what: str) -> Volume:
     """Labels as a volume of axes yx or zyx; a plain array has its sections first.
 

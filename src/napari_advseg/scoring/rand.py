@@ -33,6 +33,17 @@ class Squares:
     unlabelled: int
     total: int
 
+    def __add__(self, other: Squares) -> Squares:
+        """The sums, each with that of the other."""
+        return Squares(
+            self.pairs + other.pairs,
+            self.predicted + other.predicted,
+            self.truth + other.truth,
+            self.unlabelled_pairs + other.unlabelled_pairs,
+            self.unlabelled + other.unlabelled,
+            self.total + other.total,
+        )
+
     def error(self, convention: Convention = "cremi", *, background: bool = False) -> float:
         """The adapted Rand error in [0, 1], see `adapted_rand_error`."""
         if convention == "scikit-image":
