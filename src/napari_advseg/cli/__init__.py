@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 # Importing a module adds its commands to the application, in this order.
-from napari_advseg.cli import train, segment, score, tune, run, look, viewer  # isort: skip
+from napari_advseg.cli import train, segment, score, errors, tune, run, look, viewer  # isort: skip
 from napari_advseg.cli.app import app, complain
 
 # Newer releases of typer bring their own click; this is the usage error of whichever is in use.
@@ -39,4 +39,4 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
-__all__ = ["app", "look", "main", "run", "score", "segment", "train", "tune", "viewer"]
+__all__ = ["app", "errors", "look", "main", "run", "score", "segment", "train", "tune", "viewer"]

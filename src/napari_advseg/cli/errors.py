@@ -1,0 +1,106 @@
+"""`errors`: where labels differ from the truth, what each place costs, and a map of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import napari_advseg as advseg
+from napari_advseg.cli.app import Json, Missing, Overwrite, Sections, answer, app, cut_alike, say
+from napari_advseg.recipe import parse_span
+from napari_advseg.scoring.locate import ERROR_KINDS, Errors, error_map
+from napari_advseg.volume.sections import check_target
+
+OBJECTS = ("#", "gain", "side", "id", "split", "merge", "section", "y", "x", "voxels")
+SITES = ("#", "gain", "kind", "labels", "truth", "section", "y", "x", "faces")
+WORDS = ("side", "kind", "labels", "truth")
+
+
+@app.command()
+def errors(
+    labels: Annotated[str, typer.Argument(help="Predicted labels.")],
+    truth: Annotated[str, typer.Argument(help="True labels on the same voxels.")],
+    top: Annotated[int, typer.Option(help="How many objects and sites are listed.", min=0)] = 50,
+    overlay: Annotated[
+        str | None, typer.Option(help="Paint the errors into this file: .ome.zarr or .tif.")
+    ] = None,
+    sections: Sections = None,
+    by: Annotated[str | None, typer.Option(help="section or volume.")] = None,
+    boundary: Annotated[
+        str | None, typer.Option(help="Predicted 0: thin, ignore or count.")
+    ] = None,
+    border: Annotated[
+        int | None, typer.Option(metavar="PX", help="Truth border left out; 0 leaves out none.")
+    ] = None,
+    zero: Annotated[str | None, typer.Option(help="Truth 0: boundary or background.")] = None,
+    missing: Missing = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """List where labels are wrong, the most costly places first."""
+    pair = [advseg.read(path, missing=missing or "refuse") for path in (labels, truth)]
+    first = 0
+    if sections is not None:
+        first, pair = parse_span(sections)[0], cut_alike(pair, sections)
+    if overlay is not None:
+        check_target(Path(overlay), pair[0].shape, np.uint8, "labels", overwrite=overwrite)
+    fields = {"by": by, "boundary": boundary, "border": border, "zero": zero}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    found = advseg.locate(*pair, **fields).top(top).moved(first)
+    if not found.score.scored:
+        say("Warning: the truth has no labelled pixel there, so nothing was compared.")
+    if overlay is not None:
+        advseg.write(error_map(*pair, found.settings), overlay, overwrite=overwrite)
+        kinds = ", ".join(f"{number} {kind}" for kind, number in ERROR_KINDS.items())
+        say(f"Painted into {overlay}: {kinds}.")
+    if as_json:
+        answer({**found.to_json(), **({"overlay": overlay} if overlay else {})})
+    else:
+        typer.echo(in_lines(found))
+
+
+def in_lines(found: Errors) -> str:
+    """The score in one line, then sites and objects as tables."""
+    score, settings = found.score, found.settings
+    whole = f"mean of {len(score.sections)} sections" if score.sections else "the volume as one"
+    parts = f"split {score.voi_split:.4f} + merge {score.voi_merge:.4f} bits"
+    sites = [_site(rank, one) for rank, one in enumerate(found.sites, 1)]
+    objects = [_object(rank, one) for rank, one in enumerate(found.objects, 1)]
+    return f"""VOI {score.voi:.4f} = {parts}
+({whole}; border {settings.border} px left out; gain: what VOI falls by)
+
+Sites, {len(sites)} of {found.sites_found}
+split: the two labels are joined; merge: the smaller of the two true parts is cut off the label
+{_table(SITES, sites)}
+
+Objects, {len(objects)} of {found.objects_found}
+truth: the object is made one segment; labels: the label is cut along the truth
+{_table(OBJECTS, objects)}"""
+
+
+def _site(rank: int, one: Any) -> list[str]:
+    ids = [", ".join(map(str, ids)) for ids in (one.labels, one.truth)]
+    return [str(rank), f"{one.gain:.6f}", one.kind, *ids, *map(str, one.point), str(one.contact)]
+
+
+def _object(rank: int, one: Any) -> list[str]:
+    bits = [f"{value:.6f}" for value in (one.split, one.merge)]
+    place = [str(number) for number in (*one.point, one.size)]
+    return [str(rank), f"{one.gain:.6f}", one.side, str(one.id), *bits, *place]
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lines of equal columns, words to the left and numbers to the right."""
+    lines = [names, *rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(names))]
+    return "\n".join(
+        "  ".join(
+            text.ljust(width) if name in WORDS else text.rjust(width)
+            for name, text, width in zip(names, line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
