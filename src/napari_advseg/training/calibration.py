@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-import cc3d
 import numpy as np
-import numpy.typing as npt
 
-from napari_advseg.model_store import Card, StoredModel
+from napari_advseg.model_store import Card, StoredModel, with_choice
 from napari_advseg.prediction import Predictor
 from napari_advseg.progress import Reports, Said
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tuning import choose_thresholds
+from napari_advseg.tuning.search import instances
 from napari_advseg.volume.volume import Volume
 
 MOST_SECTIONS = 4
@@ -30,34 +29,25 @@ def calibrate(
     maps, truths = [], []
     for done, index in enumerate(chosen):
         maps.append((yield from predictor.section(image.section(index), done, len(chosen))))
-        truths.append(instances(labels.section(index)))
+        truths.append(labels.section(index))
     recipe = model.card.recipe
     zero = "background" if model.card.labelling.zero == "background" else "boundary"
     scoring = recipe.scoring.changed(zero=zero, by="section")
-    found = yield from choose_thresholds(maps, truths, model.card.labelling, scoring)
+    found = yield from choose_thresholds(maps, instances(truths), model.card.labelling, scoring)
     best, plain = found.best, found.plain
+    beside = (
+        ""
+        if plain is None
+        else (f"; the best without gap closing: {plain.adapted_rand_error:.4f}, {plain.voi:.4f}")
+    )
     yield Said(
         f"Thresholds {best.threshold:g} and {best.edge_threshold:g} (gaps) chosen on sections {list(chosen)}: "
-        f"adapted Rand error {best.adapted_rand_error:.4f}, VOI {best.voi:.4f}; the best without gap closing: "
-        f"{plain.adapted_rand_error:.4f}, {plain.voi:.4f}."
+        f"adapted Rand error {best.adapted_rand_error:.4f}, VOI {best.voi:.4f}{beside}."
     )
-    labelling = model.card.labelling.changed(
-        threshold=best.threshold, edge_threshold=best.edge_threshold
+    found = dataclasses.replace(
+        found, sections=tuple(chosen), image=recipe.image, labels=recipe.labels
     )
-    measured = {
-        "adapted_rand_error": best.adapted_rand_error,
-        "voi_split": best.voi_split,
-        "voi_merge": best.voi_merge,
-    }
-    return model.card.changed(labelling=labelling, calibration=measured)
-
-
-def instances(truth: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Instance labels of one section: a mask with a single id becomes its 4-connected components."""
-    mask = truth > 0
-    if not mask.any() or np.unique(truth[mask]).size > 1:
-        return truth
-    return np.asarray(cc3d.connected_components(mask, connectivity=4))
+    return with_choice(model.card, best, found)
 
 
 def spread(sections: Sequence[int], most: int) -> list[int]:

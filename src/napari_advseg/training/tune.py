@@ -92,7 +92,8 @@ def sections_for(
     recipe: Tune, card: Card | None, truth: Volume, shown: Volume
 ) -> Reports[list[int]]:
     """Indices of the sections to tune on, with a sentence that says which and what that means."""
-    learnt, withheld = [], []
+    learnt: list[int] = []
+    withheld: list[int] = []
     if card is not None and same_data(recipe, card.recipe):
         learnt, withheld = yield from divided(card.recipe, truth)
     if recipe.sections:
@@ -120,10 +121,10 @@ def sections_for(
 
 def same_data(recipe: Tune, trained: Train) -> bool:
     """Whether the image or, without one, the labels are those that the model was trained with."""
-    ours, theirs = (
-        (recipe.image, trained.image) if recipe.image else (recipe.labels, trained.labels)
-    )
-    return bool(ours and theirs) and os.path.realpath(ours) == os.path.realpath(theirs)
+    theirs = trained.image if recipe.image else trained.labels
+    if theirs is None:
+        return False
+    return os.path.realpath(recipe.image or recipe.labels) == os.path.realpath(theirs)
 
 
 def divided(trained: Train, truth: Volume) -> Reports[tuple[list[int], list[int]]]:

@@ -193,8 +193,8 @@ def _draw_axes(draw: ImageDraw.ImageDraw, corner: tuple[int, int], table: _Slice
         place = (corner[0] + (column + 0.5) * CELL[0], corner[1] - 5)
         draw.text(place, title, fill=INK, font=_font(12), anchor="ms")
     for row, title in enumerate(table.rows):
-        place = (corner[0] - 6, corner[1] + (row + 0.5) * CELL[1])
-        draw.text(place, title, fill=INK, font=_font(12), anchor="rm")
+        beside = (corner[0] - 6, corner[1] + (row + 0.5) * CELL[1])
+        draw.text(beside, title, fill=INK, font=_font(12), anchor="rm")
 
 
 def _draw_scale(draw: ImageDraw.ImageDraw, place: tuple[int, int], low: float, high: float) -> None:

@@ -161,7 +161,9 @@ class Tuned:
 
     def value(self, values: Values | None) -> float | None:
         """The objective of some scores."""
-        return values and values.objective(self.settings.objective, self.settings.merge_weight)
+        if values is None:
+            return None
+        return values.objective(self.settings.objective, self.settings.merge_weight)
 
     @property
     def disagreement(self) -> str | None:
