@@ -1,5 +1,7 @@
 """Variation of information against scikit-image and by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.metrics import variation_of_information as oracle
 
 from napari_advseg.scoring.contingency import contingency
-from napari_advseg.scoring.information import variation_of_information
+from napari_advseg.scoring.information import PLACES, n_log2_n, variation_of_information
 
 label_maps = arrays(np.uint32, (6, 8), elements=st.integers(0, 4))
 
@@ -22,6 +24,32 @@ def voi(predicted, truth):
 def test_it_agrees_with_scikit_image(predicted, truth):
     split, merge = oracle(truth, predicted)
     assert voi(predicted, truth) == pytest.approx((split, merge), abs=1e-12)
+
+
+def entropy(*ids):
+    """Bits of the joint distribution of some arrays."""
+    counts = np.unique(np.stack([one.ravel() for one in ids]), axis=1, return_counts=True)[1]
+    shares = counts / ids[0].size
+    return -np.sum(shares * np.log2(shares))
+
+
+@given(label_maps, label_maps)
+@settings(deadline=None, max_examples=30)
+def test_it_is_the_difference_of_entropies(predicted, truth):
+    split, merge = voi(predicted, truth)
+    both = entropy(predicted, truth)
+    assert split == pytest.approx(both - entropy(truth), abs=1e-12)
+    assert merge == pytest.approx(both - entropy(predicted), abs=1e-12)
+
+
+@given(st.lists(st.integers(1, 2**40), min_size=1, max_size=20), st.randoms())
+@settings(deadline=None, max_examples=30)
+def test_the_sum_does_not_depend_on_the_order_nor_on_what_came_and_went(counts, random):
+    whole = n_log2_n(np.array(counts))
+    shuffled = random.sample(counts, len(counts))
+    assert n_log2_n(np.array(shuffled)) == whole
+    assert sum(n_log2_n(np.array([n])) for n in counts) == whole
+    assert whole / 2**PLACES == pytest.approx(sum(n * math.log2(n) for n in counts), rel=1e-12)
 
 
 @given(label_maps, label_maps)

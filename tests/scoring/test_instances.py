@@ -194,6 +194,22 @@ class TestNothingToScore:
             assert measured.adapted_rand_error > 0.99
             assert measured.voi_merge > 2
 
+    def test_no_labels_at_all_score_exactly_this(self):
+        truth = np.repeat([[1, 2]], 8, axis=0)
+        for rand, alone in (("cremi", 1), ("snemi", 16)):
+            measured = score(np.zeros_like(truth), truth, boundary="count", border=0, rand=rand)
+            assert (measured.voi_split, measured.voi_merge) == (0.0, 1.0)
+            assert measured.adapted_rand_error == 1 - 2 * alone / (alone + 2 * 8**2)
+
+    @pytest.mark.parametrize("by", ["section", "volume"])
+    def test_one_label_everywhere_scores_exactly_this(self, by):
+        truth = np.repeat([[[1, 2, 3, 4]]], 8, axis=1)
+        one = np.full_like(truth, 9)
+        joined = score(one, truth, by=by, border=0)
+        assert (joined.voi_split, joined.voi_merge) == (0.0, 2.0)
+        assert joined.adapted_rand_error == 1 - 2 * 4 * 8**2 / (32**2 + 4 * 8**2)
+        assert set(score(one, one, by=by).values().values()) == {0.0, 32}
+
     def test_a_section_without_truth_is_listed_but_not_averaged(self):
         truth = np.stack([cells(), np.zeros((40, 60), np.int32)])
         labels = np.stack([cells(seed=1), cells(seed=2)])
@@ -213,9 +229,35 @@ class TestNothingToScore:
         measured = score(one, one)
         assert (measured.voi, measured.adapted_rand_error, measured.scored) == (0, 0, 1)
 
-    def test_an_empty_stack(self):
-        none = np.zeros((0, 4, 4), int)
-        assert score(none, none).scored == 0
+    @pytest.mark.parametrize("shape", [(0, 4, 4), (2, 0, 4), (2, 4, 0), (0, 0)])
+    @pytest.mark.parametrize("by", ["section", "volume"])
+    def test_an_empty_stack(self, shape, by):
+        none = np.zeros(shape, int)
+        for border in (0, 1):
+            assert set(score(none, none, by=by, border=border).values().values()) == {0}
+
+    @given(
+        arrays(np.uint16, (2, 4, 5), elements=st.integers(0, 2)),
+        arrays(np.uint16, (2, 4, 5), elements=st.integers(0, 2)),
+        st.fixed_dictionaries(
+            {
+                "by": st.sampled_from(["section", "volume"]),
+                "boundary": st.sampled_from(["thin", "ignore", "count"]),
+                "zero": st.sampled_from(["boundary", "background"]),
+                "rand": st.sampled_from(["cremi", "snemi", "scikit-image"]),
+                "border": st.integers(0, 3),
+            }
+        ),
+    )
+    @settings(deadline=None, max_examples=60)
+    def test_every_value_is_a_number_in_its_range(self, labels, truth, chosen):
+        measured = score(labels, truth, **chosen)
+        for one in (measured, measured.flattering or measured, *measured.sections):
+            values = one.values()
+            assert np.isfinite(list(values.values())).all()
+            assert min(values.values()) >= 0
+            for name in ("adapted_rand_error", "ignored_fraction", "border_fraction"):
+                assert values[name] <= 1
 
 
 class TestInput:
@@ -254,6 +296,19 @@ class TestInput:
             ).values()
             == expected
         )
+
+    @pytest.mark.parametrize("by", ["section", "volume"])
+    def test_ids_that_are_equal_modulo_2_to_the_32_stay_apart(self, by):
+        truth = np.stack([cells(), cells(seed=2)]).astype(np.uint64)
+        far = np.where(truth % np.uint64(2), truth, truth % np.uint64(4) + np.uint64(2**32))
+        near = np.where(truth % np.uint64(2), truth, truth % np.uint64(4) + np.uint64(100))
+        assert score(far, truth, by=by) == score(near, truth, by=by)
+        assert score(truth, far, by=by).values() == score(truth, near, by=by).values()
+
+    @pytest.mark.parametrize("kind", [object, "U1", "M8[s]", complex])
+    def test_what_holds_no_numbers_is_refused(self, kind):
+        with pytest.raises(ValueError, match=r"Labels of type .* hold no ids"):
+            score(np.zeros((3, 3), kind), np.ones((3, 3), int))
 
     @pytest.mark.parametrize("wrong", [-1, 0.5, np.nan])
     def test_what_is_no_id_is_refused(self, wrong):

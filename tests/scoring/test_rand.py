@@ -26,6 +26,35 @@ def test_it_agrees_with_scikit_image(predicted, truth):
     assert rand(predicted, truth, "scikit-image") == pytest.approx(oracle(truth, predicted)[0])
 
 
+def challenge(predicted, truth, zeros):
+    """The F-score of both challenges, written out over pairs of pixels.
+
+    A pixel with predicted 0 shares its object with itself alone; `zeros` is what such pixels add
+    together to the pairs that both, and the prediction alone, put into one object.
+    """
+    p, t = predicted[truth > 0], truth[truth > 0]
+    found = p[p > 0]
+    in_truth = np.sum(t[:, None] == t)
+    in_prediction = np.sum(found[:, None] == found) + zeros(np.sum(p == 0), len(p))
+    both = np.sum((found[:, None] == found) & (t[p > 0][:, None] == t[p > 0]))
+    both = both + zeros(np.sum(p == 0), len(p))
+    precision, recall = both / in_prediction, both / in_truth
+    return 1 - 2 * precision * recall / (precision + recall)
+
+
+@pytest.mark.parametrize(
+    ("convention", "zeros"),
+    [("cremi", lambda count, n: count / n), ("snemi", lambda count, n: count)],
+)
+@given(predicted=label_maps, truth=label_maps)
+@settings(deadline=None, max_examples=30)
+def test_it_agrees_with_the_challenges(convention, zeros, predicted, truth):
+    truth[0, 0] = 1
+    assert rand(predicted, truth, convention) == pytest.approx(
+        challenge(predicted, truth, zeros), abs=1e-12
+    )
+
+
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @given(labels=label_maps)
 @settings(deadline=None, max_examples=20)
@@ -80,6 +109,9 @@ def test_nothing_found_is_nearly_the_worst():
     assert rand(np.zeros_like(truth), truth, "cremi") > 0.99
 
 
-def test_objects_too_large_for_64_bit_squares():
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_objects_too_large_for_64_bit_squares(convention):
     ids, counts = np.array([1, 2], np.uint64), np.array([2**33, 2**33], np.int64)
-    assert adapted_rand_error(Contingency(ids, ids, counts)) == 0.0
+    assert adapted_rand_error(Contingency(ids, ids, counts), convention) == 0.0
+    one = np.zeros_like(ids) + ids[:1]
+    assert adapted_rand_error(Contingency(one, ids, counts), convention) == pytest.approx(1 / 3)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
-NOWHERE = -(1 << 20)
+NOWHERE = -(1 << 30)
 
 
 def grow_nearest(labels: Array) -> Array:
