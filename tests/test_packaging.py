@@ -76,7 +76,7 @@ def test_score_and_label_need_no_torch():
 
 
 def test_the_public_verbs_are_all_there():
-    for verb in ("read", "fit", "segment", "label", "score", "write", "drain"):
+    for verb in ("read", "fit", "segment", "label", "score", "locate", "write", "drain"):
         assert callable(getattr(napari_advseg, verb))
         assert verb in dir(napari_advseg)
     with pytest.raises(AttributeError, match="guess"):
