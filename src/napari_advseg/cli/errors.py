@@ -42,19 +42,20 @@ def errors(
     as_json: Json = False,
 ) -> None:
     """List where labels are wrong, the most costly places first."""
-    pair = [advseg.read(path, missing=missing or "refuse") for path in (labels, truth)]
+    predicted, true = (advseg.read(path, missing=missing or "refuse") for path in (labels, truth))
     first = 0
     if sections is not None:
-        first, pair = parse_span(sections)[0], cut_alike(pair, sections)
+        first = parse_span(sections)[0]
+        predicted, true = cut_alike([predicted, true], sections)
     if overlay is not None:
-        check_target(Path(overlay), pair[0].shape, np.uint8, "labels", overwrite=overwrite)
+        check_target(Path(overlay), predicted.shape, np.uint8, "labels", overwrite=overwrite)
     fields = {"by": by, "boundary": boundary, "border": border, "zero": zero}
     fields = {name: value for name, value in fields.items() if value is not None}
-    found = advseg.locate(*pair, **fields).top(top).moved(first)
+    found = advseg.locate(predicted, true, **fields).top(top).moved(first)
     if not found.score.scored:
         say("Warning: the truth has no labelled pixel there, so nothing was compared.")
     if overlay is not None:
-        advseg.write(error_map(*pair, found.settings), overlay, overwrite=overwrite)
+        advseg.write(error_map(predicted, true, found.settings), overlay, overwrite=overwrite)
         kinds = ", ".join(f"{number} {kind}" for kind, number in ERROR_KINDS.items())
         say(f"Painted into {overlay}: {kinds}.")
     if as_json:
