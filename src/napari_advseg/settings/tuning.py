@@ -56,17 +56,25 @@ def within(low: float, high: float, *, open_end: bool = False) -> BeforeValidato
     """A check that every number of a list lies in [low, high], or in [low, high) if `open_end`."""
 
     def check(value: Any) -> Any:
-        for number in parse_list(value) or ():
-            text, bracket = str(number).strip(), ")" if open_end else "]"
-            try:
-                known = float(number)
-            except (TypeError, ValueError):
-                raise ValueError(f"'{text}' is no number") from None
-            if not (low <= known < high if open_end else low <= known <= high):
-                raise ValueError(f"{text} is outside [{low:g}, {high:g}{bracket}")
-        return parse_list(value)
+        listed = parse_list(value)
+        if listed is None:
+            return None
+        numbers = tuple(dict.fromkeys(_number(item) for item in listed))
+        for number in numbers:
+            if not (low <= number < high if open_end else low <= number <= high):
+                raise ValueError(
+                    f"{number:g} is outside [{low:g}, {high:g}{')' if open_end else ']'}"
+                )
+        return numbers
 
     return BeforeValidator(check)
+
+
+def _number(item: Any) -> float:
+    try:
+        return float(item)
+    except (TypeError, ValueError):
+        raise ValueError(f"'{item}' is no number") from None
 
 
 class TuningSettings(Settings):

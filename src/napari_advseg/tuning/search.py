@@ -130,11 +130,13 @@ def search(
 
 def instances(truths: list[Array]) -> list[Array]:
     """The sections as they are or, where they hold a single id in all, its 4-connected components in each."""
-    ids: set[int] = set()
+    ids: set[float] = set()
     for truth in truths:
-        ids.update(np.unique(truth[truth > 0])[:2].tolist())
+        ids.update(np.unique(truth[truth != 0])[:2].tolist())
         if len(ids) > 1:
             return truths
+    if not any(identity > 0 for identity in ids):
+        return truths
     return [np.asarray(cc3d.connected_components(truth > 0, connectivity=4)) for truth in truths]
 
 
