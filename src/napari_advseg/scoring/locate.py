@@ -78,14 +78,13 @@ def _by_volume(labels: Volume, truth: Volume, settings: ScoringSettings) -> Foun
     table = Gathered(merged, lambda one: len(one.counts))
     objects = [Gathered(partial(all_places, ids=1), len) for _ in range(2)]
     contacts = [Gathered(partial(all_places, ids=3), len) for _ in range(2)]
-    below: tuple[Sides, ...] = ()
-    for part in in_order(lambda item: _part(*item, settings), _numbered(labels, truth)):
+    parts = in_order(lambda item: _part(*item, settings), _numbered(labels, truth))
+    for part, between in in_order(lambda pair: _linked(*pair), _from_below(parts)):
         table.add(part.table)
         for kept, one in zip([*objects, *contacts], [*part.objects, *part.contacts], strict=True):
             kept.add(one)
-        for kept, under, over in zip(contacts, below, part.sides, strict=False):
-            kept.add(touching_between(under, over, part.z))
-        below = part.sides
+        for kept, one in zip(contacts, between, strict=False):
+            kept.add(one)
     places = [kept.whole() for kept in (*objects, *contacts)]
     return _ranked(_found(table.whole(), places[:2], places[2:], settings), ())
 
@@ -115,6 +114,20 @@ def _part(z: int, labels: Array, truth: Array, settings: ScoringSettings) -> _Pa
     )
     contacts = tuple(touching(one, z) for one in between)
     return _Part(z, section.table(), objects, contacts, between)
+
+
+def _from_below(parts: Iterator[_Part]) -> Iterator[tuple[tuple[Sides, ...], _Part]]:
+    """Every section with the sides of the one before it, none for the first."""
+    below: tuple[Sides, ...] = ()
+    for part in parts:
+        yield below, part
+        below = part.sides
+
+
+def _linked(below: tuple[Sides, ...], part: _Part) -> tuple[_Part, list[Places]]:
+    """A section, and its contacts with the one before it."""
+    pairs = zip(below, part.sides, strict=False)
+    return part, [touching_between(*pair, part.z) for pair in pairs]
 
 
 def _of_section(z: int, labels: Array, truth: Array, settings: ScoringSettings) -> Found:
