@@ -56,7 +56,7 @@ def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
     truth = as_labels(read(recipe.labels, missing=recipe.missing))
     shown = read(recipe.probabilities or recipe.image or "", missing=recipe.missing)
     sections = yield from sections_for(recipe, card, truth, shown)
-    true, source = cut(truth, sections), cut(shown, sections)
+    true, source = cut(truth, sections, shown), cut(shown, sections, truth)
     check_alike(source, true)
     labelling, scoring = measures(recipe, card)
     check_truth(true, scoring)
@@ -166,13 +166,13 @@ def check_truth(truth: Volume, scoring: ScoringSettings) -> None:
         )
 
 
-def cut(volume: Volume, sections: Sequence[int]) -> Volume:
-    """These sections of a volume; one that holds just as many holds these already.
+def cut(volume: Volume, sections: Sequence[int], beside: Volume) -> Volume:
+    """These sections of a volume; one that holds just as many, unlike the other, holds these already.
 
     Raises:
         ValueError: they are not all there.
     """
-    if volume.size("z") == len(sections):
+    if volume.size("z") == len(sections) != beside.size("z"):
         return volume
     first, end = sections[0], sections[-1] + 1
     whole = volume.cut(first, end)
