@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from phantom import voronoi_phantom
+from scipy.ndimage import gaussian_filter
 from scipy.ndimage import label as pieces
+from straightforward import labelled
 
 from napari_advseg.labelling.gap_closing import (
     as_probability,
@@ -24,12 +26,49 @@ maps = arrays(np.float32, (24, 20), elements=st.sampled_from([0.05, 0.4, 0.7, 0.
 thresholds = st.sampled_from([0.3, 0.5, 0.73, 0.81, 0.9])
 seed_modes = st.sampled_from(["depth", "distance", "number"])
 connectivities = st.sampled_from([1, 2])
+some_settings = st.builds(
+    LabellingSettings,
+    threshold=st.sampled_from([0.35, 0.5, 0.65]),
+    edge_threshold=st.sampled_from([0.5, 0.6, 0.7, 0.8, 1.01]),
+    smoothing=st.sampled_from([0.0, 0.0, 1.0]),
+    minima=seed_modes,
+    depth=st.sampled_from([0.0, 0.3, 1.0, 2.0]),
+    distance=st.sampled_from([1.0, 2.5, 4.0, 8.0]),
+    number=st.sampled_from([0, 3, 20]),
+    edge_radius=st.integers(0, 3),
+    edge_statistic=st.sampled_from(["mean", "median", "quantile"]),
+    min_edge_length=st.integers(0, 3),
+    connectivity=connectivities,
+    minimum_size=st.sampled_from([0, 0, 5, 12]),
+    thin=st.booleans(),
+)
 CORNERS = {1: np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]]), 2: np.ones((3, 3))}
 
 
 def accepted(prepared, edge_threshold, **more):
     chosen = prepared.settings.changed(edge_threshold=edge_threshold, **more)
     return set(np.flatnonzero(line_statistics(prepared, chosen) < np.float32(edge_threshold)))
+
+
+def noise(seed, shape, blur=1.2):
+    """An interior map with gaps, spurs and islands."""
+    rng = np.random.default_rng(seed)
+    smooth = gaussian_filter(rng.random(shape), blur)
+    return ((smooth - smooth.min()) / (np.ptp(smooth) or 1)).astype(np.float32)
+
+
+class TestAgainstStraightforward:
+    @given(st.integers(0, 10**6), some_settings, st.sampled_from([(20, 27), (31, 17), (1, 40)]))
+    @settings(deadline=None, max_examples=60)
+    def test_every_label_is_the_same(self, seed, chosen, shape):
+        map_ = noise(seed, shape)
+        np.testing.assert_array_equal(label_section(map_, chosen), labelled(map_, chosen))
+
+    @pytest.mark.parametrize("minima", ["depth", "distance", "number"])
+    def test_also_on_tissue(self, minima):
+        map_, _ = voronoi_phantom(2, 100)
+        chosen = LabellingSettings(threshold=0.8, edge_threshold=0.9, minima=minima)
+        np.testing.assert_array_equal(label_section(map_, chosen), labelled(map_, chosen))
 
 
 class TestInvariants:
@@ -173,6 +212,17 @@ class TestLines:
         chosen = LabellingSettings(threshold=0.8, edge_radius=1)
         assert line_statistics(prepare(self.line(), chosen), chosen)[0] < 0.8
 
+    def test_what_is_known_of_a_line_is_not_found_anew(self):
+        chosen = LabellingSettings(threshold=0.8, edge_radius=2)
+        prepared = prepare(self.line(), chosen)
+        first = line_statistics(prepared, chosen)
+        assert line_statistics(prepared, chosen.changed(edge_threshold=0.3)) is first
+        with pytest.raises(ValueError, match="read-only"):
+            first[:] = 0
+        for change in ({"edge_radius": 1}, {"edge_statistic": "median"}):
+            other = line_statistics(prepared, chosen.changed(**change))
+            assert other != pytest.approx(first)
+
     def test_other_thresholds_ask_for_another_preparation(self):
         prepared = prepare(self.line(), LabellingSettings(threshold=0.8))
         assert prepared.fits(LabellingSettings(threshold=0.8, edge_threshold=0.1, minimum_size=9))
@@ -269,6 +319,10 @@ class TestOddMaps:
         rough = prepare(map_, LabellingSettings(depth=0.25))
         smooth = prepare(map_, LabellingSettings(depth=0.25, smoothing=2.0))
         assert (smooth.lines > 0).sum() < (rough.lines > 0).sum()
+
+    def test_a_section_too_large_for_its_numbers_is_refused(self):
+        with pytest.raises(ValueError, match="cut it into parts"):
+            prepare(np.broadcast_to(np.float32(1), (50_000, 50_000)), LabellingSettings())
 
 
 class TestProbability:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import label as pieces
 from skimage.morphology import local_maxima, reconstruction
+from straightforward import seeds_of
 
 from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
 from napari_advseg.settings.labelling import LabellingSettings
@@ -25,6 +26,19 @@ def test_seeds_by_depth_are_the_h_maxima(hills, depth):
     expected, count = pieces(local_maxima(lowered) & (lowered > 0), EVERY)
     assert seeds.max() == count
     assert sorted(expected[seeds > 0]) == list(range(1, count + 1))
+
+
+@given(
+    heights,
+    st.sampled_from(["depth", "distance", "number"]),
+    st.sampled_from([0.0, 0.5, 1.3]),
+    st.floats(1, 6),
+    st.integers(0, 9),
+)
+@settings(deadline=None, max_examples=80)
+def test_seeds_are_those_found_level_by_level(hills, minima, depth, distance, number):
+    chosen = LabellingSettings(minima=minima, depth=depth, distance=distance, number=number)
+    np.testing.assert_array_equal(find_seeds(hills, chosen), seeds_of(hills.astype(int), chosen))
 
 
 def hills():

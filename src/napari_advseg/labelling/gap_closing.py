@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 
 import cc3d
-import edt
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from napari_advseg.labelling.clean import remove_small
+from napari_advseg.labelling.distance import distance_to_walls
 from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
 from napari_advseg.labelling.watershed import Labels, Mask, flood, grow
 from napari_advseg.settings.labelling import LabellingSettings
@@ -23,6 +23,7 @@ from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
 Probability = npt.NDArray[np.float32]
+Statistics = npt.NDArray[np.float64]
 
 PREPARED = (
     "threshold",
@@ -34,6 +35,8 @@ PREPARED = (
     "min_edge_length",
     "connectivity",
 )
+LARGEST = 2**31 - 1
+JUDGED = ("edge_radius", "edge_statistic", "edge_quantile")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,12 +48,16 @@ class Prepared:
         interior: True where it exceeds the threshold.
         lines: candidate lines 1..K on the interior, 0 elsewhere, shape (y, x), int32.
         settings: with which it was made; only the fields in `PREPARED` matter.
+        judged: what `line_statistics` has found so far, by the fields in `JUDGED`.
     """
 
     probability: Probability
     interior: Mask
     lines: Labels
     settings: LabellingSettings
+    judged: dict[tuple[object, ...], Statistics] = dataclasses.field(
+        default_factory=dict, repr=False
+    )
 
     def fits(self, settings: LabellingSettings) -> bool:
         """Whether `close_gaps` with these settings may use it, or `prepare` has to run again."""
@@ -68,13 +75,20 @@ def prepare(probability: Array, settings: LabellingSettings) -> Prepared:
     `probability` is a float map in [0, 1] of shape (y, x), or uint8 with 255 for 1; NaN is no data.
 
     Raises:
-        ValueError: values outside [0, 1], or of a type that is no probability.
+        ValueError: values outside [0, 1], or of a type that is no probability; a section of 2^31
+            pixels or more (with a frame of one pixel).
     """
+    height, width = probability.shape
+    if (height + 2) * (width + 2) > LARGEST:
+        raise ValueError(
+            f"A section of {height} x {width} pixels is too large to label in one piece; "
+            "cut it into parts of less than 2^31 pixels."
+        )
     map_ = as_probability(probability)
     interior = map_ > np.float32(settings.threshold)
     heights = quantise(_distance(interior, settings.smoothing))
     basins = flood(HIGHEST - heights, find_seeds(heights, settings))
-    lines = _candidates(_line_map(basins, settings.connectivity) & interior)
+    lines = _pieces(_line_map(basins, settings.connectivity) & interior, 8)
     if settings.min_edge_length > 1:
         lines = remove_small(lines, settings.min_edge_length)
     return Prepared(map_, interior, lines, settings)
@@ -88,36 +102,27 @@ def close_gaps(prepared: Prepared, settings: LabellingSettings) -> Labels:
     """
     if not prepared.fits(settings):
         raise ValueError("These settings ask for another threshold or other seeds; prepare again.")
-    judged = line_statistics(prepared, settings)
-    accepted = np.concatenate([[False], judged < np.float32(settings.edge_threshold)])
-    cells = prepared.interior & ~accepted[prepared.lines]
-    neighbours = 4 if settings.connectivity == 1 else 8
-    found = cc3d.connected_components(cells, connectivity=neighbours, out_dtype=np.uint32)
-    labels = remove_small(found.astype(np.int32), settings.minimum_size)
+    accepted = line_statistics(prepared, settings) < np.float32(settings.edge_threshold)
+    cells = _cells(prepared.interior, prepared.lines, np.concatenate([[False], accepted]))
+    pieces = _pieces(cells, 4 if settings.connectivity == 1 else 8)
+    labels = remove_small(pieces, settings.minimum_size)
     if not settings.thin or settings.zero == "background":
         return labels
     return grow(labels, prepared.probability, ~np.isnan(prepared.probability))
 
 
-def line_statistics(prepared: Prepared, settings: LabellingSettings) -> npt.NDArray[np.float64]:
-    """Interior probability along each candidate line (step 7), shape (lines,), in [0, 1].
+def line_statistics(prepared: Prepared, settings: LabellingSettings) -> Statistics:
+    """Interior probability along each candidate line (step 7), shape (lines,), in [0, 1], read-only.
 
     It is the mean, median or quantile over the pixels at most `edge_radius` from the line. With
     radius 0 all of them exceed the threshold, so a gap threshold not above it accepts no line.
     """
-    flat = prepared.lines.reshape(-1)
-    pixels = np.flatnonzero(flat)
-    pixels = pixels[np.argsort(flat[pixels], kind="stable")]
-    values, ends = _values_near(
-        prepared.probability, flat, pixels, _disk(settings.edge_radius), int(flat.max(initial=0))
-    )
-    if not len(ends):
-        return np.zeros(0)
-    counts = np.diff(ends, prepend=0)
-    if settings.edge_statistic == "mean":
-        return np.add.reduceat(values, ends - counts) / counts
-    share = 0.5 if settings.edge_statistic == "median" else settings.edge_quantile
-    return _quantiles(values, ends - counts, counts, share)
+    key = tuple(getattr(settings, name) for name in JUDGED)
+    if key not in prepared.judged:
+        statistics = _judge(prepared, settings)
+        statistics.flags.writeable = False
+        prepared.judged[key] = statistics
+    return prepared.judged[key]
 
 
 def as_probability(section: Array) -> Probability:
@@ -147,7 +152,7 @@ def as_probability(section: Array) -> Probability:
 
 def _distance(interior: Mask, smoothing: float) -> Probability:
     """Distance to the nearest wall; the edge of the image is none."""
-    distance: Probability = edt.edt(interior, black_border=False)
+    distance = distance_to_walls(interior)
     if smoothing > 0 and np.isfinite(distance).all():
         distance = gaussian_filter(distance, smoothing) * interior
     return distance
@@ -168,9 +173,34 @@ def _line_map(basins: Labels, connectivity: int) -> Mask:
     return line
 
 
-def _candidates(line: Mask) -> Labels:
-    lines: Labels = cc3d.connected_components(line, connectivity=8, out_dtype=np.uint32)
-    return lines.astype(np.int32)
+def _pieces(mask: Mask, neighbours: int) -> Labels:
+    """Connected pieces 1..K in raster order."""
+    # As bool, cc3d 4.1 joins and labels wrong pixels where corners connect.
+    given = mask.view(np.uint8)
+    found: Array = cc3d.connected_components(given, connectivity=neighbours, out_dtype=np.uint32)
+    return found.view(np.int32)
+
+
+@compiled
+def _cells(interior: Mask, lines: Labels, accepted: Mask) -> Mask:
+    """The interior without accepted lines."""
+    cells = np.empty(interior.shape, np.bool_)
+    for y in range(interior.shape[0]):
+        for x in range(interior.shape[1]):
+            cells[y, x] = interior[y, x] and not accepted[lines[y, x]]
+    return cells
+
+
+def _judge(prepared: Prepared, settings: LabellingSettings) -> Statistics:
+    pixels = _along_lines(prepared.lines.reshape(-1), int(prepared.lines.max(initial=0)))
+    values, ends = _values_near(prepared.probability, *pixels, _disk(settings.edge_radius))
+    if not len(ends):
+        return np.zeros(0)
+    if settings.edge_statistic == "mean":
+        counts = np.diff(ends, prepend=0)
+        return np.asarray(np.add.reduceat(values, ends - counts) / counts)
+    share = 0.5 if settings.edge_statistic == "median" else settings.edge_quantile
+    return _quantiles(values, ends, share)
 
 
 def _disk(radius: int) -> npt.NDArray[np.int64]:
@@ -181,39 +211,58 @@ def _disk(radius: int) -> npt.NDArray[np.int64]:
     return disk
 
 
-def _quantiles(values: Array, starts: Array, counts: Array, share: float) -> Array:
-    """Linear quantile of each stretch of `values`."""
-    stretch = np.repeat(np.arange(len(counts)), counts)
-    ordered = values[np.lexsort((values, stretch))]
-    place = share * (counts - 1)
-    below = np.floor(place).astype(np.int64)
-    above = np.minimum(below + 1, counts - 1)
-    low, high = ordered[starts + below], ordered[starts + above]
-    quantiles: Array = low + (place - below) * (high - low)
-    return quantiles
+@compiled
+def _along_lines(lines: Array, count: int) -> tuple[Array, Array]:
+    """Flat places of the pixels of line 1, then of line 2, and so on; and where each line ends."""
+    ends = np.zeros(count + 1, np.int64)
+    for line in lines:
+        if line > 0:
+            ends[line] += 1
+    ends = np.cumsum(ends)
+    pixels = np.empty(ends[-1], np.int64)
+    filled = ends.copy()
+    for place in range(len(lines)):
+        if lines[place] > 0:
+            pixels[filled[lines[place] - 1]] = place
+            filled[lines[place] - 1] += 1
+    return pixels, ends[1:]
 
 
 @compiled
 def _values_near(
-    probability: Array, lines: Array, pixels: Array, disk: Array, count: int
-) -> tuple[Array, Array]:
-    """Values at most a disk away from each line, one line after the other, and where each ends.
-
-    `pixels` lists the pixels of line 1, then of line 2, and so on.
-    """
+    probability: Array, pixels: Array, ends: Array, disk: Array
+) -> tuple[Statistics, Array]:
+    """Values at most a disk away from each line, one line after the other, and where each ends."""
     height, width = probability.shape
     seen = np.zeros((height, width), np.int32)
     values = np.empty(len(pixels) * len(disk), np.float64)
-    ends = np.zeros(count, np.int64)
-    used = 0
-    for pixel in pixels:
-        line = lines[pixel]
-        for k in range(len(disk)):
-            y, x = pixel // width + disk[k, 0], pixel % width + disk[k, 1]
-            if 0 <= y < height and 0 <= x < width and seen[y, x] != line:
-                seen[y, x] = line
+    reached = np.zeros(len(ends), np.int64)
+    used = begin = 0
+    for line in range(len(ends)):
+        for pixel in pixels[begin : ends[line]]:
+            for k in range(len(disk)):
+                y, x = pixel // width + disk[k, 0], pixel % width + disk[k, 1]
+                if not (0 <= y < height and 0 <= x < width) or seen[y, x] == line + 1:
+                    continue
+                seen[y, x] = line + 1
                 if not np.isnan(probability[y, x]):
                     values[used] = probability[y, x]
                     used += 1
-        ends[line - 1] = used
-    return values[:used], ends
+        begin = ends[line]
+        reached[line] = used
+    return values[:used], reached
+
+
+@compiled
+def _quantiles(values: Statistics, ends: Array, share: float) -> Statistics:
+    """Linear quantile of each stretch of `values`."""
+    quantiles = np.empty(len(ends), np.float64)
+    begin = 0
+    for k in range(len(ends)):
+        ordered = np.sort(values[begin : ends[k]])
+        place = share * (len(ordered) - 1)
+        below = int(np.floor(place))
+        low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+        quantiles[k] = low + (place - below) * (high - low)
+        begin = ends[k]
+    return quantiles

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.watershed import NONE, Labels
+from napari_advseg.labelling.watershed import Labels, framed
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
+Places = npt.NDArray[np.int64]
+
 STEPS_PER_PIXEL = 8
 HIGHEST = 4095
+NONE = -1
+STAY = 4
 
 
 def quantise(distance: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
@@ -26,94 +30,172 @@ def find_seeds(heights: npt.NDArray[np.uint16], settings: LabellingSettings) -> 
     """Markers 1..N, one pixel each, at maxima of `heights` (from `quantise`), shape (y, x).
 
     The depth of a maximum is how far one must descend from it to reach a higher one (its dynamics,
-    Grimaud 1992); for the highest it is its height. Modes: "depth" keeps those of at least `depth`
-    (the h-maxima), "distance" keeps the higher of any two nearer than `distance`, "number" keeps
-    the `number` deepest. Methods, section 5, step 3.
+    Grimaud 1992); for the highest it is its height. Of equal ones the first in raster order counts
+    as the higher. Modes: "depth" keeps those of at least `depth` (the h-maxima), "distance" keeps
+    the higher of any two nearer than `distance`, "number" keeps the `number` deepest. Methods,
+    section 5, step 3.
     """
-    depths = _depths(heights.reshape(-1), heights.shape[1])
-    peaks = np.flatnonzero(depths > 0)
+    peaks, depths = maxima(heights)
     if settings.minima == "depth":
-        chosen = peaks[depths[peaks] >= settings.depth * STEPS_PER_PIXEL]
+        chosen = peaks[depths >= settings.depth * STEPS_PER_PIXEL]
     elif settings.minima == "number":
-        deepest = np.argsort(-depths[peaks], kind="stable")
+        deepest = np.argsort(-depths, kind="stable")
         chosen = peaks[deepest[: settings.number or len(peaks)]]
     else:
-        highest = np.argsort(-heights.reshape(-1)[peaks].astype(np.int64), kind="stable")
+        highest = np.argsort(HIGHEST - heights.reshape(-1)[peaks], kind="stable")
         chosen = _spaced(peaks[highest], heights.shape, settings.distance)
     seeds = np.zeros(heights.shape, np.int32)
     seeds.reshape(-1)[np.sort(chosen)] = np.arange(1, len(chosen) + 1)
     return seeds
 
 
-@compiled
-def _depths(heights: Array, width: int) -> npt.NDArray[np.int32]:
-    """Depth of the maximum at each pixel, 0 where there is none; one pixel stands for a plateau.
+def maxima(heights: npt.NDArray[np.uint16]) -> tuple[Places, npt.NDArray[np.int32]]:
+    """Flat places of the maxima above 0, in raster order, one for a plateau, and their depths.
 
-    Pixels join from high to low; where two hills meet, the lower one ends (union-find).
+    Every pixel belongs to the peak that steepest ascent leads to; only where two such hills meet
+    can one of them end, so only those pixels are sorted and joined (union-find).
     """
-    size = len(heights)
-    depths = np.zeros(size, np.int32)
-    parent, peak = np.full(size, NONE, np.int64), np.zeros(size, np.int64)
-    for pixel in _descending(heights):
-        root = pixel
-        parent[pixel] = peak[pixel] = pixel
-        depths[pixel] = heights[pixel]
-        column = pixel % width
-        for dy in range(-1, 2):
-            for dx in range(-1, 2):
-                beside = pixel + dy * width + dx
-                if not (0 <= column + dx < width and 0 <= beside < size) or parent[beside] == NONE:
-                    continue
-                other = _root(beside, parent)
-                if other == root:
-                    continue
-                lower, higher = (
-                    (other, root) if heights[peak[other]] < heights[peak[root]] else (root, other)
-                )
-                depths[peak[lower]] = heights[peak[lower]] - heights[pixel]
-                parent[lower] = root = higher
+    ground = framed(heights, 0)
+    ways = np.full(ground.shape, STAY, np.uint8)
+    _ways_up(ground, ways)
+    hills, peaks = _hills(ground.reshape(-1), ways.reshape(-1), ground.shape[1])
+    meeting = np.flatnonzero(_meeting(ground, hills.reshape(ground.shape)))
+    saddles = ground.reshape(-1)[meeting]
+    meeting = meeting[np.argsort(HIGHEST - saddles, kind="stable")]
+    depths = _depths(meeting, ground.reshape(-1), hills, peaks, ground.shape[1])
+    rows, columns = np.divmod(peaks, ground.shape[1])
+    places = (rows - 1) * heights.shape[1] + columns - 1
+    order = np.argsort(places)
+    order = order[depths[order] > 0]
+    return places[order], depths[order]
+
+
+@compiled
+def _ways_up(ground: Array, ways: Array) -> None:
+    """Which of its 8 neighbours is the highest above each pixel, `STAY` at a peak.
+
+    Of equal pixels the one before in raster order counts as the higher.
+    """
+    width = ground.shape[1] - 2
+    best = np.empty(width, ground.dtype)
+    for y in range(1, len(ground) - 1):
+        way = ways[y, 1:-1]
+        best[:] = ground[y, 1:-1]
+        for k in range(STAY):
+            beside = ground[y - 1 + k // 3, k % 3 : k % 3 + width]
+            for x in range(width):
+                is_up = beside[x] >= best[x]
+                best[x] = beside[x] if is_up else best[x]
+                way[x] = np.uint8(k) if is_up else way[x]
+        for k in range(STAY + 1, 9):
+            beside = ground[y - 1 + k // 3, k % 3 : k % 3 + width]
+            for x in range(width):
+                is_up = beside[x] > best[x]
+                best[x] = beside[x] if is_up else best[x]
+                way[x] = np.uint8(k) if is_up else way[x]
+
+
+@compiled
+def _hills(ground: Array, ways: Array, width: int) -> tuple[Labels, Places]:
+    """The hill 0..N-1 of each pixel above 0, `NONE` elsewhere, and the peak of each hill."""
+    steps = np.array([(k // 3 - 1) * width + k % 3 - 1 for k in range(9)])
+    hills = np.full(len(ground), NONE, np.int32)
+    peaks = np.empty(len(ground), np.int64)
+    count = 0
+    for start in range(len(ground)):
+        if ground[start] == 0 or hills[start] != NONE:
+            continue
+        pixel = start
+        while hills[pixel] == NONE and ways[pixel] != STAY:
+            pixel += steps[ways[pixel]]
+        if hills[pixel] == NONE:
+            hills[pixel] = count
+            peaks[count] = pixel
+            count += 1
+        hill = hills[pixel]
+        pixel = start
+        while hills[pixel] == NONE:
+            hills[pixel] = hill
+            pixel += steps[ways[pixel]]
+    return hills, peaks[:count].copy()
+
+
+@compiled
+def _meeting(ground: Array, hills: Labels) -> npt.NDArray[np.bool_]:
+    """True where a higher neighbour belongs to another hill."""
+    width = ground.shape[1] - 2
+    meeting = np.zeros(ground.shape, np.bool_)
+    for y in range(1, len(ground) - 1):
+        here, hill, out = ground[y, 1:-1], hills[y, 1:-1], meeting[y, 1:-1]
+        for k in range(9):
+            row, column = y - 1 + k // 3, k % 3
+            beside = ground[row, column : column + width]
+            other = hills[row, column : column + width]
+            if k < STAY:
+                for x in range(width):
+                    out[x] |= (here[x] > 0) & (beside[x] >= here[x]) & (other[x] != hill[x])
+            else:
+                for x in range(width):
+                    out[x] |= (beside[x] > here[x]) & (here[x] > 0) & (other[x] != hill[x])
+    return meeting
+
+
+@compiled
+def _depths(
+    meeting: Places, ground: Array, hills: Labels, peaks: Places, width: int
+) -> npt.NDArray[np.int32]:
+    """Depth of each peak: joined at `meeting` pixels from high to low, the lower of two ends."""
+    tops = ground[peaks].astype(np.int32)
+    depths, parent = tops.copy(), np.arange(len(peaks))
+    for pixel in meeting:
+        level, last = ground[pixel], hills[pixel]
+        root = _root(last, parent)
+        for k in range(9):
+            beside = pixel + (k // 3 - 1) * width + k % 3 - 1
+            hill = hills[beside]
+            if hill == last or ground[beside] < level:
+                continue
+            last, other = hill, _root(hill, parent)
+            if other == root:
+                continue
+            rise = tops[root] - tops[other]
+            if rise > 0 or (rise == 0 and peaks[root] < peaks[other]):
+                lower, higher = other, root
+            else:
+                lower, higher = root, other
+            depths[lower] = tops[lower] - level
+            parent[lower] = root = higher
     return depths
 
 
 @compiled
-def _descending(heights: Array) -> npt.NDArray[np.int64]:
-    """Pixels of positive height, highest first, in raster order where equal (counting sort)."""
-    counts = np.zeros(int(heights.max()) + 2 if len(heights) else 2, np.int64)
-    for height in heights:
-        counts[height] += 1
-    start = np.zeros_like(counts)
-    for height in range(len(counts) - 2, -1, -1):
-        start[height] = start[height + 1] + counts[height + 1]
-    order = np.empty(len(heights) - counts[0], np.int64)
-    for pixel in range(len(heights)):
-        height = heights[pixel]
-        if height > 0:
-            order[start[height]] = pixel
-            start[height] += 1
-    return order
+def _root(hill: int, parent: Array) -> int:
+    while parent[hill] != hill:
+        parent[hill] = parent[parent[hill]]
+        hill = parent[hill]
+    return hill
 
 
 @compiled
-def _root(pixel: int, parent: Array) -> int:
-    while parent[pixel] != pixel:
-        parent[pixel] = parent[parent[pixel]]
-        pixel = parent[pixel]
-    return pixel
+def _spaced(peaks: Places, shape: tuple[int, int], distance: float) -> Places:
+    """Peaks, in their order, that are at least `distance` from every one taken before.
 
-
-@compiled
-def _spaced(peaks: Array, shape: tuple[int, int], distance: float) -> npt.NDArray[np.int64]:
-    """Peaks, in their order, that are at least `distance` from every one taken before."""
-    taken = np.zeros(shape, np.bool_)
+    Two pixels of a square of this side are always nearer, so a square holds one peak at most, and
+    those near enough stand at most two squares away.
+    """
+    side = max(1, int(np.ceil(distance / np.sqrt(2.0))))
+    height, width = shape[0] // side + 5, shape[1] // side + 5
+    taken = np.full((height, width), NONE, np.int64)
     chosen = np.zeros(len(peaks), np.bool_)
-    reach = int(distance)
     for k in range(len(peaks)):
         y, x = peaks[k] // shape[1], peaks[k] % shape[1]
+        row, column = y // side + 2, x // side + 2
         near = False
-        for row in range(max(0, y - reach), min(shape[0], y + reach + 1)):
-            for column in range(max(0, x - reach), min(shape[1], x + reach + 1)):
-                apart = (row - y) ** 2 + (column - x) ** 2
-                near = near or (taken[row, column] and apart < distance**2)
-        chosen[k] = not near
-        taken[y, x] = not near
+        for other in taken[row - 2 : row + 3, column - 2 : column + 3].flat:
+            if other != NONE:
+                apart = (other // shape[1] - y) ** 2 + (other % shape[1] - x) ** 2
+                near = near or apart < distance**2
+        if not near:
+            chosen[k] = True
+            taken[row, column] = peaks[k]
     return peaks[chosen]
