@@ -26,7 +26,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     Items are drawn in the calling thread, as not every file may be read from two, and only a few
     ahead, so memory stays bounded. Closing the iterator drops what has not begun.
     """
-    workers = os.cpu_count() or 1
+    workers = cores()
     pool = ThreadPoolExecutor(workers)
     running: deque[Future[Result]] = deque()
     try:
@@ -38,3 +38,10 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
             yield running.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """Processor cores that this process may use; a container or a batch system may grant few."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
