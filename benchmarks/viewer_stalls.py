@@ -99,7 +99,7 @@ def main() -> None:
     wait(seconds=1)
     meter.phase("idle")
     plain(meter, viewer)
-    train, segment = open_docks(viewer)
+    train, segment = open_docks(viewer)[:2]
     wait(seconds=1)
     meter.phase("docks open")
     with tempfile.TemporaryDirectory() as folder:

@@ -61,7 +61,7 @@ def main() -> None:
     viewer.window.resize(width, height)
     for volume, kind in zip(neuropil((8, 384, 384), seed=3), ("image", "labels"), strict=True):
         viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
-    train, segment = open_docks(viewer)
+    train, segment = open_docks(viewer)[:2]
     camera = Camera(viewer, chosen.out)
     with tempfile.TemporaryDirectory() as folder:
         learn(camera, train, Path(folder), chosen.steps)

@@ -54,7 +54,7 @@ def fake_child(monkeypatch) -> None:
 
 @pytest.fixture
 def stage(make_napari_viewer, home) -> Callable[..., Any]:
-    """Makes a viewer with a small annotated stack (4 sections of 64 x 64 at 40 x 4 x 4 nm) and both docks."""
+    """Makes a viewer with a small annotated stack (4 sections of 64 x 64 at 40 x 4 x 4 nm), Train and Segment."""
     from napari.layers import Layer
 
     from napari_advseg.gui.opening import open_docks
@@ -65,6 +65,6 @@ def stage(make_napari_viewer, home) -> Callable[..., Any]:
         viewer = make_napari_viewer()
         for volume, kind in zip(neuropil(shape), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
-        return viewer, *open_docks(viewer)
+        return viewer, *open_docks(viewer)[:2]
 
     return set_up

@@ -229,27 +229,37 @@ def test_the_result_of_a_dock_that_is_closed_meanwhile_is_not_lost(train, qtbot)
 
 
 def test_a_preview_is_never_put_into_a_layer_of_the_user(stage, fake_child):
-    viewer, _, _ = stage()
-    mine = viewer.add_labels(np.ones((1, 64, 64), np.int32), name="Preview (section on screen)")
+    viewer, train, _ = stage()
+    mine = viewer.add_labels(np.ones((1, 64, 64), np.int32), name="Preview")
     viewer.layers.selection.active = mine
-    data = np.full((1, 64, 64), 7, np.int32)
-    attributes = {"name": "x", "scale": [1, 1, 1], "translate": [0, 0, 0]}
-    results.show_preview(viewer, (data, attributes, "labels"), mine.name)
+    preview = results.OwnLayer(viewer, "Preview")
+    preview.show(preview_data(np.full((64, 64), 7)))
     assert mine.data.max() == 1
     assert viewer.layers.selection.active is mine
-    assert results.preview_of(viewer) is not mine
-    results.remove_preview(viewer)
+    assert preview.layer is not mine
+    train.reset_choices()
+    assert train.labels.findData(mine) >= 0
+    assert train.labels.findData(preview.layer) < 0
+    preview.remove()
     assert mine in viewer.layers
+
+
+def preview_data(section):
+    data = quick_to_show(section.astype(np.int32))[None]
+    return data, {"name": "x", "scale": [1, 1, 1], "translate": [0, 0, 0]}, "labels"
 
 
 def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_child):
     viewer, _, _ = stage()
+    preview = results.OwnLayer(viewer, "Preview")
     for labels in (np.full((64, 64), 7), np.full((64, 64), 9), np.full((64, 64), 70_000)):
-        data = quick_to_show(labels.astype(np.int32))[None]
-        attributes = {"name": "x", "scale": [1, 1, 1], "translate": [0, 0, 0]}
-        results.show_preview(viewer, (data, attributes, "labels"), "Preview")
-        np.testing.assert_array_equal(results.preview_of(viewer).data[0], labels)
+        preview.show(preview_data(labels))
+        np.testing.assert_array_equal(preview.layer.data[0], labels)
     assert sum(layer.name == "Preview" for layer in viewer.layers) == 1
+    viewer.layers.remove(preview.layer)
+    assert preview.layer is None
+    preview.show(preview_data(labels))
+    assert preview.layer in viewer.layers
 
 
 def test_the_theme_colours_the_curves(train):

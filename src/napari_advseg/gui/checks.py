@@ -11,6 +11,7 @@ from napari_advseg import families, model_store
 from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.volume.files import describe
 from napari_advseg.volume.sections import PARTIAL
+from napari_advseg.volume.units import PIXEL
 from napari_advseg.volume.volume import Volume
 
 CLOSE = 1e-3
@@ -34,6 +35,19 @@ def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
         if not math.isclose(image.frame.step(axis), labels.frame.step(axis), rel_tol=CLOSE):
             return (
                 f"The scale of the image is {scale_words(image)}, that of the labels {scale_words(labels)}; "
+                "give both layers the same scale."
+            )
+    return ""
+
+
+def why_other_pixels(labels: Volume, truth: Volume) -> str:
+    """Why two volumes without units do not lie on the same voxels: nothing else tells that their scales differ."""
+    for axis in "yx":
+        if any(one.frame.units[one.axes.index(axis)] != PIXEL for one in (labels, truth)):
+            return ""
+        if not math.isclose(labels.frame.step(axis), truth.frame.step(axis), rel_tol=CLOSE):
+            return (
+                f"The scale of the labels is {scale_words(labels)}, that of the truth {scale_words(truth)}; "
                 "give both layers the same scale."
             )
     return ""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import napari
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
 from napari_advseg.gui import checks, window
@@ -28,6 +28,7 @@ class JobDock(QWidget):
     can_pause: ClassVar[bool] = False
     slow_words: ClassVar[str] = ""
     cancelled_words: ClassVar[str] = "Cancelled."
+    shows_device: ClassVar[bool] = True
     _is_docked = False
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -74,12 +75,17 @@ class JobDock(QWidget):
     def _tidy_up(self) -> None:
         """The dock was closed; its job goes on, and its result is still taken unless another dock opens."""
 
-    def _open(self, content: QWidget) -> None:
-        """Show `content` above the buttons, and a job that is under way already."""
+    def _open(self, content: QWidget, result: QWidget | None = None) -> None:
+        """Show `content` above the buttons, and a job that is under way already.
+
+        `result` comes between them behind a handle, hidden until there is something to show.
+        """
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
-        whole.addWidget(in_scroll_area(content), stretch=1)
+        area = in_scroll_area(content)
+        whole.addWidget(area if result is None else _above(area, result), stretch=1)
         whole.addWidget(self.device)
+        self.device.setVisible(self.shows_device)
         whole.addWidget(self.buttons)
         self.buttons.run.clicked.connect(self.start)
         self.buttons.cancel.clicked.connect(self._cancel)
@@ -144,6 +150,15 @@ class JobDock(QWidget):
     def _fail(self, text: str) -> None:
         self.buttons.tell(text, is_warning=True)
         window.show_error(text)
+
+
+def _above(upper: QWidget, lower: QWidget) -> QSplitter:
+    splitter = QSplitter(Qt.Orientation.Vertical)
+    splitter.setChildrenCollapsible(False)
+    for widget in (upper, lower):
+        splitter.addWidget(widget)
+    lower.hide()
+    return splitter
 
 
 class NewPlace(PathLine):

@@ -1,14 +1,16 @@
-"""A viewer with files and both docks in it."""
+"""A viewer with files and the docks in it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import napari
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from napari_advseg.gui import window
+from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
 from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.napari_io import get_reader
@@ -40,11 +42,22 @@ def open_path(viewer: napari.Viewer, path: str) -> None:
         window.show_error(str(error))
 
 
-def open_docks(viewer: napari.Viewer) -> tuple[TrainDock, SegmentDock]:
-    """Both docks, one behind the other, Train in front."""
-    train, segment = TrainDock(viewer), SegmentDock(viewer)
-    front = viewer.window.add_dock_widget(train, name="Train", area=AREA)
-    viewer.window.add_dock_widget(segment, name="Segment", area=AREA, tabify=True)
+class Docks(NamedTuple):
+    """The docks of a viewer."""
+
+    train: TrainDock
+    segment: SegmentDock
+    score: ScoreDock
+
+
+def open_docks(viewer: napari.Viewer) -> Docks:
+    """All docks, one behind the other, Train in front."""
+    docks = Docks(TrainDock(viewer), SegmentDock(viewer), ScoreDock(viewer))
+    titled = zip(("Train", "Segment", "Score"), docks, strict=True)
+    front, *_ = [
+        viewer.window.add_dock_widget(dock, name=name, area=AREA, tabify=name != "Train")
+        for name, dock in titled
+    ]
     # Qt brings the newest tab to the front once the window is laid out, so ask after that.
     QTimer.singleShot(0, front.raise_)
-    return train, segment
+    return docks

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.job import Job
+from napari_advseg.gui.results import is_ours
 
 LOG_LINES = 500
 NARROWEST = 310
@@ -48,7 +49,9 @@ class LayerChoice(PatientComboBox):
         """Show the layers that there are now, newest first; a layer that stays chosen says nothing."""
         chosen = self.layer
         layers: list[Any] = [
-            layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kind)
+            layer
+            for layer in reversed(self._viewer.layers)
+            if isinstance(layer, self._kind) and not is_ours(layer)
         ]
         is_same = chosen in layers
         self.blockSignals(is_same)
@@ -118,6 +121,11 @@ def browse_new(parent: QWidget, start: str) -> str:
     """A place for something new."""
     kinds = "OME-Zarr (*.ome.zarr);;TIFF (*.tif);;All (*)"
     return str(QFileDialog.getSaveFileName(parent, "Save as", start, kinds)[0])
+
+
+def browse_table(parent: QWidget, start: str) -> str:
+    """A place for a table."""
+    return str(QFileDialog.getSaveFileName(parent, "Save the table as", start, "CSV (*.csv)")[0])
 
 
 class Buttons(QWidget):
@@ -217,6 +225,16 @@ def side_by_side(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         row.addWidget(widget)
     return whole
+
+
+def legend(entries: Sequence[tuple[str, str, str]]) -> QWidget:
+    """Colours with their names in a row; what each means is said when the mouse rests on it."""
+    labels = []
+    for colour, name, meaning in entries:
+        label = QLabel(f"<span style='color: {colour}'>■</span> {name}")
+        label.setToolTip(meaning)
+        labels.append(label)
+    return side_by_side(*labels)
 
 
 def in_scroll_area(content: QWidget) -> QScrollArea:

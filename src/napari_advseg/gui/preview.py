@@ -1,16 +1,12 @@
-"""Live labels of the section on screen: gap closing on a thread of the viewer, without torch, the latest wish only."""
+"""Live labels of the section on screen: gap closing on a thread of the viewer, without torch."""
 
-# mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
 
-from napari_advseg.gui.session import Session
 from napari_advseg.labelling.gap_closing import Prepared, close_gaps, prepare
 from napari_advseg.napari_io import LayerData, volume_to_layer
 from napari_advseg.settings.labelling import LabellingSettings
@@ -28,49 +24,11 @@ class Wish:
     settings: LabellingSettings
 
 
-class Preview(QObject):
-    """Answers wishes with `shown` (layer data of one section); while one is worked on, only the newest waits."""
-
-    shown = Signal(object)
-    failed = Signal(str)
-
-    def __init__(self, session: Session, parent: QObject) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._relabeller = Relabeller()
-        self._is_busy = False
-        self._next: Wish | None = None
-
-    def ask(self, wish: Wish) -> None:
-        """Wish for labels; an older wish that has not been begun is forgotten."""
-        self._next = wish
-        self._begin()
-
-    def forget(self) -> None:
-        """Take back the wish that waits."""
-        self._next = None
-
-    def _begin(self) -> None:
-        if self._is_busy or self._next is None:
-            return
-        wish, self._next, self._is_busy = self._next, None, True
-        task = self._session.background(partial(self._relabeller.label, wish))
-        task.done.connect(self._show)
-        task.failed.connect(self._fail)
-
-    def _show(self, layer: LayerData) -> None:
-        self._is_busy = False
-        self.shown.emit(layer)
-        self._begin()
-
-    def _fail(self, text: str) -> None:
-        self._is_busy = False
-        self.failed.emit(text)
-        self._begin()
-
-
 class Relabeller:
-    """Labels of single sections; keeps the last section and what the gap threshold does not change."""
+    """Labels of single sections; keeps the last section and what the gap threshold does not change.
+
+    For one thread at a time.
+    """
 
     def __init__(self) -> None:
         self._place: tuple[str, int] | None = None

@@ -1,15 +1,19 @@
-"""Results as layers: always a new layer or our own preview, never into a layer of the user's."""
+"""Results as layers: always a new layer or one of our own, never into a layer of the user's."""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels, Layer
+from napari.utils import DirectLabelColormap
 
 from napari_advseg.napari_io import LayerData
 from napari_advseg.volume.volume import Array
 
-MARK = "napari_advseg_preview"
+_OURS: weakref.WeakSet[Layer] = weakref.WeakSet()
 
 
 def add(viewer: Any, layer_data: LayerData) -> Layer:
@@ -17,30 +21,9 @@ def add(viewer: Any, layer_data: LayerData) -> Layer:
     return _add_quietly(viewer, Layer.create(*layer_data))
 
 
-def show_preview(viewer: Any, layer_data: LayerData, name: str) -> None:
-    """Put labels into the preview layer, which is made where there is none."""
-    data, attributes, _ = layer_data
-    layer = preview_of(viewer)
-    if layer is None:
-        layer = Labels(data, **{**attributes, "name": name, "metadata": {MARK: True}})
-        layer.editable = False
-        _add_quietly(viewer, layer)
-        return
-    _redraw(layer, data)
-    if list(layer.translate) != list(attributes["translate"]):
-        layer.translate = attributes["translate"]
-
-
-def preview_of(viewer: Any) -> Labels | None:
-    """The preview layer of a viewer, None where there is none or the user removed it."""
-    return next((layer for layer in viewer.layers if layer.metadata.get(MARK)), None)
-
-
-def remove_preview(viewer: Any) -> None:
-    """Take the preview away."""
-    layer = preview_of(viewer)
-    if layer is not None:
-        viewer.layers.remove(layer)
+def is_ours(layer: Layer) -> bool:
+    """Whether a layer only shows something of ours, so that no dock offers it as data; a copy of it is the user's."""
+    return layer in _OURS
 
 
 def set_visible(viewer: Any, layer: Layer | None, *, visible: bool) -> None:
@@ -49,12 +32,69 @@ def set_visible(viewer: Any, layer: Layer | None, *, visible: bool) -> None:
         layer.visible = visible
 
 
+def flat_colours(colours: Sequence[str]) -> DirectLabelColormap:
+    """A colour for each of labels 1, 2, ..., nothing for the others."""
+    numbers: tuple[int | None, ...] = (None, 0, *range(1, len(colours) + 1))
+    shown = ("transparent", "transparent", *colours)
+    return DirectLabelColormap(color_dict=dict(zip(numbers, shown, strict=True)))
+
+
+class OwnLayer:
+    """A labels layer that only we write into: made when first shown, used again, gone when the user removes it."""
+
+    def __init__(self, viewer: Any, name: str, *, contour: int = 0, **style: Any) -> None:
+        self._viewer = viewer
+        self._name = name
+        self._contour = contour
+        self._style = style
+        self._layer: Labels | None = None
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer; None where there is none or the user removed it."""
+        is_there = self._layer is not None and self._layer in self._viewer.layers
+        return self._layer if is_there else None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it was shown and the user removed it."""
+        return self._layer is not None and self.layer is None
+
+    def show(self, layer_data: LayerData) -> None:
+        """Show these labels in place of those before."""
+        data, attributes, _ = layer_data
+        layer = self.layer
+        if layer is not None and layer.ndim != data.ndim:
+            self.remove()
+            layer = None
+        if layer is None:
+            layer = Labels(
+                data, **{**attributes, "name": self._name, "metadata": {}}, **self._style
+            )
+            layer.contour = self._contour
+            layer.editable = False
+            _OURS.add(layer)
+            self._layer = _add_quietly(self._viewer, layer)
+            return
+        _redraw(layer, data)
+        for name in ("scale", "translate"):
+            if name in attributes and list(getattr(layer, name)) != list(attributes[name]):
+                setattr(layer, name, attributes[name])
+
+    def remove(self) -> None:
+        """Take the layer away."""
+        layer, self._layer = self.layer, None
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+
 def _redraw(layer: Labels, data: Array) -> None:
     """Other labels in a layer of ours; of the same kind they are written into its array, at half the cost."""
-    if (layer.data.shape, layer.data.dtype) != (data.shape, data.dtype):
+    now = layer.data
+    if not isinstance(now, np.ndarray) or (now.shape, now.dtype) != (data.shape, data.dtype):
         layer.data = data
         return
-    layer.data[...] = data
+    now[...] = data
     layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 

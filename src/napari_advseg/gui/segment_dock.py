@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidg
 from napari_advseg.gui import handover, results
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.job_dock import JobDock, NewPlace
+from napari_advseg.gui.latest import Latest
 from napari_advseg.gui.panel import LayerChoice, PathLine, browse_folder, browse_new, note
-from napari_advseg.gui.preview import Preview, Wish, section_on_screen, words_of
+from napari_advseg.gui.preview import Relabeller, Wish, section_on_screen, words_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipe import Label, Segment
 from napari_advseg.settings.labelling import LabellingSettings
@@ -33,7 +34,9 @@ class SegmentDock(JobDock):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._preview = Preview(self._session, self)
+        self._preview_layer = results.OwnLayer(self._viewer, PREVIEW)
+        self._relabeller = Relabeller()
+        self._preview = Latest(self._session, self)
         self._name = ""
         self._model = handover.model_at("")
         self._image_problem = ""
@@ -129,7 +132,7 @@ class SegmentDock(JobDock):
             form.changed.connect(self._relabel)
         self.live.toggled.connect(self._turn_preview)
         self.apply.clicked.connect(self.apply_to_all)
-        self._preview.shown.connect(self._show_preview)
+        self._preview.done.connect(self._show_preview)
         self._preview.failed.connect(self._fail_preview)
         self._session.trained.connect(self._take_trained)
         self._viewer.dims.events.current_step.connect(self._relabel)
@@ -217,7 +220,8 @@ class SegmentDock(JobDock):
             return
         if self.live.isChecked():
             index = section_on_screen(self._viewer, self._result.frame, self._result.sections)
-            self._preview.ask(Wish(self._result.map_path, index, self.labelling()))
+            wish = Wish(self._result.map_path, index, self.labelling())
+            self._preview.ask(partial(self._relabeller.label, wish))
 
     def _turn_preview(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
         results.set_visible(self._viewer, self._result_layer, visible=not is_on)
@@ -225,12 +229,12 @@ class SegmentDock(JobDock):
             self._relabel()
         else:
             self._preview.forget()
-            results.remove_preview(self._viewer)
+            self._preview_layer.remove()
             self.preview_words.clear()
 
     def _show_preview(self, layer: LayerData) -> None:
         if self.live.isChecked():
-            results.show_preview(self._viewer, layer, PREVIEW)
+            self._preview_layer.show(layer)
             self.preview_words.setText(words_of(layer))
 
     def _fail_preview(self, text: str) -> None:

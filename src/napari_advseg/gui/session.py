@@ -34,12 +34,14 @@ from napari_advseg.engine import (
 )
 from napari_advseg.gui import window
 from napari_advseg.gui.job import Job
+from napari_advseg.progress import Report
 from napari_advseg.recipe import Recipe
 
 INBOX_EVERY_MS = 30
 NAME = "napari-advseg session"
 
 Stopped = Callable[[], bool]
+Tell = Callable[[Report], object]
 
 
 def session_of(viewer: Any) -> Session:
@@ -116,15 +118,32 @@ class Session(QObject):
         self, kind: str, title: str, prepare: Callable[[Stopped], Recipe], *, resume: bool = False
     ) -> Job:
         """A job: `prepare` (on a thread; it asks whether to give up) makes the recipe that the child then runs."""
-        job = Job(kind, title, self)
-        self._jobs.append(job)
-        over = self._announce(title, self._ending.soon)
-        job.ended.connect(lambda _how: over())
+        job = self._begun(kind, title)
         task = self.background(
             partial(prepare, lambda: job.state == "cancelling" or self._ending.has_begun)
         )
         task.done.connect(partial(self._hand_in, job, resume))
         task.failed.connect(partial(self._give_up, job))
+        return job
+
+    def work(self, kind: str, title: str, do: Callable[[Stopped, Tell], dict[str, Any]]) -> Job:
+        """A job on a thread of the viewer, for what needs no torch and no copy of the layers.
+
+        `do` asks now and then whether to give up, and tells reports. Cancelled, the job ends at once: what the thread
+        still finds is dropped.
+        """
+        job = self._begun(kind, title)
+        job.enter("running")
+        inbox = self._inbox
+        task = self.background(
+            partial(
+                do,
+                lambda: job.is_over or self._ending.has_begun,
+                lambda report: inbox.put(partial(job.read, report)),
+            )
+        )
+        task.done.connect(lambda result: self._end(job, Finished(0, result)))
+        task.failed.connect(lambda text: self._end(job, Failed(0, text)))
         return job
 
     def running(self, kind: str) -> Job | None:
@@ -160,6 +179,9 @@ class Session(QObject):
         """End a job after its running step; a second call ends it at once, with the child."""
         if job.is_over:
             return
+        if job.number is None and job.state == "running":
+            self._end(job, Cancelled(0))
+            return
         was = job.state
         job.enter("cancelling")
         if job.number is None:
@@ -170,6 +192,13 @@ class Session(QObject):
         self._engine.cancel(job.number)
         if was == "waiting":
             self._end(job, Cancelled(job.number))
+
+    def _begun(self, kind: str, title: str) -> Job:
+        job = Job(kind, title, self)
+        self._jobs.append(job)
+        over = self._announce(title, self._ending.soon)
+        job.ended.connect(lambda _how: over())
+        return job
 
     def _hand_in(self, job: Job, resume: bool, recipe: Recipe) -> None:  # noqa: FBT001
         if job.state == "cancelling":

@@ -14,7 +14,15 @@ try:
 except ImportError:  # an older napari closes without asking; the child is stopped all the same
     Status = None
 
-__all__ = ["announce", "colours", "main_window", "show_error", "show_info", "unwrapped"]
+__all__ = [
+    "announce",
+    "canvas_size",
+    "colours",
+    "main_window",
+    "show_error",
+    "show_info",
+    "unwrapped",
+]
 
 
 def unwrapped(viewer: Any) -> Any:
@@ -41,6 +49,18 @@ def announce(viewer: Any, what: str, stop: Callable[[], object]) -> Callable[[],
         window._update_task_status(number, Status.COMPLETED, "")  # noqa: SLF001
 
     return over
+
+
+def canvas_size(viewer: Any) -> tuple[int, int]:
+    """Width and height of the canvas in pixels."""
+    native = unwrapped(viewer).window._qt_viewer.canvas.native  # noqa: SLF001
+    return native.width(), native.height()
+
+
+def camera(viewer: Any) -> Any:
+    """The camera of a viewer, which moved into its scene with napari 0.9."""
+    scene = getattr(viewer, "scene", None)
+    return viewer.camera if scene is None else scene.camera
 
 
 def colours(viewer: Any) -> tuple[str, str]:

@@ -1,0 +1,230 @@
+"""The Score dock: labels against the truth, and every error one click away."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import napari
+from napari.layers import Labels
+from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QVBoxLayout, QWidget
+
+from napari_advseg.gui import camera, comparison, results
+from napari_advseg.gui.comparison import Comparison, Row
+from napari_advseg.gui.editors import PatientComboBox
+from napari_advseg.gui.error_table import ErrorTable
+from napari_advseg.gui.form import Fold, Form, rows_of
+from napari_advseg.gui.job_dock import JobDock
+from napari_advseg.gui.latest import Latest
+from napari_advseg.gui.panel import (
+    LayerChoice,
+    browse_table,
+    in_scroll_area,
+    legend,
+    note,
+    side_by_side,
+)
+from napari_advseg.gui.score_numbers import ObjectNumbers, ScoreNumbers
+from napari_advseg.napari_io import LayerData
+from napari_advseg.scoring.locate import ERROR_KINDS
+from napari_advseg.settings.scoring import ScoringSettings
+
+MAIN = ("boundary", "by", "border")
+HIGHLIGHT, OVERLAY = "Error on screen", "Errors"
+COLOURS = {"split": "#4fa3ff", "merge": "#ff4d4d", "missing": "#ffd23f", "extra": "#c586c0"}
+MEANINGS = {
+    "split": "Another piece of a true object than its largest one.",
+    "merge": "Part of another true object than most of its label.",
+    "missing": "A true object where there is no label.",
+    "extra": "A label where the truth is background.",
+}
+MARKS = ("#ffe600", "#00e5ff")
+WHATS = {"Contacts": "site", "True objects": "truth", "Labels": "labels", "All": ""}
+KINDS = {"splits and merges": "", "splits": "split", "merges": "merge"}
+TABLE = "errors.csv"
+
+
+class ScoreDock(JobDock):
+    """Labels + truth -> numbers, and a table of errors that moves the camera."""
+
+    kind = "score"
+    run_words = "Score"
+    shows_device = False
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._layers_problem = ""
+        self._found: Comparison | None = None
+        self._marking = Latest(self._session, self)
+        self._painting = Latest(self._session, self)
+        self._counting = Latest(self._session, self)
+        colours = [COLOURS[name] for name in sorted(ERROR_KINDS, key=ERROR_KINDS.__getitem__)]
+        self._mark = results.OwnLayer(
+            self._viewer, HIGHLIGHT, colormap=results.flat_colours(MARKS), opacity=1.0, contour=2
+        )
+        self._paint = results.OwnLayer(
+            self._viewer, OVERLAY, colormap=results.flat_colours(colours), opacity=0.6
+        )
+        self.labels = LayerChoice(self._viewer, Labels)
+        self.truth = LayerChoice(self._viewer, Labels)
+        self.main = Form(ScoringSettings(), only=MAIN)
+        self.more = Form(ScoringSettings(), without=MAIN)
+        self.numbers = ScoreNumbers()
+        self.objects = ObjectNumbers()
+        self.what, self.which = _choice(WHATS), _choice(KINDS)
+        self.found_words = note()
+        self.table = ErrorTable()
+        self.overlay = QCheckBox("Error overlay")
+        self.overlay.setToolTip("Paint the kind of error over the labels, in a layer of its own.")
+        self.export = QPushButton("Save table …")
+        self.tabs = self._tabs()
+        self._connect()
+        self._choose_two()
+        self._open(self._content(), self.tabs)
+
+    def reset_choices(self, _event: object = None) -> None:
+        """Called by napari when layers come, go or are renamed."""
+        super().reset_choices()
+        self._choose_two()
+        if self.overlay.isChecked() and self._paint.is_missed:
+            self.overlay.setChecked(False)
+
+    def settings(self) -> ScoringSettings:
+        """How to measure, as typed.
+
+        Raises:
+            ValueError: something typed is not valid.
+        """
+        return self.more.value().changed(**self.main.shown())
+
+    def start(self) -> None:
+        """Compare the layers, unless something is in the way; then that is said."""
+        self._look_at_layers()
+        if self._problem():
+            return
+        pair = comparison.side_of(self.labels.layer), comparison.side_of(self.truth.layer)
+        work = partial(comparison.compare, *pair, self.settings())
+        title = f"Scoring {self.labels.layer.name}"
+        self._follow(self._session.work(self.kind, title, work))
+
+    def _content(self) -> QWidget:
+        rows = rows_of(("Labels", self.labels), ("Truth", self.truth), self.main)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.addLayout(rows)
+        column.addWidget(Fold("More", lambda: self.more))
+        column.addStretch(1)
+        return content
+
+    def _tabs(self) -> QTabWidget:
+        painted = [(COLOURS[name], name, MEANINGS[name]) for name in COLOURS]
+        errors = QWidget()
+        column = QVBoxLayout(errors)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(side_by_side(self.what, self.which))
+        column.addWidget(self.table, stretch=1)
+        column.addWidget(self.found_words)
+        column.addWidget(side_by_side(self.overlay, self.export))
+        column.addWidget(legend(painted))
+        tabs = QTabWidget()
+        tabs.setDocumentMode(True)
+        tabs.addTab(in_scroll_area(self.numbers), "Scores")
+        tabs.addTab(in_scroll_area(self.objects), "Objects")
+        tabs.addTab(errors, "Errors")
+        return tabs
+
+    def _connect(self) -> None:
+        for choice in (self.labels, self.truth):
+            choice.currentIndexChanged.connect(self._look_at_layers)
+        for form in (self.main, self.more):
+            form.changed.connect(self._judge)
+        for choice in (self.what, self.which):
+            choice.currentIndexChanged.connect(self._filter)
+        self.table.chosen.connect(self.go_to)
+        self.overlay.toggled.connect(self._turn_overlay)
+        self.export.clicked.connect(self._save_table)
+        self._marking.done.connect(self._mark.show)
+        self._painting.done.connect(self._show_overlay)
+        self._counting.done.connect(self.objects.show_score)
+        self._counting.failed.connect(self.objects.fail)
+        for latest in (self._marking, self._painting):
+            latest.failed.connect(self._fail)
+
+    def go_to(self, row: Row) -> None:
+        """Show an error: the camera at its box, its objects marked."""
+        if self._found is None:
+            return
+        camera.jump(self._viewer, *comparison.place(self._found, row))
+        self._marking.ask(partial(comparison.highlight, self._found, row))
+
+    def _choose_two(self) -> None:
+        """The newest labels layer is scored by the oldest, until the user says otherwise."""
+        if self.labels.layer is self.truth.layer and self.truth.count() > 1:
+            self.truth.setCurrentIndex(self.truth.count() - 1)
+            if self.labels.layer is self.truth.layer:
+                self.labels.setCurrentIndex(0)
+
+    def _look_at_layers(self, *_: object) -> None:
+        self._layers_problem = comparison.why_not(self.labels.layer, self.truth.layer)
+        self._judge()
+
+    def _problem(self) -> str:
+        return self._layers_problem or self.main.problem or self.more.problem
+
+    def _finished(self, result: dict[str, Any]) -> None:
+        found: Comparison = result["comparison"]
+        self._forget_marks()
+        self._found = found
+        self.numbers.show_score(found.score)
+        self.table.errors.show_rows(found.rows)
+        self.found_words.setText(comparison.words_of(found))
+        self.objects.wait()
+        self._counting.ask(partial(comparison.count_objects, found))
+        self.tabs.show()
+        self._filter()
+        self._turn_overlay(self.overlay.isChecked())
+
+    def _filter(self, *_: object) -> None:
+        what, which = self.what.currentData(), self.which.currentData()
+        self.table.errors.filter(lambda row: what in ("", row.what) and which in ("", row.kind))
+
+    def _turn_overlay(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
+        if is_on and self._found is not None:
+            self._painting.ask(partial(comparison.overlay, self._found))
+        else:
+            self._painting.forget()
+            self._paint.remove()
+
+    def _show_overlay(self, layer: LayerData) -> None:
+        if self.overlay.isChecked():
+            self._paint.show(layer)
+
+    def _save_table(self) -> None:
+        path = browse_table(self, TABLE)
+        if path:
+            work = partial(comparison.write_csv, path, tuple(self.table.errors.rows))
+            saving = self._session.background(work)
+            saving.done.connect(self._tell_saved)
+            saving.failed.connect(self._fail)
+
+    def _tell_saved(self, path: str) -> None:
+        self.buttons.tell(f"The table is saved to {path}.")
+
+    def _tidy_up(self) -> None:
+        self._forget_marks()
+        self.overlay.setChecked(False)
+
+    def _forget_marks(self) -> None:
+        self._marking.forget()
+        self._mark.remove()
+
+
+def _choice(words: Mapping[str, str]) -> PatientComboBox:
+    box = PatientComboBox()
+    for title, value in words.items():
+        box.addItem(title, value)
+    return box

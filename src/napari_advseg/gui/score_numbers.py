@@ -1,0 +1,167 @@
+"""The scores as small tables: honest numbers beside flattering ones, and the objects that were found or not."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_advseg.gui.panel import note
+from napari_advseg.scoring.instances import Score
+from napari_advseg.scoring.objects import Matched, ObjectScore
+
+ROWS = (
+    ("VOI", "voi", "Split and merge together, in bits; 0 is perfect."),
+    ("   split", "voi_split", "Bits lost because true objects were cut."),
+    ("   merge", "voi_merge", "Bits lost because true objects were joined."),
+    ("Adapted Rand", "adapted_rand_error", "1 - F1 of pairs of pixels; 0 is perfect, 1 the worst."),
+    ("CREMI score", "cremi_score", "The root of VOI times adapted Rand; 0 is perfect."),
+    (
+        "Left out",
+        "ignored_fraction",
+        "Share of the scored truth that is dropped as predicted wall.",
+    ),
+)
+HONEST = {
+    "thin": "Honest: labels are grown over the walls between them, then compared.",
+    "count": "Honest: predicted walls are compared as an object of their own.",
+}
+FLATTERING = "Flattering: pixels of predicted walls are left out, so wide walls look good."
+NOTHING = "No pixel of the truth is scored, so there is nothing to compare."
+HEADS = ("Honest", "Flattering")
+
+
+COUNTING = "Counting objects …"
+OBJECTS = (
+    "An object is found where a label overlaps it with at least this IoU (intersection over union). "
+    "A boundary is open where one label holds most of two true objects that touch."
+)
+
+
+class ScoreNumbers(QWidget):
+    """One column for each way to handle predicted walls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: dict[tuple[str, str], QLabel] = {}
+        grid = QGridLayout()
+        grid.setVerticalSpacing(1)
+        grid.setColumnStretch(0, 1)
+        for column, head in enumerate(HEADS, 1):
+            grid.addWidget(_right(head), 0, column)
+        for row, (title, name, meaning) in enumerate(ROWS, 1):
+            label = QLabel(title)
+            label.setToolTip(meaning)
+            grid.addWidget(label, row, 0)
+            for column, head in enumerate(HEADS, 1):
+                cell = _right("")
+                cell.setToolTip(meaning)
+                self.cells[head, name] = cell
+                grid.addWidget(cell, row, column)
+        self.words = note()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 6, 0)
+        column.addLayout(grid)
+        column.addWidget(self.words)
+        column.addStretch(1)
+
+    def show_score(self, score: Score) -> None:
+        """Show a score and the one beside it."""
+        is_flattering = score.settings.boundary == "ignore"
+        pair = (None, score) if is_flattering else (score, score.flattering)
+        for head, one in zip(HEADS, pair, strict=True):
+            for _, name, _ in ROWS:
+                self.cells[head, name].setText(_number(one, name))
+        self.words.setText(_meaning(score))
+
+
+class ObjectNumbers(QWidget):
+    """Scores of whole objects, one a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = QFormLayout()
+        self.rows.setVerticalSpacing(1)
+        self.words = note()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 6, 0)
+        column.addLayout(self.rows)
+        column.addWidget(self.words)
+        column.addStretch(1)
+        self.wait()
+
+    def wait(self) -> None:
+        """Say that they are on their way."""
+        self._clear()
+        self.words.setText(COUNTING)
+
+    def fail(self, text: str) -> None:
+        """Say why there are none."""
+        self.words.setText(text)
+
+    def show_score(self, score: ObjectScore) -> None:
+        """Show a score."""
+        self._clear()
+        for title, value, meaning in object_rows(score):
+            label = QLabel(title)
+            label.setToolTip(meaning)
+            self.rows.addRow(label, _right(value))
+        self.words.setText(OBJECTS)
+
+    def _clear(self) -> None:
+        while self.rows.rowCount():
+            self.rows.removeRow(0)
+
+
+def object_rows(score: ObjectScore) -> list[tuple[str, str, str]]:
+    """Title, value and meaning of each row."""
+    return [
+        ("True objects", f"{score.true_objects:,}", ""),
+        ("Labels", f"{score.labelled_objects:,}", ""),
+        *(row for one in score.at for row in _found_rows(one)),
+        (
+            "Open boundaries",
+            f"{score.joined:,} of {score.touching:,}",
+            "True objects that touch and share one label.",
+        ),
+        (
+            "Boundary F1",
+            _share(score.boundary_f1),
+            f"Boundary pixels that lie at most {score.rules.tolerance} px from one of the other side.",
+        ),
+        ("Object Dice", _share(score.object_dice), "Overlap of each object with its best match."),
+    ]
+
+
+def _found_rows(one: Matched) -> list[tuple[str, str, str]]:
+    return [
+        (f"Found at IoU {one.iou:g}: F1", _share(one.f1), "Precision and recall in one number."),
+        ("   precision", _share(one.precision), "Share of the labels that match a true object."),
+        ("   recall", _share(one.recall), "Share of the true objects that match a label."),
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _meaning(score: Score) -> str:
+    if not score.scored and not score.ignored_fraction:
+        return NOTHING
+    first = HONEST.get(score.settings.boundary, "Choose 'thin' for the honest numbers.")
+    how = f"mean of {len(score.sections)} sections" if score.sections else "the volume as one"
+    return f"{first} {FLATTERING} ({how[:1].upper()}{how[1:]}.)"
+
+
+def _number(score: Score | None, name: str) -> str:
+    if score is None or not score.scored:
+        return "–"
+    value: float = getattr(score, name)
+    return f"{100 * value:.1f} %" if name == "ignored_fraction" else f"{value:.4f}"
+
+
+def _right(words: str) -> QLabel:
+    label = QLabel(words)
+    label.setAlignment(Qt.AlignmentFlag.AlignRight)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
