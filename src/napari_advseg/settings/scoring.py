@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
 
 from napari_advseg.settings import Settings, setting
+
+IOU_STEP = 0.05
 
 
 class ScoringSettings(Settings):
@@ -41,3 +45,67 @@ class ScoringSettings(Settings):
         "Rand convention",
         "How predicted 0 enters the adapted Rand error: the CREMI or SNEMI convention (singletons), or scikit-image's.",
     )
+
+
+class ObjectSettings(Settings):
+    """When a labelled object counts as a true one, and when a boundary is in its place."""
+
+    ious: tuple[Annotated[float, Field(gt=0, le=1)], ...] = setting(
+        (0.5,),
+        "IoU thresholds",
+        "A labelled and a true object are the same where their intersection over union is at least this. One "
+        "number, several ('0.5,0.75') or a range ('0.5:0.95', in steps of 0.05). Larger values ask for more "
+        "exact outlines.",
+        min_length=1,
+    )
+    tolerance: int = setting(
+        2,
+        "Boundary tolerance",
+        "Boundary pixels at most this far apart within their section are the same. A larger value forgives "
+        "sloppier walls.",
+        unit="px",
+        ge=0,
+        le=100,
+    )
+    detections: int = setting(
+        100,
+        "Detections",
+        "Average precision looks at this many labelled objects of a class in an image, the best first. COCO "
+        "takes 100; images with more objects need more, or the rest counts as missed.",
+        ge=1,
+        le=10_000_000,
+    )
+
+    @field_validator("ious", mode="before")
+    @classmethod
+    def _read_ious(cls, value: Any) -> Any:
+        """One number, or numbers and ranges as text, as the numbers in order."""
+        if isinstance(value, str):
+            return _several(value)
+        return (value,) if isinstance(value, int | float) else value
+
+    @field_validator("ious")
+    @classmethod
+    def _order_ious(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(value)))
+
+
+def _several(text: str) -> tuple[float, ...]:
+    """'0.5', '0.5,0.75', '0.5:0.95' (both ends included) or '0.5:0.9:0.1' as numbers."""
+    try:
+        return tuple(number for part in text.split(",") for number in _range(part))
+    except ValueError as error:
+        raise ValueError(
+            "write 0.5, or 0.5,0.75, or 0.5:0.95, or 0.5:0.9:0.1 for steps of 0.1"
+        ) from error
+
+
+def _range(text: str) -> tuple[float, ...]:
+    first, *rest = map(float, text.split(":"))
+    if not rest:
+        return (first,)
+    last, step = (*rest, IOU_STEP) if len(rest) == 1 else rest
+    if not (0 <= first <= last <= 1 and 0.001 <= step <= 1):
+        raise ValueError
+    count = int((last - first) / step + 1e-6) + 1
+    return tuple(round(first + k * step, 10) for k in range(count))
