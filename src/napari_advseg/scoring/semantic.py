@@ -1,15 +1,24 @@
-"""Scores of class maps: pixel accuracy, class accuracy, intersection over union, Dice."""
+"""Scores of class maps: how many pixels, how much of every class, and how exact its boundaries."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from napari_advseg.scoring.contingency import contingency
-from napari_advseg.volume.volume import Array
+from napari_advseg.labelling.by_section import in_order, read_sections
+from napari_advseg.scoring.contingency import Contingency, as_ids, contingency, merged
+from napari_advseg.scoring.outlines import near_outline
+from napari_advseg.scoring.pair import paired
+from napari_advseg.volume.volume import Array, Volume
+
+Classes = Mapping[int, float]
+
+WIDTH = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,68 +30,128 @@ class SemanticScore:
         pixel_accuracy: share of the pixels with the right class; a rare class hardly shows in it.
         class_accuracy: mean over the classes of the truth of the share of their pixels found.
         mean_iou: mean of `iou`, over the classes asked for.
+        mean_boundary_iou: mean of `boundary_iou`, over the same classes where they have one; None
+            where none of them has.
+        accuracy: share of its pixels found, for every class of the truth.
         iou: intersection over union by class, for every class in truth or prediction.
         dice: twice the intersection over the sum of sizes, by class.
+        boundary_iou: `iou` of the pixels near the boundary of the class alone: large areas hide
+            wrong boundaries, this does not. For every class that has a boundary in either map.
         scored: number of pixels compared.
     """
 
     pixel_accuracy: float
     class_accuracy: float
     mean_iou: float
-    iou: Mapping[int, float]
-    dice: Mapping[int, float]
+    mean_boundary_iou: float | None
+    accuracy: Classes
+    iou: Classes
+    dice: Classes
+    boundary_iou: Classes
     scored: int
 
     def to_json(self) -> dict[str, Any]:
-        """The score as plain JSON."""
-        by_class = {
-            name: {str(k): v for k, v in getattr(self, name).items()} for name in ("iou", "dice")
+        """The score as plain JSON, classes as text."""
+        return {
+            name: {str(k): one for k, one in value.items()} if isinstance(value, dict) else value
+            for name, value in dataclasses.asdict(self).items()
         }
-        return {**dataclasses.asdict(self), **by_class}
 
 
 def semantic_score(
-    predicted: Array,
-    truth: Array,
+    predicted: Volume | Array,
+    truth: Volume | Array,
     *,
     ignore: int | None = None,
     mean_over: Literal["truth", "either"] = "truth",
+    width: int = WIDTH,
 ) -> SemanticScore:
-    """Agreement of two class maps of one shape, class ids 0 or positive.
+    """Agreement of two class maps of shape (y, x) or (z, y, x), classes 0 or positive.
 
-    Pixels whose truth is `ignore` are left out. The mean IoU runs over the classes of the truth, or
-    over those in either map. Long, Shelhamer and Darrell 2015, section 5.
+    Pixels whose truth is `ignore`, which may be negative, are left out. The means run over the
+    classes of the truth, or over those in either map. All sections are counted together and read
+    one by one. Long, Shelhamer and Darrell 2015, section 5; boundaries after Cheng et al. 2021:
+    pixels of a class at most `width` pixels from the ones along a change of class in the section.
 
     Raises:
-        ValueError: the shapes differ, or a map holds no ids.
+        ValueError: shapes or voxel sizes differ, a map holds no classes, or `width` is negative.
     """
-    keep = None if ignore is None else truth != ignore
-    table = contingency(predicted, truth, keep)
-    total = table.total
-    if not total:
-        return SemanticScore(0.0, 0.0, 0.0, {}, {}, 0)
-    right = table.predicted == table.truth
-    hits = _sums(table.truth[right], table.counts[right])
-    true, found = _sums(table.truth, table.counts), _sums(table.predicted, table.counts)
-    classes = sorted(true | found)
-    iou = {k: _share(hits, k, true.get(k, 0) + found.get(k, 0) - hits.get(k, 0)) for k in classes}
-    dice = {k: 2 * _share(hits, k, true.get(k, 0) + found.get(k, 0)) for k in classes}
+    if width < 0:
+        raise ValueError(f"A boundary of width {width} has no pixels; choose 0 or more.")
+    pair = paired(predicted, truth)
+    sections = zip(read_sections(pair[0]), read_sections(pair[1]), strict=True)
+    parts = list(in_order(partial(_counted, ignore, width), sections))
+    everywhere, *near = (merged(part[k] for part in parts) for k in range(4))
+    whole, bands = _Table.of(everywhere, everywhere, everywhere), _Table.of(*near)
+    if not everywhere.total:
+        return SemanticScore(0.0, 0.0, 0.0, None, {}, {}, {}, {}, 0)
+    accuracy = {k: whole.hits.get(k, 0) / size for k, size in whole.true.items()}
+    iou, boundary_iou = whole.iou(), bands.iou()
+    averaged = accuracy if mean_over == "truth" else iou
     return SemanticScore(
-        pixel_accuracy=sum(hits.values()) / total,
-        class_accuracy=float(np.mean([_share(hits, k, true[k]) for k in true])),
-        mean_iou=float(np.mean([iou[k] for k in (true if mean_over == "truth" else classes)])),
+        pixel_accuracy=sum(whole.hits.values()) / everywhere.total,
+        class_accuracy=_mean(accuracy.values()) or 0.0,
+        mean_iou=_mean(iou[k] for k in averaged) or 0.0,
+        mean_boundary_iou=_mean(boundary_iou[k] for k in averaged if k in boundary_iou),
+        accuracy=accuracy,
         iou=iou,
-        dice=dice,
-        scored=total,
+        dice=whole.dice(),
+        boundary_iou=boundary_iou,
+        scored=everywhere.total,
     )
 
 
-def _sums(ids: Array, counts: Array) -> dict[int, int]:
-    """Pixels of each id."""
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """Pixels by class: right ones, those of the truth, those of the prediction."""
+
+    hits: dict[int, int]
+    true: dict[int, int]
+    found: dict[int, int]
+
+    @classmethod
+    def of(cls, both: Contingency, true: Contingency, found: Contingency) -> _Table:
+        """From pixels that count on both sides, for the truth, for the prediction."""
+        right = both.where(both.predicted == both.truth)
+        return cls(
+            _pixels(right.truth, right), _pixels(true.truth, true), _pixels(found.predicted, found)
+        )
+
+    def iou(self) -> dict[int, float]:
+        return {k: self.hits.get(k, 0) / (n - self.hits.get(k, 0)) for k, n in self._sizes()}
+
+    def dice(self) -> dict[int, float]:
+        return {k: 2 * self.hits.get(k, 0) / n for k, n in self._sizes()}
+
+    def _sizes(self) -> Iterator[tuple[int, int]]:
+        """Each class with its pixels in both maps together."""
+        for k in sorted(self.true | self.found):
+            yield k, self.true.get(k, 0) + self.found.get(k, 0)
+
+
+def _counted(
+    ignore: int | None, width: int, sections: tuple[Array, Array]
+) -> tuple[Contingency, ...]:
+    """Tables of a section: of all pixels, of those in both bands, in that of the truth, in that of
+    the prediction.
+    """
+    keep = np.ones(sections[1].shape, np.bool_) if ignore is None else sections[1] != ignore
+    predicted = as_ids(sections[0], "Predicted classes")
+    truth = as_ids(np.where(keep, sections[1], 0).astype(sections[1].dtype), "True classes")
+    band = near_outline(predicted, width) & keep
+    # Ignored pixels make no boundary of their own: there the prediction is taken to be right.
+    true_band = near_outline(np.where(keep, truth, predicted), width) & keep
+    chosen = keep, band & true_band, true_band, band
+    return tuple(contingency(predicted, truth, one) for one in chosen)
+
+
+def _pixels(ids: Array, table: Contingency) -> dict[int, int]:
+    """Pixels of each class."""
     present, group = np.unique(ids, return_inverse=True)
-    sums = np.bincount(group, weights=counts, minlength=len(present))
+    sums = np.bincount(group, weights=table.counts, minlength=len(present))
     return {int(k): int(size) for k, size in zip(present, sums, strict=True)}
 
 
-def _share(hits: dict[int, int], k: int, size: int) -> float:
-    return hits.get(k, 0) / size
+def _mean(values: Iterable[float]) -> float | None:
+    every = list(values)
+    return math.fsum(every) / len(every) if every else None
