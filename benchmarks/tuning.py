@@ -39,10 +39,8 @@ MEASURES = (
 )
 HEAD = ("model", "way", "threshold", "gap_threshold", "walls", "section", *MEASURES)
 SEARCHES: dict[str, dict[str, Any]] = {
-    "thesis grid": {"grid": "thesis"},
-    "thesis grid, VOI": {"grid": "thesis", "objective": "voi"},
-    "wide grid": {"grid": "wide"},
-    "wide grid, VOI": {"grid": "wide", "objective": "voi"},
+    "thesis grid": {"grid": "thesis", "objective": "voi"},
+    "wide grid": {"grid": "wide", "objective": "voi"},
     "wide grid, merges x 3": {"grid": "wide", "objective": "weighted", "merge_weight": 3.0},
 }
 UNTUNED = {"untuned .81/.91": (0.81, 0.91), "untuned .73/.81": (0.73, 0.81)}
@@ -102,7 +100,7 @@ def ways(model: Path, found: dict[str, Tuned]) -> dict[str, LabellingSettings]:
     compared["as calibrated"] = own
     for name, search in found.items():
         compared[name] = search.best.labelling(own)
-    for name in ("thesis grid, VOI", "wide grid, VOI"):
+    for name in ("thesis grid", "wide grid"):
         flattered = found[name].flattering_best
         if flattered is not None:
             compared[f"{name}, walls left out"] = flattered.labelling(own)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from napari_advseg.families import FAMILIES
-from napari_advseg.recipe import Train
+from napari_advseg.recipe import Train, Tune
 from napari_advseg.settings import Settings
 
 MARK = re.compile(r"<!-- settings: (\w+) -->")
@@ -24,10 +24,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def section(group: str) -> str:
-    """The Markdown of one group of a training recipe, or of the families and their presets."""
+    """The Markdown of one group of a training's or a search's recipe, or of the families and their presets."""
     if group == "families":
         return "\n\n".join(family(name) for name in FAMILIES)
-    field = Train.model_fields[group]
+    field = (Tune.model_fields | Train.model_fields)[group]
     return table(type(field.default), f"{group}.")
 
 

@@ -20,7 +20,7 @@ def run(
         bool, typer.Option("--resume", help="Go on with the training it describes.")
     ] = False,
 ) -> None:
-    """Replay a recipe: a training, a segmentation or a labelling."""
+    """Replay a recipe: a training, a segmentation, a labelling or a search for thresholds."""
     tree = changed_by(read_tree(recipe), options)
     validated(tree)
     answer(run_visibly(advseg_execute(tree, resume=resume)))

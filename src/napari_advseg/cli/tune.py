@@ -26,7 +26,14 @@ from napari_advseg.cli.app import (
 from napari_advseg.settings import merge
 from napari_advseg.tuning import Cell, Tuned
 
-SHOWN = ("voi_split", "voi_merge", "voi", "adapted_rand_error", "cremi_score", "ignored_fraction")
+SHOWN = {
+    "split": "voi_split",
+    "merge": "voi_merge",
+    "VOI": "voi",
+    "ARand": "adapted_rand_error",
+    "CREMI": "cremi_score",
+    "ignored": "ignored_fraction",
+}
 
 
 @app.command()
@@ -168,22 +175,20 @@ def summary(found: Tuned) -> dict[str, Any]:
 
 def in_lines(found: Tuned) -> str:
     """The marked cells as a small table, the flattering scores in a second row of each."""
-    head = f"{'':<18}{'threshold':>10}{'gap':>8}  {'walls':<9}"
-    rows = [head + "".join(f"{name:>20}" for name in SHOWN)]
+    rows = [
+        f"{'':<16}{'threshold':>10}{'gap':>8}  {'walls':<9}"
+        + "".join(f"{name:>9}" for name in SHOWN)
+    ]
     for name, cell in named(found).items():
-        scores = {"honest": cell.honest, "left out": cell.flattering}
-        for k, (walls, values) in enumerate(scores.items()):
-            if values is None:
-                continue
-            pair_shown = f"{cell.threshold:>10g}{cell.edge_threshold:>8g}" if k == 0 else " " * 18
-            title = name if k == 0 else ""
-            rows.append(
-                f"{title:<18}{pair_shown}  {walls:<9}"
-                + "".join(f"{getattr(values, score):>20.4f}" for score in SHOWN)
-            )
-    sections = len(found.sections)
-    mean = f"mean of {sections} section{'s' if sections != 1 else ''}"
+        start = f"{name:<16}{cell.threshold:>10g}{cell.edge_threshold:>8g}"
+        for walls, values in {"honest": cell.honest, "left out": cell.flattering}.items():
+            if values is not None:
+                numbers = "".join(f"{getattr(values, score):>9.4f}" for score in SHOWN.values())
+                rows.append(f"{start}  {walls:<9}{numbers}")
+                start = " " * len(start)
+    count = len(found.sections)
+    mean = f"mean of {count} section{'s' if count != 1 else ''}"
     rows.append(
-        f"({mean}; border {found.scoring.border} px left out; lower is better; optimistic, as these sections chose)"
+        f"({mean}; border {found.scoring.border} px left out; lower is better; optimistic: these sections chose)"
     )
     return "\n".join(rows)
