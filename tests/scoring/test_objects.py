@@ -164,7 +164,7 @@ class TestTouching:
     @given(stacks, stacks, st.sampled_from(["section", "volume"]))
     @settings(deadline=None, max_examples=60)
     def test_pairs_are_those_of_the_definition(self, labels, truth, by):
-        measured = object_score(labels, truth, by=by, **AS_IS)
+        measured = object_score(labels, truth, by=by, tolerance=0, **AS_IS)
         groups = [(labels, truth)] if by == "volume" else [*zip(labels, truth, strict=True)]
         pairs = [(a, b, pair) for a, b in groups for pair in contacts(b)]
         assert measured.touching == len(pairs)
@@ -177,7 +177,14 @@ class TestTouching:
         touching = object_score(dense, dense).touching
         assert abs(object_score(dense, truth).touching - touching) <= 1
         assert touching > 15
-        assert object_score(dense, truth, zero="background").touching == 0
+
+    def test_across_background_neighbours_touch_within_the_tolerance(self):
+        truth = np.zeros((9, 24), int)
+        truth[2:7, 2:9], truth[2:7, 13:20] = 1, 2
+        labels = (truth > 0).astype(int)
+        for tolerance, touching in ((0, 0), (1, 0), (2, 1), (3, 1)):
+            measured = object_score(labels, truth, tolerance=tolerance, **AS_IS)
+            assert (measured.touching, measured.joined) == (touching, touching)
 
     def test_a_gap_opens_a_boundary_and_a_wall_drawn_closes_it(self):
         truth = np.ones((20, 40), int)

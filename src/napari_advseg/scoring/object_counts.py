@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+import edt
 import numpy as np
 import numpy.typing as npt
 
@@ -64,7 +65,7 @@ class Counted:
         contacts: true ids in contact, the smaller first, shape (pairs, 2); a pair may repeat.
         lines: agreement of the outlines.
         ranks: how sure the labelled ids are.
-        around: truth grown into its 0, shape (y, x): what the next section is in contact with.
+        around: truth grown into its 0, shape (y, x): what is in contact with the next section.
     """
 
     table: Contingency
@@ -128,7 +129,7 @@ def count_section(
         ValueError: an array holds no ids (`as_ids`), or the map a value that is no finite number.
     """
     section = compared(labels, truth, settings)
-    around = grow_nearest(section.truth) if settings.zero == "boundary" else section.truth
+    around = _around(section.truth, settings, tolerance)
     beside = _meeting(around[:-1], around[1:]), _meeting(around[:, :-1], around[:, 1:])
     return Counted(
         table=section.table(),
@@ -185,6 +186,17 @@ def summed(counted: Counted, rules: ObjectSettings) -> Sums:
     )
 
 
+def _around(truth: Array, settings: ScoringSettings, tolerance: int) -> Array:
+    """Truth grown into its 0: as far as it goes where 0 is a boundary, into the background by the
+    tolerance alone.
+    """
+    if settings.zero == "boundary":
+        return grow_nearest(truth)
+    if not tolerance or not truth.size:
+        return truth
+    return np.where(edt.edt(truth == 0) <= tolerance, grow_nearest(truth), truth)
+
+
 def _meeting(one: Array, other: Array) -> Ids:
     """Different ids at the same place of two arrays, 0 never, the smaller first."""
     table = contingency(one, other, (one != other) & (one != 0) & (other != 0))
@@ -198,7 +210,7 @@ def _all_contacts(parts: Sequence[Ids]) -> Ids:
 def _lines(section: Compared, around: Array, settings: ScoringSettings, tolerance: int) -> Whole:
     """Agreement of the outlines; predicted 0 is grown away unless it counts or is background."""
     if settings.zero == "background":
-        return agreement(section.labels, around, tolerance)
+        return agreement(section.labels, section.truth, tolerance)
     if not around.any():
         return np.zeros(4, np.int64)
     drawn = grow_nearest(section.labels) if settings.boundary == "ignore" else section.counted

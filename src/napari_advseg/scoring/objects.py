@@ -62,8 +62,9 @@ class ObjectScore:
         object_dice: in [0, 1]; mean of two means weighted by size, over the true and over the
             labelled objects, of the Dice coefficient with the object that overlaps most
             (Sirinukunwattana et al. 2017, section 4.2).
-        touching: pairs of true objects in contact once truth is grown into its 0 (in direct contact
-            where 0 is background); in a section by sides of pixels, by volume also along z.
+        touching: pairs of true objects in contact once truth is grown into its 0, where that is
+            background by no more than the tolerance; by sides of pixels within sections, by volume
+            also between them.
         joined: those of them of which one labelled object holds more than half of each.
         open_boundary_rate: joined / touching.
         boundary_precision: share of the labelled boundary pixels at most the tolerance from a true
