@@ -264,6 +264,14 @@ class TestByHand:
         measured = average_precision([compare_boxes(Instances(boxes=[[0, 0, 40, 40]]), true)])
         assert (measured.ap_small, measured.ap_medium) == (1, None)
 
+    def test_more_boxes_than_are_compared_at_once(self):
+        corners = np.stack(np.mgrid[:30, :20], -1).reshape(-1, 2) * 5.0
+        many = Instances(boxes=np.concatenate([corners, corners + 4], 1))
+        overlaps = compare_boxes(many, many)
+        np.testing.assert_array_equal(overlaps.found, np.arange(600))
+        np.testing.assert_array_equal(overlaps.true, np.arange(600))
+        assert average_precision([overlaps], 600).ap == 1
+
     def test_an_empty_mask_finds_nothing(self):
         none = np.zeros((128, 128), bool)
         assert score_of([none], [square(0, 0, 10)]).ap == 0
