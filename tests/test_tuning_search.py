@@ -19,7 +19,7 @@ from napari_advseg.progress import BlockDone
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.settings.tuning import TuningSettings
-from napari_advseg.tuning import Tuned, choose_thresholds, grid, search, truth, tune
+from napari_advseg.tuning import Tuned, choose_thresholds, grid, search, search_grid, truth, tune
 from napari_advseg.tuning.tuned import Values
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -90,7 +90,7 @@ def test_every_stage_runs_once_for_what_changes_it(stack, monkeypatch):
         monkeypatch.setattr(module, name, count)
 
     for name in ("prepare", "line_statistics", "close_gaps", "grow"):
-        counted(search_module(), name)
+        counted(search, name)
     counted(truth, "near_change")
     maps, true = stack
     lists = {"minima": ("depth", "distance"), "radii": (0, 1, 2), "statistics": ("mean", "median")}
@@ -101,10 +101,6 @@ def test_every_stage_runs_once_for_what_changes_it(stack, monkeypatch):
     assert work.judged == calls["line_statistics"] == 2 * 2 * 2 * 6
     assert work.cells == 2 * len(found.cells) == 2 * 2 * 2 * 6 * 3
     assert work.labelled == calls["close_gaps"] == calls["grow"] < work.cells / 2
-
-
-def search_module():
-    return __import__("napari_advseg.tuning.search", fromlist=["search"])
 
 
 def test_equal_sets_of_accepted_lines_are_labelled_once(stack):
@@ -311,9 +307,9 @@ def test_lists_of_sections_must_fit_each_other(stack):
 
 def test_closing_the_search_ends_it(stack, monkeypatch):
     begun = []
-    real = search_module().prepare
-    monkeypatch.setattr(search_module(), "prepare", lambda *a: begun.append(1) or real(*a))
-    running = search(list(stack[0]), list(stack[1]), TuningSettings())
+    real = search.prepare
+    monkeypatch.setattr(search, "prepare", lambda *a: begun.append(1) or real(*a))
+    running = search_grid(list(stack[0]), list(stack[1]), TuningSettings())
     for report in running:
         if isinstance(report, BlockDone):
             running.close()

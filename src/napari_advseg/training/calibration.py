@@ -12,7 +12,7 @@ from napari_advseg.prediction import Predictor
 from napari_advseg.progress import Reports, Said
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tuning import choose_thresholds
-from napari_advseg.tuning.search import instances
+from napari_advseg.tuning.search import components, is_mask
 from napari_advseg.volume.volume import Volume
 
 MOST_SECTIONS = 4
@@ -30,10 +30,12 @@ def calibrate(
     for done, index in enumerate(chosen):
         maps.append((yield from predictor.section(image.section(index), done, len(chosen))))
         truths.append(labels.section(index))
+    if is_mask(truths):
+        truths = [components(truth) for truth in truths]
     recipe = model.card.recipe
     zero = "background" if model.card.labelling.zero == "background" else "boundary"
     scoring = recipe.scoring.changed(zero=zero, by="section")
-    found = yield from choose_thresholds(maps, instances(truths), model.card.labelling, scoring)
+    found = yield from choose_thresholds(maps, truths, model.card.labelling, scoring)
     best, plain = found.best, found.plain
     beside = (
         ""

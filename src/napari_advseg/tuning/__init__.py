@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_advseg.tuning.grid import STEPS, Grid
-from napari_advseg.tuning.search import choose_thresholds, search, tune
+from napari_advseg.tuning.search import choose_thresholds, search_grid, tune
 from napari_advseg.tuning.tuned import Cell, Tuned, Values, Work
 
 __all__ = [
@@ -14,6 +14,6 @@ __all__ = [
     "Values",
     "Work",
     "choose_thresholds",
-    "search",
+    "search_grid",
     "tune",
 ]

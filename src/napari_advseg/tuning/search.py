@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -61,9 +61,11 @@ def tune(
     chosen = override(TuningSettings, settings, fields)
     map_, true = _map_volume(probabilities), as_label_volume(truth, "Truth")
     check_alike(map_, true)
-    sections = list(read_sections(map_)), instances(list(read_sections(true)))
-    found = yield from search(*sections, chosen, labelling, scoring)
-    return dataclasses.replace(found, sections=tuple(range(len(sections[0]))))
+    truths: Iterable[Array] = read_sections(true)
+    if is_mask(read_sections(true)):
+        truths = map(components, truths)
+    found = yield from search_grid(read_sections(map_), truths, chosen, labelling, scoring)
+    return dataclasses.replace(found, sections=tuple(range(true.size("z"))))
 
 
 def choose_thresholds(
@@ -76,7 +78,7 @@ def choose_thresholds(
     steps: Sequence[float] = STEPS,
     objective: Objective = "cremi_score",
 ) -> Reports[Tuned]:
-    """`search` with a list of thresholds, or with the wide grid where none is given.
+    """`search_grid` with a list of thresholds, or with the wide grid where none is given.
 
     Args:
         probabilities: interior maps of shape (y, x) in [0, 1].
@@ -92,12 +94,12 @@ def choose_thresholds(
     """
     lists = {"thresholds": thresholds and tuple(thresholds), "gaps": tuple(steps)}
     settings = override(TuningSettings, None, {**lists, "objective": objective})
-    return (yield from search(probabilities, truths, settings, labelling, scoring))
+    return (yield from search_grid(probabilities, truths, settings, labelling, scoring))
 
 
-def search(
-    probabilities: Sequence[Array],
-    truths: Sequence[Array],
+def search_grid(
+    probabilities: Iterable[Array],
+    truths: Iterable[Array],
     settings: TuningSettings,
     labelling: LabellingSettings | None = None,
     scoring: ScoringSettings | None = None,
@@ -106,14 +108,15 @@ def search(
 
     Steps 1-6 of the labelling run once for each of those blocks, the lines are judged once for each radius and
     statistic, and equal sets of accepted lines are labelled and scored once. Sections without a scored truth pixel
-    do not count.
+    do not count. Maps are kept as they come and truth as 32-bit ids, one section for each map.
 
     Raises:
         ValueError: as `tune`.
     """
     base, scoring = labelling or LabellingSettings(), scoring or ScoringSettings()
     grid = Grid.of(settings, base)
-    bench = _Bench(_scored(probabilities, truths, scoring), base, grid)
+    sections = _ready(probabilities, truths, scoring)
+    bench = _Bench([pair for pair in sections if pair[1].scored], base, grid)
     blocks = len(bench.sections) * len(grid.minima)
     fine = len(FINE) if grid.refine else 0
     total = blocks * (len(grid.thresholds) + fine)
@@ -124,20 +127,22 @@ def search(
         finer = grid.finer(found.best.threshold)
         cells += yield from bench.tried(finer, total - blocks * len(finer), total)
         found = _outcome(cells, settings, base, scoring)
-    truths_made = Work(truths=len(probabilities))
-    return dataclasses.replace(found, work=bench.work + truths_made)
+    return dataclasses.replace(found, work=bench.work + Work(truths=len(sections)))
 
 
-def instances(truths: list[Array]) -> list[Array]:
-    """The sections as they are or, where they hold a single id in all, its 4-connected components in each."""
+def is_mask(truths: Iterable[Array]) -> bool:
+    """Whether the sections hold one positive id in all."""
     ids: set[float] = set()
     for truth in truths:
         ids.update(np.unique(truth[truth != 0])[:2].tolist())
         if len(ids) > 1:
-            return truths
-    if not any(identity > 0 for identity in ids):
-        return truths
-    return [np.asarray(cc3d.connected_components(truth > 0, connectivity=4)) for truth in truths]
+            return False
+    return any(identity > 0 for identity in ids)
+
+
+def components(mask: Array) -> Array:
+    """The 4-connected components of a section's pixels above 0, numbered."""
+    return np.asarray(cc3d.connected_components(mask > 0, connectivity=4))
 
 
 def _map_volume(probabilities: Volume | Array) -> Volume:
@@ -248,27 +253,29 @@ def _measured(
     return _Measured(closed, truth.honest(labels), truth.flattering(walled))
 
 
-def _scored(
-    probabilities: Sequence[Array], truths: Sequence[Array], scoring: ScoringSettings
+def _ready(
+    probabilities: Iterable[Array], truths: Iterable[Array], scoring: ScoringSettings
 ) -> list[_Section]:
-    """The sections that have scored truth pixels, with their truth made ready."""
-    pairs = list(zip(probabilities, truths, strict=True))
-    if not pairs:
-        raise ValueError("There is no section to choose thresholds on; give at least one.")
-    for probability, truth in pairs:
+    """Every section with its truth made ready; at least one has scored pixels."""
+
+    def ready(pair: tuple[Array, Array]) -> _Section:
+        probability, truth = pair
         if probability.shape != truth.shape:
             raise ValueError(
                 f"The interior map of shape {probability.shape} and the truth of shape {truth.shape} "
                 "differ; cut or resample one of them."
             )
-    ready = in_order(lambda pair: (pair[0], TruthSection.of(pair[1], scoring)), pairs)
-    scored = [(probability, truth) for probability, truth in ready if truth.scored]
-    if not scored:
+        return probability, TruthSection.of(truth, scoring)
+
+    sections = list(in_order(ready, zip(probabilities, truths, strict=True)))
+    if not sections:
+        raise ValueError("There is no section to choose thresholds on; give at least one.")
+    if not any(truth.scored for _, truth in sections):
         raise ValueError(
             "The sections hold no truth that is scored, so no thresholds can be chosen on them; give "
             f"sections with annotations, or a border smaller than {scoring.border} px."
         )
-    return scored
+    return sections
 
 
 def _outcome(
