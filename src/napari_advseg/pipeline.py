@@ -10,11 +10,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import psutil
 
 import napari_advseg
 from napari_advseg import model_store
-from napari_advseg.labelling import described, label, label_dtype, label_into
+from napari_advseg.labelling import (
+    check_memory,
+    described,
+    keeps_fragments,
+    label,
+    label_dtype,
+    label_into,
+)
+from napari_advseg.labelling.fragments import fragments_beside
 from napari_advseg.model_store import StoredModel
 from napari_advseg.prediction import STORED, fits, map_frame, predict, predict_into
 from napari_advseg.progress import Reports, Said, Saved
@@ -83,9 +92,9 @@ def run_segment(recipe: Segment) -> Reports[dict[str, Any]]:
     raw = read(recipe.image, missing=recipe.missing)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
+    recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
     check_outputs(raw, recipe)
     yield Said(f"{describe(raw)}.")
-    recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
     with map_place(recipe, raw) as place:
         probabilities = yield from predicted(raw, model, recipe, place)
         return (yield from write_labels(probabilities, recipe))
@@ -135,12 +144,15 @@ def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict
         frame,
         overwrite=recipe.overwrite,
     ) as writer:
-        count = yield from label_into(writer.write, probabilities, settings)
+        count = yield from label_into(writer.write, probabilities, settings, Path(recipe.out))
         writer.finish()
     beside = recipe_beside(recipe.out)
     model_store.replace_file(beside, to_yaml(recipe).encode())
     yield Saved(recipe.out, "labels")
-    return {"labels": recipe.out, "recipe": str(beside), "objects": count}
+    made = {"labels": recipe.out, "recipe": str(beside), "objects": count}
+    if keeps_fragments(probabilities, settings):
+        made["fragments"] = str(fragments_beside(recipe.out))
+    return made
 
 
 def recipe_beside(path: str | os.PathLike[str]) -> Path:
@@ -152,13 +164,18 @@ def recipe_beside(path: str | os.PathLike[str]) -> Path:
 
 
 def check_outputs(image: Volume, recipe: Segment | Label) -> None:
-    """Nothing, where all that the recipe names can be written; hours of work should not end with that message.
+    """Nothing, where all that the recipe names can be made; hours of work should not end with that message.
 
     Raises:
-        ValueError: something is there already, the folder cannot be written to, or its disk is too small.
+        ValueError: something is there already, the folder cannot be written to, its disk is too small, or
+            memory is too small for the labels.
     """
     shape = tuple(image.size(axis) for axis in "zyx")
     overwrite = recipe.overwrite
     check_target(Path(recipe.out), shape, label_dtype(image), "labels", overwrite=overwrite)
     if isinstance(recipe, Segment) and recipe.probabilities:
         check_target(Path(recipe.probabilities), shape, STORED, "image", overwrite=overwrite)
+    settings = recipe.labelling or LabellingSettings()
+    if keeps_fragments(image, settings):
+        check_target(fragments_beside(recipe.out), shape, np.int32, "labels", overwrite=overwrite)
+    check_memory(image, settings)

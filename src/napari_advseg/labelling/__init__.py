@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_advseg.labelling import agglomeration, components
+from napari_advseg.labelling.agglomeration import agglomerated_into
 from napari_advseg.labelling.by_section import in_order, read_sections
+from napari_advseg.labelling.components import components_into
 from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.labelling.linking import linked_into
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.override import override
@@ -17,20 +22,24 @@ from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["label"]
 
+Keep = Callable[[int, Array], object]
+
 
 def label(
     probabilities: Volume | Array, settings: LabellingSettings | None = None, **fields: Any
 ) -> Reports[Volume]:
-    """Labels of an interior map, section by section, as a Volume in the same place; reports
-    sections.
+    """Labels of an interior map as a Volume in the same place; reports sections or stages.
 
     The map has the axes (z,) y, x (a channel axis of length 1 is dropped) and values in [0, 1], or
-    uint8 up to 255. Labels are int32 and unique over the whole stack, int64 where int32 does not
-    suffice. 0 is left where the map is NaN, in a section without any interior, and, with `thin`
-    off or `zero` "background", on walls. Keywords are fields of the settings and win over them.
+    uint8 up to 255. Each section is labelled on its own, or objects run through the stack, as
+    `volume` says. Labels are int32 and unique over the whole stack, int64 where int32 does not
+    suffice. 0 is left where the map is NaN, in a section (where objects run through: in a stack)
+    without any interior, and, with `thin` off or `zero` "background", on walls. Keywords are fields
+    of the settings and win over them.
 
     Raises:
-        ValueError: the map has other axes or values, or a keyword is no setting.
+        ValueError: the map has other axes or values, a keyword is no setting, or objects that run
+            through need more memory than is free.
     """
     chosen = override(LabellingSettings, settings, fields)
     volume = _volume(probabilities)
@@ -40,21 +49,45 @@ def label(
 
 
 def label_into(
-    keep: Callable[[int, Array], object], volume: Volume, settings: LabellingSettings
+    keep: Keep, volume: Volume, settings: LabellingSettings, out: Path | None = None
 ) -> Reports[int]:
-    """`label`, but each section goes to `keep(index, section)`: memory does not grow with their number.
+    """`label`, but each section goes to `keep(index, section)`.
 
-    The number of labels comes back; ids are 1..number.
+    The number of labels comes back; ids are 1..number. Memory does not grow with the number of
+    sections where they are labelled on their own or linked; linking sets them aside on disk
+    meanwhile. `out` names the file that the labels go to: what is set aside goes to its folder, and
+    the fragments of an agglomeration are kept beside it, in place of older ones.
     """
-    count, highest = volume.size("z"), 0
     dtype = label_dtype(volume)
-    yield Phase("label", count)
-    found = in_order(lambda section: label_section(section, settings), read_sections(volume))
-    for k, section in enumerate(found):
-        keep(k, np.where(section > 0, section.astype(dtype) + dtype.type(highest), 0))
-        highest += int(section.max(initial=0))
-        yield BlockDone("label", k + 1, count)
-    return highest
+
+    def keep_typed(index: int, section: Array) -> object:
+        return keep(index, section.astype(dtype, copy=False))
+
+    if volume.size("z") == 1 or settings.volume == "sections":
+        return (yield from _sections_into(keep_typed, volume, settings))
+    if settings.volume == "linked":
+        return (yield from linked_into(keep_typed, volume, settings, out and out.parent))
+    if settings.volume == "components":
+        return (yield from components_into(keep_typed, volume, settings))
+    return (yield from agglomerated_into(keep_typed, volume, settings, out))
+
+
+def check_memory(volume: Volume, settings: LabellingSettings) -> None:
+    """Nothing, where a map in the place of `volume` can be labelled in the memory that is free.
+
+    Raises:
+        ValueError: it cannot, or the voxel size mixes units.
+    """
+    if volume.size("z") > 1 and settings.volume == "agglomerated":
+        agglomeration.check_memory(volume, settings)
+    if volume.size("z") > 1 and settings.volume == "components":
+        components.check_memory(volume)
+
+
+def keeps_fragments(volume: Volume, settings: LabellingSettings) -> bool:
+    """Whether fragments are written beside labels of a map in the place of `volume`."""
+    runs = volume.size("z") > 1 and settings.volume == "agglomerated"
+    return runs and settings.agglomeration.keep
 
 
 def label_dtype(volume: Volume) -> np.dtype[Any]:
@@ -65,7 +98,26 @@ def label_dtype(volume: Volume) -> np.dtype[Any]:
 
 def described(settings: LabellingSettings) -> str:
     """The line of history of labels made with `settings`."""
-    return f"labelled above {settings.threshold:g}, gaps closed below {settings.edge_threshold:g}"
+    walls = f"labelled above {settings.threshold:g}"
+    joined = settings.agglomeration
+    return {
+        "sections": f"{walls}, gaps closed below {settings.edge_threshold:g}",
+        "linked": f"{walls}, gaps closed below {settings.edge_threshold:g}, linked {settings.linking.match}",
+        "agglomerated": f"{walls}, fragments joined by {joined.method} below {joined.threshold:g}",
+        "components": f"{walls} as connected parts",
+    }[settings.volume]
+
+
+def _sections_into(keep: Keep, volume: Volume, settings: LabellingSettings) -> Reports[int]:
+    count, highest = volume.size("z"), 0
+    dtype = label_dtype(volume)
+    yield Phase("label", count)
+    found = in_order(lambda section: label_section(section, settings), read_sections(volume))
+    for k, section in enumerate(found):
+        keep(k, np.where(section > 0, section.astype(dtype) + dtype.type(highest), 0))
+        highest += int(section.max(initial=0))
+        yield BlockDone("label", k + 1, count)
+    return highest
 
 
 def _volume(probabilities: Volume | Array) -> Volume:

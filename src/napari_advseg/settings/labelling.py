@@ -7,6 +7,86 @@ from typing import Literal
 from napari_advseg.settings import Settings, setting
 
 
+class LinkingSettings(Settings):
+    """How labels of neighbouring sections become one object (volume "linked")."""
+
+    match: Literal["one-to-one", "many-to-one"] = setting(
+        "many-to-one",
+        "Match",
+        "One-to-one: an object has one label in each section and never branches. Many-to-one: each row of linked "
+        "labels may also join one label before its first or behind its last.",
+    )
+    overlap: float = setting(
+        0.3,
+        "Least overlap",
+        "Two labels that overlap each other most are linked where they share at least this part of both. A larger "
+        "value splits more.",
+        gt=0.0,
+        le=1.0,
+    )
+    branch: float = setting(
+        0.7,
+        "Branch overlap",
+        "Used by many-to-one: the label that a row joins covers at least this part of the row's end. A larger value "
+        "splits more.",
+        gt=0.0,
+        le=1.0,
+    )
+    drift: float = setting(
+        0.25,
+        "Drift",
+        "How far an object may move sideways from section to section, as a share of their distance; 1 is 45 "
+        "degrees. Small labels need as much less overlap as a disc of their size that moves so far.",
+        ge=0.0,
+        le=10.0,
+    )
+    bridge: int = setting(
+        1,
+        "Bridge",
+        "How many empty sections in a row a link may skip.",
+        ge=0,
+        le=100,
+    )
+
+
+class AgglomerationSettings(Settings):
+    """How fragments of a watershed are joined by the evidence between them (volume "agglomerated")."""
+
+    fragments: Literal["auto", "2d", "3d"] = setting(
+        "auto",
+        "Fragments",
+        "2d: from a watershed of each section; 3d: of the whole stack; auto: 2d where sections are more than two "
+        "pixels apart. Seed settings apply to both.",
+    )
+    method: Literal["mean", "quantile", "multicut"] = setting(
+        "mean",
+        "Method",
+        "Mean and quantile join the pair with the least wall between it, again and again; the threshold can be "
+        "moved afterwards. Multicut weighs all walls at once, for one threshold.",
+    )
+    quantile: float = setting(
+        0.25,
+        "Quantile",
+        "Used by 'quantile': this part of a contact has less wall than the value that counts. At a smaller one a "
+        "small opening joins.",
+        ge=0.0,
+        le=1.0,
+    )
+    threshold: float = setting(
+        0.65,
+        "Merge threshold",
+        "Fragments with less wall than this between them are one object. 0 joins none, 1 all that touch. A larger "
+        "value merges more.",
+        ge=0.0,
+        le=1.0,
+    )
+    keep: bool = setting(
+        True,
+        "Keep fragments",
+        "Write fragments and merge tree beside the labels, to move the threshold without labelling again.",
+    )
+
+
 class LabellingSettings(Settings):
     """Parameters of the gap-closing labelling (methods: thresholding, watershed lines, accepted segments)."""
 
@@ -103,4 +183,26 @@ class LabellingSettings(Settings):
     )
     zero: Literal["boundary", "background"] = setting(
         "boundary", "0 means", "Where 0 is background, nothing is grown into it."
+    )
+    volume: Literal["sections", "linked", "agglomerated", "components"] = setting(
+        "sections",
+        "Objects run",
+        "Sections: ids of different sections are different objects. Linked: labels that overlap from section to "
+        "section are one object. Agglomerated: fragments joined by the wall between them. Components: what hangs "
+        "together above the threshold.",
+    )
+    anisotropy: float = setting(
+        0.0,
+        "Section distance",
+        "Distance of two sections in pixels of a section, for objects that run through them; 0 takes it from the "
+        "voxel size, and 1 where that is unknown.",
+        unit="px",
+        ge=0.0,
+        le=1000.0,
+    )
+    linking: LinkingSettings = setting(
+        LinkingSettings(), "Linking", "Used where objects are linked from section to section."
+    )
+    agglomeration: AgglomerationSettings = setting(
+        AgglomerationSettings(), "Agglomeration", "Used where fragments are joined."
     )
