@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import fastremap
 import numpy as np
 import numpy.typing as npt
 
@@ -44,8 +45,8 @@ class TruthSection:
         keep = ~near_change(ids, scoring.border)
         if scoring.zero == "boundary":
             keep &= ids != 0
-        dense = np.unique(ids, return_inverse=True)[1].reshape(ids.shape).astype(np.uint32)
-        return cls(dense, keep, int(np.count_nonzero(keep)), scoring)
+        dense, _ = fastremap.renumber(ids, in_place=False)
+        return cls(dense.astype(np.uint32), keep, int(np.count_nonzero(keep)), scoring)
 
     def honest(self, labels: Array) -> Values:
         """The scores with predicted walls grown away by nearest label or, where `boundary` is "count", counted.
