@@ -1,7 +1,8 @@
-"""A child that speaks the engine's protocol without torch; the recipe's seed says how the job goes."""
+"""A child that speaks the engine's protocol without torch; seed or merge weight say how the job goes."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -9,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from napari_advseg import engine
-from napari_advseg.progress import Phase, Report, Said, StepDone, Validated, Warned
+from napari_advseg.progress import BlockDone, Phase, Report, Said, StepDone, Validated, Warned
+from napari_advseg.recipe import Tune, validated
+from napari_advseg.tuning import tune
+from napari_advseg.volume.files import read
 
 FAILS, CRASHES, ENDLESS = 13, 14, 15
 
 
 def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
+    if tree["task"] == "tune":
+        return (yield from search(validated(tree)))
     seed = tree.get("seed", 0)
     yield Said(f"resume is {resume}")
     if seed == FAILS:
@@ -30,6 +36,32 @@ def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
     yield Warned("Almost nothing was annotated.")
     Path(tree["out"]).mkdir(parents=True)
     return {"model": tree["out"], "calibration": {}}
+
+
+def search(recipe: Tune) -> Iterator[Report]:
+    """A search on an interior map, written as `run_tune` writes it."""
+    if recipe.tuning.merge_weight == FAILS:
+        raise ValueError("The labels are 0 everywhere.")
+    for done in range(100_000 if recipe.tuning.merge_weight == ENDLESS else 0):
+        time.sleep(0.005)
+        yield BlockDone("thresholds", done, 100_000)
+    map_, truth = read(recipe.probabilities), read(recipe.labels)
+    first, end = recipe.sections or (0, truth.size("z"))
+    found = yield from tune(map_.cut(first, end), truth.cut(first, end), recipe.tuning)
+    out = Path(recipe.out)
+    out.mkdir(parents=True)
+    (out / "tuning.json").write_text(json.dumps(found.to_json()), encoding="utf-8")
+    sections = list(range(first, end))
+    return {
+        "out": str(out),
+        "table": str(out / "tuning.json"),
+        "picture": str(out / "heatmap.png"),
+        "probabilities": recipe.probabilities,
+        "sections": sections,
+        "map_sections": sections,
+        "model": recipe.model,
+        "saved": recipe.save,
+    }
 
 
 if __name__ == "__main__":

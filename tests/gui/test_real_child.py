@@ -15,6 +15,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_advseg.gui.session import session_of
+from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.model_store import read_card
 from napari_advseg.volume.files import read
 
@@ -61,8 +62,8 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
     over(train, qtbot)
     assert "validation loss" in train._job.curves
     assert read_card(train._job.recipe.out).best_step > 0
-    qtbot.waitUntil(lambda: segment._model.card is not None, timeout=LATER)
-    assert segment.labelling() == segment._model.card.labelling
+    qtbot.waitUntil(lambda: segment.model.found.card is not None, timeout=LATER)
+    assert segment.labelling() == segment.model.found.card.labelling
 
     image = segment.image.layer
     click(segment, qtbot)
@@ -98,6 +99,34 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
     assert len(np.unique(segment._result_layer.data)) == 4  # one cell a section
     np.testing.assert_array_equal(layer.data, before)
     np.testing.assert_array_equal(read(layer.metadata["path"]).numpy(), before)
+
+
+def test_thresholds_are_tuned_on_withheld_sections_and_saved_for_the_next_run(docks, qtbot):
+    viewer, train, segment = docks
+    click(train, qtbot)
+    over(train, qtbot)
+    tune = TuneDock(viewer)
+    qtbot.addWidget(tune)
+    tune.ranges.row("thresholds").editor.write("0.3, 0.5")
+    tune.ranges.row("gaps").editor.write("0, 0.2")
+    click(tune, qtbot)
+    qtbot.waitUntil(lambda: tune._search is not None, timeout=LATER)
+    withheld = tune._search.tuned.sections
+    assert 0 < len(withheld) < 4
+    assert "which the model's training withheld" in tune.buttons.log.toPlainText()
+    qtbot.waitUntil(lambda: tune._preview.layer is not None, timeout=LATER)
+    at = tune._preview.layer.translate[0] / viewer.layers[0].scale[0]
+    assert round(at) in withheld
+    other = next(cell for cell in tune._search.tuned.cells if cell.pair != segment_pair(segment))
+    tune.maps.picked.emit(next(place for place, cell in tune._grid.cells.items() if cell == other))
+    tune.save.click()
+    qtbot.waitUntil(lambda: segment_pair(segment) == other.pair, timeout=LATER)
+    assert read_card(train.out.path).labelling.threshold == other.threshold
+
+
+def segment_pair(dock):
+    settings = dock.labelling()
+    return settings.threshold, settings.edge_threshold
 
 
 def test_a_killed_training_is_noticed_and_can_be_resumed(docks, qtbot):

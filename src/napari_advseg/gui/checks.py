@@ -25,7 +25,20 @@ def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
         return NO_IMAGE
     if labels is None:
         return "Choose a labels layer: add one below the layer list and paint a few cells in it."
-    for axis in "zyx":
+    return _why_apart(image, labels, "zyx")
+
+
+def why_not_tune(shown: Volume | None, truth: Volume | None, *, names_sections: bool) -> str:
+    """Why thresholds cannot be searched on an image or interior map and its truth."""
+    if shown is None:
+        return NO_IMAGE
+    if truth is None:
+        return "Choose the labels layer with the true objects."
+    return _why_apart(shown, truth, "yx" if names_sections else "zyx")
+
+
+def _why_apart(image: Volume, labels: Volume, sizes: str) -> str:
+    for axis in sizes:
         if image.size(axis) != labels.size(axis):
             return (
                 f"The image is {describe(image)}, the labels are {describe(labels)}; "

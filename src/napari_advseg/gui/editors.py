@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 SLIDER_TICKS = 1000
 NOT_SET = "not set"
+SAID = {None: NOT_SET, True: "yes", False: "no"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,8 @@ def editor_of(field: FieldInfo, slider: tuple[float, float] | None = None) -> Ed
     """The editor that suits a field's annotation; numbers keep every digit, empty text is None."""
     kinds, optional = alternatives(field.annotation)
     empty = empty_words(field) if optional else None
-    if kinds == (bool,) and not optional:
-        return check_box()
+    if kinds == (bool,):
+        return choice([None, True, False]) if optional else check_box()
     if all(get_origin(kind) is Literal for kind in kinds):
         options = [option for kind in kinds for option in get_args(kind)]
         return choice([None, *options] if optional else options)
@@ -90,10 +91,11 @@ def check_box() -> Editor:
 
 
 def choice(options: Sequence[Any]) -> Editor:
-    """One of a few values; None is shown as `not set`."""
+    """One of a few values; None is shown as `not set`, true and false as yes and no."""
     box = PatientComboBox()
     for option in options:
-        box.addItem(NOT_SET if option is None else str(option), option)
+        said = SAID.get(option) if option is None or isinstance(option, bool) else None
+        box.addItem(said or str(option), option)
     return Editor(
         box,
         box.currentData,
@@ -115,7 +117,7 @@ def text(empty: str | None) -> Editor:
 
 
 def row_of_numbers(separator: str, empty: str | None) -> Editor:
-    """Several numbers, as `16, 32` or as `0:17`; with words for empty, None is allowed."""
+    """Several values, as `16, 32`, or a range, as `0:17`; with words for empty, None is allowed."""
     line = QLineEdit()
     line.setPlaceholderText(empty or "")
 
@@ -123,13 +125,12 @@ def row_of_numbers(separator: str, empty: str | None) -> Editor:
         words = line.text().strip()
         if not words:
             return () if empty is None else None
-        return words if separator == ":" else [part for part in words.split(",") if part.strip()]
+        return words if ":" in words else [part for part in words.split(",") if part.strip()]
 
     def write(value: Any) -> None:
-        joined = (", " if separator == "," else separator).join(
-            _exact(part) for part in value or ()
-        )
-        line.setText(joined)
+        between = ", " if separator == "," else separator
+        is_typed = isinstance(value, str)
+        line.setText(value if is_typed else between.join(_exact(part) for part in value or ()))
 
     return Editor(line, read, write, line.textChanged)
 

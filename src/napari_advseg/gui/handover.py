@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -11,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_advseg.gui.checks import NO_IMAGE, free_place, why_no_pair
+from napari_advseg.gui import checks
+from napari_advseg.gui.checks import NO_IMAGE, free_place
 from napari_advseg.model_store import Card, read_card
 from napari_advseg.napari_io import LayerData, layer_to_volume, small, volume_to_layer
-from napari_advseg.recipe import Label, Segment, Train
+from napari_advseg.recipe import Label, Segment, Train, Tune
+from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.files import create, read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
@@ -45,7 +48,7 @@ def taken(layer: Any) -> Volume:
 def why_not_train(image: Any, labels: Any) -> str:
     """Why these layers (None where none is chosen) cannot be trained on; empty where they can."""
     try:
-        return why_no_pair(image and taken(image), labels and taken(labels))
+        return checks.why_no_pair(image and taken(image), labels and taken(labels))
     except ValueError as error:
         return str(error)
 
@@ -59,6 +62,15 @@ def why_not_segment(image: Any) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def why_not_tune(shown: Any, truth: Any, *, names_sections: bool) -> str:
+    """Why thresholds cannot be searched on these layers (None where none is chosen); empty where they can."""
+    try:
+        pair = shown and taken(shown), truth and taken(truth)
+        return checks.why_not_tune(*pair, names_sections=names_sections)
+    except ValueError as error:
+        return str(error)
 
 
 def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> Train:
@@ -81,6 +93,57 @@ def segmentation(recipe: Segment, image: Volume, folder: Path, stopped: Stopped)
     kept = free_place(out.with_name(f"{out.name.partition('.')[0]}-interior{COPY}"))
     path = _named(image, folder / f"image{COPY}", stopped)
     return recipe.changed(image=path, out=str(out), probabilities=str(kept))
+
+
+def tuning(recipe: Tune, shown: Volume, truth: Volume, folder: Path, stopped: Stopped) -> Tune:
+    """The recipe with image or interior map and truth named; copies stand in `folder`.
+
+    What the model was trained with is named as its recipe names it, so that the search knows which sections the
+    model has not learnt from.
+    """
+    card = model_at(recipe.model or "").card
+    known = card.recipe if card is not None else None
+    theirs = known.labels if known is not None else None
+    labels = _named(truth, folder / f"truth{COPY}", stopped, theirs)
+    field = "image" if recipe.probabilities is None else "probabilities"
+    theirs = known.image if known is not None and field == "image" else None
+    path = _named(shown, folder / f"{field}{COPY}", stopped, theirs)
+    return recipe.changed(**{field: path}, labels=labels, out=str(Path(recipe.out).expanduser()))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Search:
+    """What a search found, and the interior map that it was made on.
+
+    Attributes:
+        frame: where the map lies.
+        indices: index in the map of each section that was searched.
+        steps: how many sections below the map's first each of them lies.
+    """
+
+    tuned: Tuned
+    map_path: str
+    frame: Frame
+    indices: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    def choose(self, cell: Cell) -> Search:
+        """The same search with another cell chosen."""
+        return dataclasses.replace(self, tuned=dataclasses.replace(self.tuned, chosen=cell))
+
+
+def as_search(result: dict[str, Any]) -> Search:
+    """What the child wrote.
+
+    Raises:
+        ValueError: a file cannot be read.
+    """
+    tuned = Tuned.from_json(json.loads(Path(result["table"]).read_text(encoding="utf-8")))
+    indices, sections = tuple(result["map_sections"]), tuple(result["sections"])
+    is_whole = indices == sections
+    steps = sections if is_whole else tuple(section - sections[0] for section in sections)
+    frame = read(result["probabilities"]).frame
+    return Search(tuned, result["probabilities"], frame, indices, steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +177,12 @@ def place_for_model(image: Any, family: str) -> str:
     """A new folder for a model of this image layer, in the user's home."""
     name = f"{_plain(image.name)}-{family}" if image is not None else family
     return str(free_place(Path.home() / HOME / "models" / name))
+
+
+def place_for_tuning(image: Any) -> str:
+    """A new folder for a search on this layer, in the user's home."""
+    name = _plain(image.name) if image is not None else "search"
+    return str(free_place(Path.home() / HOME / "tuning" / name))
 
 
 def place_beside(path: str) -> str:
@@ -175,9 +244,12 @@ def _file_of(volume: Volume, attributes: dict[str, Any]) -> str | None:
     return str(path) if is_fixed and path else None
 
 
-def _named(volume: Volume, copy: Path, stopped: Stopped) -> str:
+def _named(volume: Volume, copy: Path, stopped: Stopped, twin: str | None = None) -> str:
+    """The volume's own file, or `twin` where that holds just the same, or a copy."""
     if volume.source is not None and _is_same(read(volume.source), volume):
         return volume.source
+    if twin is not None and _holds(twin, volume):
+        return twin
     return _copied(volume, free_place(copy), stopped)
 
 
@@ -189,6 +261,17 @@ def _is_same(stored: Volume, shown: Volume) -> bool:
         and np.allclose(stored.frame.translate, shown.frame.translate)
         and stored.frame.units == shown.frame.units
     )
+
+
+def _holds(path: str, volume: Volume) -> bool:
+    """Whether a file holds the same values at the same place."""
+    try:
+        stored = read(path)
+        return _is_same(stored, volume) and all(
+            np.array_equal(*pair) for pair in zip(planes(stored), planes(volume), strict=True)
+        )
+    except ValueError:  # it has gone or is damaged: then it is no twin
+        return False
 
 
 def _copied(volume: Volume, path: Path, stopped: Stopped, *, must_show: bool = False) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import napari
@@ -11,10 +12,19 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
-from napari_advseg.gui import checks, window
+from napari_advseg.gui import checks, handover, window
 from napari_advseg.gui.job import End, Job
-from napari_advseg.gui.panel import Buttons, LayerChoice, PathLine, in_scroll_area, note
+from napari_advseg.gui.panel import (
+    Buttons,
+    LayerChoice,
+    PathLine,
+    browse_folder,
+    in_scroll_area,
+    note,
+)
 from napari_advseg.gui.session import Session, session_of
+
+TOP_PX = 132
 
 
 class JobDock(QWidget):
@@ -29,6 +39,7 @@ class JobDock(QWidget):
     slow_words: ClassVar[str] = ""
     cancelled_words: ClassVar[str] = "Cancelled."
     shows_device: ClassVar[bool] = True
+    log_px: ClassVar[int] = 76
     _is_docked = False
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -36,8 +47,10 @@ class JobDock(QWidget):
         self._viewer = window.unwrapped(napari_viewer)
         self._session = session_of(self._viewer)
         self._job: Job | None = None
+        self._halves = QSplitter(Qt.Orientation.Vertical)
+        self._halves.setChildrenCollapsible(False)
         self.device = note()
-        self.buttons = Buttons(self.run_words, can_pause=self.can_pause)
+        self.buttons = Buttons(self.run_words, can_pause=self.can_pause, log_px=self.log_px)
 
     def reset_choices(self, _event: object = None) -> None:
         """Called by napari when layers come, go or are renamed."""
@@ -78,12 +91,15 @@ class JobDock(QWidget):
     def _open(self, content: QWidget, result: QWidget | None = None) -> None:
         """Show `content` above the buttons, and a job that is under way already.
 
-        `result` comes between them behind a handle, hidden until there is something to show.
+        `result` comes between them behind a handle; `_reveal` shows it.
         """
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
-        area = in_scroll_area(content)
-        whole.addWidget(area if result is None else _above(area, result), stretch=1)
+        whole.addWidget(self._halves, stretch=1)
+        self._halves.addWidget(in_scroll_area(content))
+        if result is not None:
+            self._halves.addWidget(result)
+            result.hide()
         whole.addWidget(self.device)
         self.device.setVisible(self.shows_device)
         whole.addWidget(self.buttons)
@@ -94,6 +110,13 @@ class JobDock(QWidget):
         self._look_at_layers()
         self._session.attend(self.kind, self._hand_over)
         self._follow(self._session.running(self.kind))
+
+    def _reveal(self) -> None:
+        """Show the result; the first time it takes most of the room."""
+        result = self._halves.widget(1)
+        if result.isHidden():
+            result.show()
+            self._halves.setSizes([TOP_PX, max(TOP_PX, self._halves.height() - TOP_PX)])
 
     def _hand_over(self) -> None:
         """A newer dock of this kind follows the job from now on."""
@@ -152,15 +175,6 @@ class JobDock(QWidget):
         window.show_error(text)
 
 
-def _above(upper: QWidget, lower: QWidget) -> QSplitter:
-    splitter = QSplitter(Qt.Orientation.Vertical)
-    splitter.setChildrenCollapsible(False)
-    for widget in (upper, lower):
-        splitter.addWidget(widget)
-    lower.hide()
-    return splitter
-
-
 class NewPlace(PathLine):
     """A path for something new: proposed until the user chooses one, and looked at on every change."""
 
@@ -187,8 +201,8 @@ class NewPlace(PathLine):
 
     def look(self, *_: object) -> None:
         """See what stands there now; `looked` follows."""
-        path = self.path
-        self._session.background(lambda: checks.look_at(path)).done.connect(self._see)
+        look = self._session.background(partial(checks.look_at, self.path))
+        look.done.connect(self._see)
 
     def _see(self, place: checks.Place) -> None:
         if place.path == self.path:
@@ -197,3 +211,42 @@ class NewPlace(PathLine):
 
     def _keep(self) -> None:
         self.is_own = True
+
+
+class ModelChoice(PathLine):
+    """The folder of a model, with what is known of it; a training that ends puts its own here."""
+
+    seen = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(browse_folder, "Folder that Train wrote")
+        self._session = session
+        self.found = handover.model_at("")
+        self.words = note()
+        self.words.hide()
+        self.changed.connect(self.look)
+        session.trained.connect(self.take)
+        session.recalibrated.connect(self.look)
+        self.take(session.model)
+
+    @property
+    def problem(self) -> str:
+        """Why there is no model to use."""
+        return self.found.problem
+
+    def take(self, folder: str) -> None:
+        """Choose a folder, also one that has only changed."""
+        self.set(folder)
+        self.look()
+
+    def look(self, *_: object) -> None:
+        """Read the model's card; `seen` follows."""
+        look = self._session.background(partial(handover.model_at, self.path))
+        look.done.connect(self._see)
+
+    def _see(self, model: handover.Model) -> None:
+        if model.path == self.path:
+            self.found = model
+            self.words.setText(model.words if model.card else "")
+            self.words.setVisible(model.card is not None)
+            self.seen.emit()

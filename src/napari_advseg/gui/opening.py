@@ -13,6 +13,7 @@ from napari_advseg.gui import window
 from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
 from napari_advseg.gui.train_dock import TrainDock
+from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.napari_io import get_reader
 
 AREA = "right"
@@ -48,12 +49,13 @@ class Docks(NamedTuple):
     train: TrainDock
     segment: SegmentDock
     score: ScoreDock
+    tune: TuneDock
 
 
 def open_docks(viewer: napari.Viewer) -> Docks:
     """All docks, one behind the other, Train in front."""
-    docks = Docks(TrainDock(viewer), SegmentDock(viewer), ScoreDock(viewer))
-    titled = zip(("Train", "Segment", "Score"), docks, strict=True)
+    docks = Docks(TrainDock(viewer), SegmentDock(viewer), ScoreDock(viewer), TuneDock(viewer))
+    titled = zip(("Train", "Segment", "Score", "Tune"), docks, strict=True)
     front, *_ = [
         viewer.window.add_dock_widget(dock, name=name, area=AREA, tabify=name != "Train")
         for name, dock in titled

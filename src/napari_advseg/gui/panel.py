@@ -32,12 +32,13 @@ WARNING_COLOUR = "#ffb347"
 
 
 class LayerChoice(PatientComboBox):
-    """The layers of one kind; keeps its choice while layers come and go."""
+    """The layers of one kind, after `nothing` where none may be chosen; keeps its choice while layers come and go."""
 
-    def __init__(self, viewer: Any, kind: type) -> None:
+    def __init__(self, viewer: Any, kind: type, nothing: str = "") -> None:
         super().__init__()
         self._viewer = viewer
         self._kind = kind
+        self._nothing = nothing
         self.refill()
 
     @property
@@ -48,7 +49,8 @@ class LayerChoice(PatientComboBox):
     def refill(self) -> None:
         """Show the layers that there are now, newest first; a layer that stays chosen says nothing."""
         chosen = self.layer
-        layers: list[Any] = [
+        layers: list[Any] = [None] if self._nothing else []
+        layers += [
             layer
             for layer in reversed(self._viewer.layers)
             if isinstance(layer, self._kind) and not is_ours(layer)
@@ -57,7 +59,7 @@ class LayerChoice(PatientComboBox):
         self.blockSignals(is_same)
         self.clear()
         for layer in layers:
-            self.addItem(layer.name, layer)
+            self.addItem(self._nothing if layer is None else layer.name, layer)
         if is_same:
             self.setCurrentIndex(layers.index(chosen))
         self.blockSignals(False)  # noqa: FBT003 - Qt's interface
@@ -131,7 +133,7 @@ def browse_table(parent: QWidget, start: str) -> str:
 class Buttons(QWidget):
     """Run, perhaps Pause, and Cancel, with the reason why Run is off, a bar and a log."""
 
-    def __init__(self, run: str, *, can_pause: bool) -> None:
+    def __init__(self, run: str, *, can_pause: bool, log_px: int) -> None:
         super().__init__()
         self.run = QPushButton(run)
         self.pause = QPushButton("Pause")
@@ -148,7 +150,7 @@ class Buttons(QWidget):
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setMaximumBlockCount(LOG_LINES)
-        self.log.setFixedHeight(76)
+        self.log.setFixedHeight(log_px)
         self.log.setPlaceholderText("What happens is said here.")
         row = QHBoxLayout()
         for button in (self.run, self.pause, self.cancel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ from napari_advseg.volume.volume import Array, Volume
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """A section of an interior map, to be labelled like this."""
+    """A section of an interior map, to be labelled like this.
+
+    `steps` says how many sections below the map's first it lies, where that is not its index.
+    """
 
     path: str
     index: int
     settings: LabellingSettings
+    steps: int | None = None
 
 
 class Relabeller:
@@ -48,7 +53,7 @@ class Relabeller:
         if self._prepared is None or not self._prepared.fits(wish.settings):
             self._prepared = prepare(self._section, wish.settings)
         labels = quick_to_show(close_gaps(self._prepared, wish.settings))
-        placed = self._placed(labels, wish.index)
+        placed = self._placed(labels, wish.index if wish.steps is None else wish.steps)
         _, attributes, kind = volume_to_layer(placed, "labels")
         return placed.array, attributes, kind
 
@@ -58,11 +63,11 @@ class Relabeller:
         self._section = np.asarray(self._map.section(wish.index))
         self._place, self._prepared = (wish.path, wish.index), None
 
-    def _placed(self, labels: Array, index: int) -> Volume:
+    def _placed(self, labels: Array, steps: int) -> Volume:
         frame = self._map.frame if self._map is not None else Frame("yx")
         if "z" not in frame.axes:
             return Volume(labels, frame)
-        return Volume(labels[None], frame.shifted("z", index))
+        return Volume(labels[None], frame.shifted("z", steps))
 
 
 def quick_to_show(labels: Array) -> Array:
@@ -81,8 +86,13 @@ def words_of(layer: LayerData) -> str:
 
 def section_on_screen(viewer: Any, frame: Frame, count: int) -> int:
     """Which section of a volume the viewer shows, the nearest where it shows none."""
+    return nearest(viewer, frame, range(count))
+
+
+def nearest(viewer: Any, frame: Frame, steps: Sequence[int]) -> int:
+    """Index of the section nearest to the one on screen, of those so many steps below the first."""
     if "z" not in frame.axes or len(viewer.dims.point) < 3:
         return 0
     at = frame.axes.index("z")
-    step = (viewer.dims.point[-3] - frame.translate[at]) / frame.scale[at]
-    return int(np.clip(round(step), 0, count - 1))
+    shown = (viewer.dims.point[-3] - frame.translate[at]) / frame.scale[at]
+    return int(np.argmin(np.abs(np.asarray(steps) - shown)))

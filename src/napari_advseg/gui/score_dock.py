@@ -52,6 +52,7 @@ class ScoreDock(JobDock):
     kind = "score"
     run_words = "Score"
     shows_device = False
+    log_px = 52
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer)
@@ -184,7 +185,7 @@ class ScoreDock(JobDock):
         self.found_words.setText(comparison.words_of(found))
         self.objects.wait()
         self._counting.ask(partial(comparison.count_objects, found))
-        self.tabs.show()
+        self._reveal()
         self._filter()
         self._turn_overlay(self.overlay.isChecked())
 

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidg
 
 from napari_advseg.gui import handover, results
 from napari_advseg.gui.form import Fold, Form, rows_of
-from napari_advseg.gui.job_dock import JobDock, NewPlace
+from napari_advseg.gui.job_dock import JobDock, ModelChoice, NewPlace
 from napari_advseg.gui.latest import Latest
-from napari_advseg.gui.panel import LayerChoice, PathLine, browse_folder, browse_new, note
+from napari_advseg.gui.panel import LayerChoice, browse_new, note
 from napari_advseg.gui.preview import Relabeller, Wish, section_on_screen, words_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipe import Label, Segment
@@ -38,12 +38,10 @@ class SegmentDock(JobDock):
         self._relabeller = Relabeller()
         self._preview = Latest(self._session, self)
         self._name = ""
-        self._model = handover.model_at("")
         self._image_problem = ""
         self._result: handover.Result | None = None
         self._result_layer: Layer | None = None
-        self.model = PathLine(browse_folder, "Folder that Train wrote")
-        self.model_words = note()
+        self.model = ModelChoice(self._session)
         self.image = LayerChoice(self._viewer, Image)
         self.out = NewPlace(self._session, browse_new, "Ends in .ome.zarr or .tif")
         recipe = Segment(image="image", model="model", out="labels.ome.zarr")
@@ -55,8 +53,6 @@ class SegmentDock(JobDock):
         self.preview_words = note()
         self.apply = QPushButton("Apply to all sections")
         self._connect()
-        self.model.set(self._session.model)
-        self._look_at_model()
         self._open(self._content())
         self._propose_place()
         self._offer_preview()
@@ -101,7 +97,7 @@ class SegmentDock(JobDock):
     def _content(self) -> QWidget:
         rows = rows_of(
             ("Model folder", self.model),
-            self.model_words,
+            self.model.words,
             ("Image", self.image),
             self.sections,
             ("Labels go to", self.out),
@@ -123,7 +119,7 @@ class SegmentDock(JobDock):
         return content
 
     def _connect(self) -> None:
-        self.model.changed.connect(self._look_at_model)
+        self.model.seen.connect(self._take_model)
         self.image.currentIndexChanged.connect(self._propose_place)
         self.out.looked.connect(self._judge)
         for form in (self.sections, self.prediction, self.sliders, self.more):
@@ -134,25 +130,13 @@ class SegmentDock(JobDock):
         self.apply.clicked.connect(self.apply_to_all)
         self._preview.done.connect(self._show_preview)
         self._preview.failed.connect(self._fail_preview)
-        self._session.trained.connect(self._take_trained)
         self._viewer.dims.events.current_step.connect(self._relabel)
 
-    def _take_trained(self, folder: str) -> None:
-        self.model.set(folder)
-        self._look_at_model()
-
-    def _look_at_model(self, *_: object) -> None:
-        look = self._session.background(partial(handover.model_at, self.model.path))
-        look.done.connect(self._see_model)
-
-    def _see_model(self, model: handover.Model) -> None:
-        if model.path != self.model.path:
-            return
-        self._model = model
-        self.model_words.setText(model.words if model.card else "")
-        if model.card is not None:
-            self.sliders.set(model.card.labelling)
-            self.more.set(model.card.labelling)
+    def _take_model(self) -> None:
+        card = self.model.found.card
+        if card is not None:
+            self.sliders.set(card.labelling)
+            self.more.set(card.labelling)
         self._judge()
 
     def _look_at_layers(self, *_: object) -> None:
@@ -171,7 +155,7 @@ class SegmentDock(JobDock):
 
     def _problem(self) -> str:
         return (
-            self._model.problem
+            self.model.problem
             or self._image_problem
             or self.sections.problem
             or self.prediction.problem

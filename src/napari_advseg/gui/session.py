@@ -68,6 +68,7 @@ class Session(QObject):
 
     ready = Signal(object)  # what the child computes on: a dict, or None when it has gone
     trained = Signal(str)  # a model folder that a training has just written
+    recalibrated = Signal(str)  # a model folder whose thresholds were chosen anew
     command: ClassVar[Sequence[str] | None] = None  # the child; None for the command line itself
 
     def __init__(self, viewer: Any) -> None:
