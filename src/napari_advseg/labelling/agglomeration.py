@@ -32,7 +32,7 @@ from napari_advseg.progress import BlockDone, Phase, Reports, Saved
 from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings
 from napari_advseg.volume.volume import Array, Volume
 
-BYTES_A_FLAT_VOXEL, BYTES_A_VOXEL = 14, 32
+BYTES_A_FLAT_VOXEL, BYTES_A_VOXEL = 22, 30
 FLAT_ABOVE = 2.0
 DEEP = 255
 

@@ -142,22 +142,28 @@ def _count(
             return y, count
         for x in range(width):
             one, wall = fragments[y, x], evidence[y, x]
-            if x + 1 < width:
+            if one == 0:
+                continue
+            if x + 1 < width and _differs(fragments[y, x + 1], one):
                 high = max(wall, evidence[y, x + 1])
                 count = _add(one, fragments[y, x + 1], high, across, table, sums, count)
-            if y + 1 < height:
+            if y + 1 < height and _differs(fragments[y + 1, x], one):
                 high = max(wall, evidence[y + 1, x])
                 count = _add(one, fragments[y + 1, x], high, across, table, sums, count)
-            high = max(wall, evidence_above[y, x])
-            count = _add(one, fragments_above[y, x], high, 1.0, table, sums, count)
+            if _differs(fragments_above[y, x], one):
+                high = max(wall, evidence_above[y, x])
+                count = _add(one, fragments_above[y, x], high, 1.0, table, sums, count)
     return height, count
 
 
 @compiled
+def _differs(other: int, one: int) -> bool:
+    return bool(other > 0) and bool(other != one)
+
+
+@compiled
 def _add(one: int, other: int, wall: int, side: float, table: Table, sums: Sums, count: int) -> int:
-    """Add a side, if it is one, to the sums of its pair; the number of pairs known comes out."""
-    if one == other or min(one, other) == 0:
-        return count
+    """Add a side to the sums of its pair; the number of pairs known comes out."""
     keys, rows = table
     area, walls, spread = sums
     key = pair_key(one, other)

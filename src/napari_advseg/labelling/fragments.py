@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,10 @@ def open_fragments(path: str | os.PathLike[str]) -> Fragments:
             "agglomeration.keep=true."
         )
     try:
-        with np.load(store / TREE, allow_pickle=False) as found:
+        with (store / TREE).open("rb") as file, np.load(file, allow_pickle=False) as found:
             tree = MergeTree(found["pairs"], found["heights"], found["sizes"])
             threshold, minimum = float(found["threshold"]), int(found["minimum_size"])
-    except DAMAGE as fault:
+    except (*DAMAGE, zipfile.BadZipFile) as fault:
         raise _damaged(store, reason(fault)) from fault
     if not _is_sound(tree):
         raise _damaged(store, "its tables do not belong together")
@@ -155,4 +156,5 @@ def _is_sound(tree: MergeTree) -> bool:
     if not (shapes and kinds and sizes.ndim == 1 and len(sizes)):
         return False
     inside = not pairs.size or (pairs.min() > 0 and pairs.max() < len(sizes))
-    return bool(inside and sizes.min() >= 0 and (np.diff(heights) >= 0).all())
+    ascending = np.isfinite(heights).all() and (np.diff(heights) >= 0).all()
+    return bool(inside and sizes.min() >= 0 and ascending)

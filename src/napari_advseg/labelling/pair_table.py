@@ -26,10 +26,12 @@ def place_of(key: np.uint64, keys: Array) -> int:
     Someone else sees to it that there are empty places, best half of them.
     """
     mixed = np.uint64(key) * _SPREAD
-    place = int((mixed >> _SHIFT) * np.uint64(len(keys)) >> _SHIFT)
+    place = np.int64((mixed >> _SHIFT) * np.uint64(len(keys)) >> _SHIFT)
     while keys[place] != EMPTY and keys[place] != key:
-        place = place + 1 if place + 1 < len(keys) else 0
-    return place
+        place += np.int64(1)
+        if place == len(keys):
+            place = np.int64(0)
+    return int(place)
 
 
 def pairs_of(keys: Array) -> Array:

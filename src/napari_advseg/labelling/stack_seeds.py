@@ -84,13 +84,16 @@ def _join(
 ) -> None:
     """Voxels join from high to low; where two hills meet, the lower one ends (union-find)."""
     height, width = plane
+    steps = np.array(
+        [((k // 9 - 1) * height + k // 3 % 3 - 1) * width + k % 3 - 1 for k in range(27)]
+    )
     for place in order:
-        root = place
+        root = np.int64(place)
         parent[place] = place
         depths[place] = ground[place]
-        for k in range(27):
-            beside = place + ((k // 9 - 1) * height + k // 3 % 3 - 1) * width + k % 3 - 1
-            if parent[beside] == NONE:
+        for step in steps:
+            beside = place + step
+            if parent[beside] == NONE or parent[beside] == root:
                 continue
             other = _root(beside, parent)
             if other == root:
