@@ -88,7 +88,7 @@ def _join(
         [((k // 9 - 1) * height + k // 3 % 3 - 1) * width + k % 3 - 1 for k in range(27)]
     )
     for place in order:
-        root = np.int64(place)
+        root = int(place)
         parent[place] = place
         depths[place] = ground[place]
         for step in steps:
