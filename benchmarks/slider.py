@@ -156,7 +156,8 @@ def with_result(viewer: napari.Viewer, side: int, folder: Path) -> SegmentDock:
     }
     dock.sliders.set(START)
     dock.more.set(START)
-    dock._add_result(handover.as_result(paths["labels"], paths["map"], "cells"))  # noqa: SLF001
+    made = {"labels": paths["labels"], "probabilities": paths["map"], "labelling": START}
+    dock._add_result(handover.as_result(made, "cells"))  # noqa: SLF001
     wait(seconds=2)
     return dock
 

@@ -17,6 +17,7 @@ from napari_advseg.gui.checks import NO_IMAGE, free_place
 from napari_advseg.model_store import Card, read_card
 from napari_advseg.napari_io import LayerData, layer_to_volume, small, volume_to_layer
 from napari_advseg.recipe import Label, Segment, Train, Tune
+from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.files import create, read
 from napari_advseg.volume.frame import Frame
@@ -148,23 +149,35 @@ def as_search(result: dict[str, Any]) -> Search:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """Labels as layer data, and the interior map they were made from, where it lies and how large it is."""
+    """Labels as layer data, and the interior map they were made from, where it lies and how large it is.
+
+    `fragments` is the store that agglomerated labels were joined from, empty for others.
+    """
 
     layer: LayerData
     map_path: str
     frame: Frame
     sections: int
+    labelling: LabellingSettings
+    fragments: str = ""
 
 
-def as_result(labels: str, map_path: str, name: str) -> Result:
-    """What the child wrote; in memory, so that it can be painted on, unless it is large."""
-    volume = read(labels)
+def as_result(made: dict[str, Any], name: str) -> Result:
+    """What was written; in memory, so that it can be painted on, unless it is large."""
+    volume = read(made["labels"])
     if small(volume):
         volume = Volume(volume.numpy(), volume.frame, volume.source, "labels")
     _, attributes, kind = volume_to_layer(volume, "labels")
-    interior = read(map_path)
+    interior = read(made["probabilities"])
     layer = (volume.array, {**attributes, "name": name}, kind)
-    return Result(layer, map_path, interior.frame, interior.size("z"))
+    return Result(
+        layer,
+        made["probabilities"],
+        interior.frame,
+        interior.size("z"),
+        made["labelling"],
+        made.get("fragments", ""),
+    )
 
 
 def relabelling(recipe: Label, stopped: Stopped) -> Label:  # noqa: ARG001 - a preparation like the others

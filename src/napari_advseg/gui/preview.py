@@ -15,6 +15,8 @@ from napari_advseg.volume.files import read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Array, Volume
 
+COUNT = "cells"
+
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
@@ -52,10 +54,10 @@ class Relabeller:
             self._turn_to(wish)
         if self._prepared is None or not self._prepared.fits(wish.settings):
             self._prepared = prepare(self._section, wish.settings)
-        labels = quick_to_show(close_gaps(self._prepared, wish.settings))
-        placed = self._placed(labels, wish.index if wish.steps is None else wish.steps)
-        _, attributes, kind = volume_to_layer(placed, "labels")
-        return placed.array, attributes, kind
+        labels = close_gaps(self._prepared, wish.settings)
+        frame = self._map.frame if self._map is not None else Frame("yx")
+        steps = wish.index if wish.steps is None else wish.steps
+        return as_layer(labels, frame, steps, int(labels.max(initial=0)))
 
     def _turn_to(self, wish: Wish) -> None:
         if self._map is None or self._path != wish.path:
@@ -63,11 +65,15 @@ class Relabeller:
         self._section = np.asarray(self._map.section(wish.index))
         self._place, self._prepared = (wish.path, wish.index), None
 
-    def _placed(self, labels: Array, steps: int) -> Volume:
-        frame = self._map.frame if self._map is not None else Frame("yx")
-        if "z" not in frame.axes:
-            return Volume(labels, frame)
-        return Volume(labels[None], frame.shifted("z", steps))
+
+def as_layer(labels: Array, frame: Frame, steps: int, count: int) -> LayerData:
+    """One section of labels as layer data, so many sections below the first of `frame`; it shows `count` cells."""
+    shown = quick_to_show(labels)
+    is_stack = "z" in frame.axes
+    placed = Volume(shown[None], frame.shifted("z", steps)) if is_stack else Volume(shown, frame)
+    _, attributes, kind = volume_to_layer(placed, "labels")
+    attributes["metadata"][COUNT] = count
+    return placed.array, attributes, kind
 
 
 def quick_to_show(labels: Array) -> Array:
@@ -78,7 +84,7 @@ def quick_to_show(labels: Array) -> Array:
 
 def words_of(layer: LayerData) -> str:
     """What a preview found, for example "37 cells in this section"."""
-    count = int(np.max(layer[0], initial=0))
+    count = layer[1]["metadata"][COUNT]
     if count == 0:
         return "Nothing in this section exceeds the threshold; choose a lower one."
     return f"{count} cell{'s' if count > 1 else ''} in this section"

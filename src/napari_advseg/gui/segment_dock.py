@@ -10,7 +10,7 @@ import napari
 from napari.layers import Image, Layer
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
-from napari_advseg.gui import handover, results
+from napari_advseg.gui import handover, joining, results
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.job_dock import JobDock, ModelChoice, NewPlace
 from napari_advseg.gui.latest import Latest
@@ -18,8 +18,9 @@ from napari_advseg.gui.panel import LayerChoice, browse_new, note
 from napari_advseg.gui.preview import Relabeller, Wish, section_on_screen, words_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipe import Label, Segment
-from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings
 
+MERGE = {"threshold": (0.0, 1.0)}
 SLIDERS = {"threshold": (0.0, 1.0), "edge_threshold": (0.0, 1.01), "minimum_size": (0.0, 2000.0)}
 LIVE = (*SLIDERS, "thin")
 LIVE_HELP = "Re-label the section on screen with every change, in a layer of its own."
@@ -35,7 +36,7 @@ class SegmentDock(JobDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer)
         self._preview_layer = results.OwnLayer(self._viewer, PREVIEW)
-        self._relabeller = Relabeller()
+        self._relabeller, self._joiner = Relabeller(), joining.Joiner()
         self._preview = Latest(self._session, self)
         self._name = ""
         self._image_problem = ""
@@ -48,7 +49,8 @@ class SegmentDock(JobDock):
         self.sections = Form(recipe, only=("sections",))
         self.prediction = Form(recipe, only=("prediction",))
         self.sliders = Form(LabellingSettings(), only=LIVE, sliders=SLIDERS)
-        self.more = Form(LabellingSettings(), without=LIVE)
+        self.more = Form(LabellingSettings(), without=(*LIVE, "agglomeration.threshold"))
+        self.merge = Form(AgglomerationSettings(), only=("threshold",), sliders=MERGE)
         self.live = QCheckBox("Live preview")
         self.preview_words = note()
         self.apply = QPushButton("Apply to all sections")
@@ -63,7 +65,9 @@ class SegmentDock(JobDock):
         Raises:
             ValueError: something typed is not valid.
         """
-        return self.more.value().changed(**self.sliders.shown())
+        more = self.more.value()
+        joined = more.agglomeration.changed(**self.merge.shown())
+        return more.changed(agglomeration=joined, **self.sliders.shown())
 
     def start(self) -> None:
         """Hand the image over and segment, unless something is in the way; then that is said."""
@@ -85,13 +89,15 @@ class SegmentDock(JobDock):
         self._follow(self._session.run(self.kind, title, prepare))
 
     def apply_to_all(self) -> None:
-        """Label the whole interior map as the sliders say, into a new file and a new layer."""
+        """Label all sections as the sliders say, into a new file and a new layer."""
         if self._result is None or self._labelling_problem():
             return
-        recipe = Label(
-            probabilities=self._result.map_path, out=self.out.path, labelling=self.labelling()
-        )
-        title = "Labelling all sections"
+        title, settings = "Labelling all sections", self.labelling()
+        if self._result.fragments and joining.only_joins(self._result.labelling, settings):
+            work = partial(joining.join, self._result, settings, self.out.path)
+            self._follow(self._session.work(self.kind, title, work))
+            return
+        recipe = Label(probabilities=self._result.map_path, out=self.out.path, labelling=settings)
         self._follow(self._session.run(self.kind, title, partial(handover.relabelling, recipe)))
 
     def _content(self) -> QWidget:
@@ -105,6 +111,7 @@ class SegmentDock(JobDock):
         self.labelling_box = QGroupBox("Labelling")
         box = QVBoxLayout(self.labelling_box)
         box.addWidget(self.sliders)
+        box.addWidget(self.merge)
         box.addWidget(Fold("More", lambda: self.more))
         box.addWidget(self.live)
         box.addWidget(self.preview_words)
@@ -122,9 +129,9 @@ class SegmentDock(JobDock):
         self.model.seen.connect(self._take_model)
         self.image.currentIndexChanged.connect(self._propose_place)
         self.out.looked.connect(self._judge)
-        for form in (self.sections, self.prediction, self.sliders, self.more):
+        for form in (self.sections, self.prediction, self.sliders, self.more, self.merge):
             form.changed.connect(self._judge)
-        for form in (self.sliders, self.more):
+        for form in (self.sliders, self.more, self.merge):
             form.changed.connect(self._relabel)
         self.live.toggled.connect(self._turn_preview)
         self.apply.clicked.connect(self.apply_to_all)
@@ -137,6 +144,7 @@ class SegmentDock(JobDock):
         if card is not None:
             self.sliders.set(card.labelling)
             self.more.set(card.labelling)
+            self.merge.set(card.labelling.agglomeration)
         self._judge()
 
     def _look_at_layers(self, *_: object) -> None:
@@ -151,7 +159,7 @@ class SegmentDock(JobDock):
             self.out.propose(partial(handover.place_for_labels, self.image.layer))
 
     def _labelling_problem(self) -> str:
-        return self.sliders.problem or self.more.problem
+        return self.sliders.problem or self.more.problem or self.merge.problem
 
     def _problem(self) -> str:
         return (
@@ -165,17 +173,20 @@ class SegmentDock(JobDock):
 
     def _judge(self, *_: object) -> None:
         super()._judge()
+        problem = self._labelling_problem()
+        if not problem:
+            self.merge.setVisible(joining.can_move(self.labelling()))
         can_apply = self._result is not None and not self._is_running
-        self.apply.setEnabled(can_apply and not self._labelling_problem())
+        self.apply.setEnabled(can_apply and not problem)
 
     def _finished(self, result: dict[str, Any]) -> None:
         recipe = self._job.recipe if self._job is not None else None
         if isinstance(recipe, Segment | Label):
-            kept = recipe.probabilities or ""
-            work = partial(handover.as_result, result["labels"], kept, self._name)
-            task = self._session.background(work)
-            task.done.connect(self._add_result)
-            task.failed.connect(self._fail)
+            asked = {"probabilities": recipe.probabilities, "labelling": recipe.labelling}
+            result = {**asked, **result}
+        task = self._session.background(partial(handover.as_result, result, self._name))
+        task.done.connect(self._add_result)
+        task.failed.connect(self._fail)
 
     def _settle(self) -> None:
         self._propose_place()
@@ -203,9 +214,13 @@ class SegmentDock(JobDock):
             self.live.setChecked(True)
             return
         if self.live.isChecked():
+            settings = self.labelling()
             index = section_on_screen(self._viewer, self._result.frame, self._result.sections)
-            wish = Wish(self._result.map_path, index, self.labelling())
-            self._preview.ask(partial(self._relabeller.label, wish))
+            if self._result.fragments and settings.volume == "agglomerated":
+                work = partial(self._joiner.label, self._result.fragments, index, settings)
+            else:
+                work = partial(self._relabeller.label, Wish(self._result.map_path, index, settings))
+            self._preview.ask(work)
 
     def _turn_preview(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
         results.set_visible(self._viewer, self._result_layer, visible=not is_on)
@@ -219,7 +234,11 @@ class SegmentDock(JobDock):
     def _show_preview(self, layer: LayerData) -> None:
         if self.live.isChecked():
             self._preview_layer.show(layer)
-            self.preview_words.setText(words_of(layer))
+            self.preview_words.setText(f"{words_of(layer)}{self._caveat()}")
+
+    def _caveat(self) -> str:
+        """What the preview does not show of how objects run through the stack."""
+        return joining.caveat(self._result, self.labelling()) if self._result is not None else ""
 
     def _fail_preview(self, text: str) -> None:
         self.live.setChecked(False)

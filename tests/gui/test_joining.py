@@ -1,0 +1,133 @@
+"""Agglomerated labels in the Segment dock: a slider joins their fragments anew, and so does Apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QSlider
+from test_tune_dock import soft_map
+
+from napari_advseg.gui import handover, joining
+from napari_advseg.labelling import label_into
+from napari_advseg.labelling.fragments import fragments_beside, open_fragments
+from napari_advseg.progress import drain
+from napari_advseg.samples import neuropil
+from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings
+from napari_advseg.volume.files import create, read, write
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Volume
+
+SOON = 20_000
+FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 4.0))
+SETTINGS = LabellingSettings(
+    threshold=0.5, volume="agglomerated", agglomeration=AgglomerationSettings(threshold=0.3)
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Agglomerated labels of a small stack as the child leaves them: map, labels, fragments."""
+    folder = tmp_path_factory.mktemp("agglomerated")
+    truth = neuropil((4, 64, 64))[1].numpy()
+    map_ = Volume(soft_map(truth), FRAME)
+    out = folder / "labels.ome.zarr"
+    with create(out, map_.shape, np.int32, FRAME, kind="labels") as writer:
+        drain(label_into(writer.write, map_, SETTINGS, out))
+        writer.finish()
+    return {
+        "labels": str(out),
+        "fragments": str(fragments_beside(out)),
+        "probabilities": str(write(map_, folder / "map.ome.zarr")),
+        "labelling": SETTINGS,
+    }
+
+
+@pytest.fixture
+def dock(stage, fake_child, made):
+    _, _, segment = stage()
+    segment.sliders.set(SETTINGS)
+    segment.more.set(SETTINGS)
+    segment.merge.set(SETTINGS.agglomeration)
+    segment._add_result(handover.as_result(made, "cells"))
+    return segment
+
+
+def test_the_slider_joins_the_fragments_of_the_section_on_screen(dock, made, qtbot):
+    viewer = dock._viewer
+    assert not dock.merge.isHidden()
+    viewer.dims.set_point(0, FRAME.translate[0] + 2 * FRAME.scale[0])
+    dock.merge.row("threshold").editor.widget.findChild(QSlider).setValue(900)
+    wanted = open_fragments(made["fragments"]).relabelled(0.9).section(2)
+
+    def is_shown():
+        layer = dock._preview_layer.layer
+        return layer is not None and np.array_equal(layer.data[0], wanted)
+
+    qtbot.waitUntil(is_shown, timeout=SOON)
+    np.testing.assert_allclose(dock._preview_layer.layer.translate, (160, 0, 4))
+    count = len(np.unique(wanted[wanted > 0]))
+    assert dock.preview_words.text().startswith(f"{count} cell")
+    assert not dock._result_layer.visible
+
+
+def test_apply_writes_the_joined_labels_and_adds_them_without_the_child(dock, made, qtbot):
+    qtbot.waitUntil(lambda: bool(dock.out.path), timeout=SOON)
+    before = Path(made["labels"]), read(made["labels"]).numpy().copy()
+    first = dock._result_layer
+    dock.merge.row("threshold").editor.write(0.8)
+    qtbot.waitUntil(dock.apply.isEnabled, timeout=SOON)
+    dock.apply.click()
+    qtbot.waitUntil(lambda: dock._result_layer is not first, timeout=SOON)
+    wanted = open_fragments(made["fragments"]).relabelled(0.8).numpy()
+    np.testing.assert_array_equal(dock._result_layer.data, wanted)
+    np.testing.assert_array_equal(read(before[0]).numpy(), before[1])
+    stored = read(dock._result_layer.metadata["path"])
+    np.testing.assert_array_equal(stored.numpy(), wanted)
+    assert "below 0.8" in stored.frame.history[-1]
+    assert dock._job.recipe is None
+    assert dock._result.fragments == made["fragments"]
+
+
+def test_what_the_fragments_do_not_cover_is_said_in_the_preview(dock, qtbot):
+    dock.sliders.row("threshold").editor.write(0.6)
+    qtbot.waitUntil(lambda: "cut them anew" in dock.preview_words.text(), timeout=SOON)
+    dock.more.row("volume").editor.write("linked")
+    qtbot.waitUntil(lambda: "from section to section" in dock.preview_words.text(), timeout=SOON)
+    assert dock.merge.isHidden()
+    dock.more.row("volume").editor.write("sections")
+    qtbot.waitUntil(lambda: dock.preview_words.text().endswith("section"), timeout=SOON)
+
+
+def test_fragments_that_have_gone_are_a_notice(dock, made, qtbot, tmp_path):
+    away = Path(made["fragments"]).rename(tmp_path / "away")
+    try:
+        dock.merge.row("threshold").editor.write(0.7)
+        qtbot.waitUntil(lambda: "no fragments" in dock.buttons.log.toPlainText(), timeout=SOON)
+        assert not dock.live.isChecked()
+    finally:
+        away.rename(made["fragments"])
+
+
+@pytest.mark.parametrize(
+    ("change", "joins"),
+    [
+        ({"minimum_size": 9}, True),
+        ({"agglomeration": AgglomerationSettings(threshold=0.9)}, True),
+        ({"agglomeration": AgglomerationSettings(method="quantile")}, False),
+        ({"agglomeration": AgglomerationSettings(method="multicut")}, False),
+        ({"depth": 3.0}, False),
+        ({"volume": "linked"}, False),
+    ],
+)
+def test_only_the_merge_threshold_and_the_least_size_are_looked_up(change, joins):
+    assert joining.only_joins(SETTINGS, SETTINGS.changed(**change)) is joins
+
+
+def test_a_join_that_is_stopped_leaves_no_file(made, tmp_path):
+    kept = handover.as_result(made, "cells")
+    out = tmp_path / "x.ome.zarr"
+    with pytest.raises(ValueError, match="Stopped"):
+        joining.join(kept, SETTINGS, str(out), lambda: True, lambda _report: None)
+    assert not list(tmp_path.iterdir())
