@@ -193,7 +193,8 @@ def _cells(interior: Mask, lines: Labels, accepted: Mask) -> Mask:
 
 def _judge(prepared: Prepared, settings: LabellingSettings) -> Statistics:
     pixels = _along_lines(prepared.lines.reshape(-1), int(prepared.lines.max(initial=0)))
-    values, ends = _values_near(prepared.probability, *pixels, _disk(settings.edge_radius))
+    seen = np.zeros(prepared.lines.shape, np.int32)
+    values, ends = _values_near(prepared.probability, *pixels, _disk(settings.edge_radius), seen)
     if not len(ends):
         return np.zeros(0)
     if settings.edge_statistic == "mean":
@@ -230,11 +231,13 @@ def _along_lines(lines: Array, count: int) -> tuple[Array, Array]:
 
 @compiled
 def _values_near(
-    probability: Array, pixels: Array, ends: Array, disk: Array
+    probability: Array, pixels: Array, ends: Array, disk: Array, seen: Labels
 ) -> tuple[Statistics, Array]:
-    """Values at most a disk away from each line, one line after the other, and where each ends."""
+    """Values at most a disk away from each line, one line after the other, and where each ends.
+
+    `seen` is filled with the last line that looked at each pixel, 0 before.
+    """
     height, width = probability.shape
-    seen = np.zeros((height, width), np.int32)
     values = np.empty(len(pixels) * len(disk), np.float64)
     reached = np.zeros(len(ends), np.int64)
     used = begin = 0

@@ -20,10 +20,9 @@ STAY = 4
 
 def quantise(distance: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     """Distances in eighths of a pixel, up to 511 px; positive ones stay positive."""
-    steps: npt.NDArray[np.float32] = np.ceil(
-        np.minimum(distance, HIGHEST / STEPS_PER_PIXEL) * STEPS_PER_PIXEL
-    )
-    return steps.astype(np.uint16)
+    steps = np.minimum(distance, np.float32(HIGHEST / STEPS_PER_PIXEL))
+    steps *= STEPS_PER_PIXEL
+    return np.ceil(steps, out=steps).astype(np.uint16)
 
 
 def find_seeds(heights: npt.NDArray[np.uint16], settings: LabellingSettings) -> Labels:
