@@ -26,7 +26,7 @@ from skimage.metrics import adapted_rand_error as scikit_rand
 from skimage.metrics import variation_of_information as scikit_voi
 
 from napari_advseg import score
-from napari_advseg.scoring.contingency import tabulate
+from napari_advseg.scoring.contingency import Contingency, tabulate
 from napari_advseg.scoring.information import variation_of_information
 from napari_advseg.scoring.live import LiveScore
 from napari_advseg.scoring.rand import adapted_rand_error
@@ -130,8 +130,7 @@ def edits(options: argparse.Namespace) -> dict[str, Any]:
     labels, truth = phantom(options.sections, options.side, options.ids)
     table = tabulate(labels, truth)
     live = LiveScore(table)
-    rng = np.random.default_rng(0)
-    pairs = rng.permutation(np.unique(table.predicted))[: 2 * EDITS].reshape(-1, 2).tolist()
+    pairs = neighbours(table)
     asked = [milliseconds(lambda a=a, b=b: live.gain_of_merge(a, b)) for a, b in pairs]
     merged = [milliseconds(lambda a=a, b=b: (live.merge(a, b), live.values)) for a, b in pairs]
     anew = milliseconds(lambda: LiveScore(tabulate(labels, truth)).values)
@@ -147,6 +146,15 @@ def edits(options: argparse.Namespace) -> dict[str, Any]:
         "repaint_ms": painted,
         "repaint_exponent": exponent(large, [painted[n] for n in large]),
     }
+
+
+def neighbours(table: Contingency) -> list[tuple[int, int]]:
+    """Some pairs of labels that lie on the same true id."""
+    order = np.lexsort((table.predicted, table.truth))
+    labels, truth = table.predicted[order], table.truth[order]
+    places = np.flatnonzero(truth[1:] == truth[:-1])
+    chosen = np.random.default_rng(0).permutation(places)[:EDITS]
+    return list(zip(labels[chosen].tolist(), labels[chosen + 1].tolist(), strict=True))
 
 
 def painting(live: LiveScore, before: Labels, truth: Labels) -> float:
