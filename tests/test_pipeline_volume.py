@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from napari_advseg import drain, label
 from napari_advseg.cli import app
-from napari_advseg.labelling import agglomeration
+from napari_advseg.labelling import stack_map
 from napari_advseg.labelling.fragments import open_fragments
 from napari_advseg.pipeline import execute
 from napari_advseg.recipe import read_tree, validated
@@ -68,7 +68,7 @@ def test_fragments_in_the_way_are_refused_before_the_work(maps, tmp_path):
 
 
 def test_too_little_memory_is_refused_before_the_work(maps, tmp_path, monkeypatch):
-    monkeypatch.setattr(agglomeration, "BYTES_A_FLAT_VOXEL", 10**12)
+    monkeypatch.setattr(stack_map, "BYTES_A_VOXEL", 10**12)
     tree = {"task": "label", "probabilities": str(maps), "out": str(tmp_path / "labels.tif")}
     running = execute({**tree, "labelling": {"volume": "agglomerated"}})
     with pytest.raises(ValueError, match="choose volume 'linked'"):

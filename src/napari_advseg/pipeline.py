@@ -16,7 +16,7 @@ import psutil
 import napari_advseg
 from napari_advseg import model_store
 from napari_advseg.labelling import (
-    check_memory,
+    check_stack,
     described,
     keeps_fragments,
     label,
@@ -178,4 +178,4 @@ def check_outputs(image: Volume, recipe: Segment | Label) -> None:
     settings = recipe.labelling or LabellingSettings()
     if keeps_fragments(image, settings):
         check_target(fragments_beside(recipe.out), shape, np.int32, "labels", overwrite=overwrite)
-    check_memory(image, settings)
+    check_stack(image, settings)

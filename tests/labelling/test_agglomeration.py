@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stack_phantom import one_to_one, refines, stack_phantom
 
 from napari_advseg import drain, label
-from napari_advseg.labelling import agglomeration, label_into
+from napari_advseg.labelling import label_into, stack_map
 from napari_advseg.labelling.agglomeration import agglomerate
 from napari_advseg.labelling.fragments import open_fragments
 from napari_advseg.progress import Phase, Saved
@@ -150,8 +150,10 @@ def test_fragments_are_not_kept_where_not_asked(tmp_path):
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(monkeypatch):
-    monkeypatch.setattr(agglomeration, "BYTES_A_VOXEL", 10**12)
-    with pytest.raises(ValueError, match="Fragments of 2 x 4 x 4 voxels need about 32 TB"):
+    monkeypatch.setattr(stack_map, "BYTES_A_VOXEL", 10**12)
+    with pytest.raises(
+        ValueError, match="Labels of 2 x 4 x 4 voxels made in one piece need about 32 TB"
+    ):
         drain(label(np.ones((2, 4, 4)), chosen()))
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from stack_phantom import one_to_one, stack_phantom
 
 from napari_advseg import drain, label
-from napari_advseg.labelling import components
+from napari_advseg.labelling import stack_map
 from napari_advseg.progress import BlockDone, Phase
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -87,8 +87,10 @@ def test_stages_are_reported():
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(monkeypatch):
-    monkeypatch.setattr(components, "BYTES_A_VOXEL", 10**12)
-    with pytest.raises(ValueError, match="Components of 2 x 4 x 4 voxels need about 32 TB"):
+    monkeypatch.setattr(stack_map, "BYTES_A_VOXEL", 10**12)
+    with pytest.raises(
+        ValueError, match="Labels of 2 x 4 x 4 voxels made in one piece need about 32 TB"
+    ):
         drain(label(np.ones((2, 4, 4)), volume="components"))
 
 

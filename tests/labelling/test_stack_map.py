@@ -77,9 +77,9 @@ def test_mixed_units_are_refused():
 def test_what_does_not_fit_is_refused_with_both_amounts():
     free = psutil.virtual_memory().available
     volume = Volume(np.broadcast_to(np.uint8(0), (free // 10**6, 1000, 1000)), Frame("zyx"))
-    with pytest.raises(ValueError, match=r"Components of \d+ x 1000 x 1000 voxels need about .*B"):
-        afford_stack(volume, 20, "Components")
-    afford_stack(volume.cut(0, 1), 20, "Components")
+    with pytest.raises(ValueError, match=r"Labels of \d+ x 1000 x 1000 voxels .* about .*B"):
+        afford_stack(volume)
+    afford_stack(volume.cut(0, 1))
 
 
 def test_walls_are_grown_over_only_where_both_settings_ask_for_it():

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_advseg.labelling import agglomeration, components
 from napari_advseg.labelling.agglomeration import agglomerated_into
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.labelling.components import components_into
 from napari_advseg.labelling.gap_closing import label_section
 from napari_advseg.labelling.linking import linked_into
+from napari_advseg.labelling.stack_map import afford_stack, section_distance
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.override import override
@@ -72,16 +72,18 @@ def label_into(
     return (yield from agglomerated_into(keep_typed, volume, settings, out))
 
 
-def check_memory(volume: Volume, settings: LabellingSettings) -> None:
-    """Nothing, where a map in the place of `volume` can be labelled in the memory that is free.
+def check_stack(volume: Volume, settings: LabellingSettings) -> None:
+    """Nothing, where objects can run through a map in the place of `volume` as the settings say.
 
     Raises:
-        ValueError: it cannot, or the voxel size mixes units.
+        ValueError: memory does not suffice, or the voxel size mixes units.
     """
-    if volume.size("z") > 1 and settings.volume == "agglomerated":
-        agglomeration.check_memory(volume, settings)
-    if volume.size("z") > 1 and settings.volume == "components":
-        components.check_memory(volume)
+    if volume.size("z") == 1 or settings.volume == "sections":
+        return
+    if settings.volume != "components":
+        section_distance(volume.frame, settings.anisotropy)
+    if settings.volume != "linked":
+        afford_stack(volume)
 
 
 def keeps_fragments(volume: Volume, settings: LabellingSettings) -> bool:

@@ -23,7 +23,6 @@ from napari_advseg.labelling.stack_map import (
     is_grown,
     read_stack,
     said_distance,
-    section_distance,
 )
 from napari_advseg.labelling.stack_seeds import find_stack_seeds
 from napari_advseg.labelling.stack_watershed import flood_stack
@@ -32,7 +31,6 @@ from napari_advseg.progress import BlockDone, Phase, Reports, Saved
 from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings
 from napari_advseg.volume.volume import Array, Volume
 
-BYTES_A_FLAT_VOXEL, BYTES_A_VOXEL = 22, 30
 FLAT_ABOVE = 2.0
 DEEP = 255
 
@@ -86,7 +84,7 @@ def agglomerate(volume: Volume, settings: LabellingSettings) -> Reports[Fragment
         ValueError: the map is none, the voxel size mixes units, or memory does not suffice.
     """
     chosen = settings.agglomeration
-    check_memory(volume, settings)
+    afford_stack(volume)
     distance = yield from said_distance(volume.frame, settings.anisotropy)
     if _are_flat(settings, distance):
         cut = yield from _cut_by_section(volume, settings)
@@ -101,16 +99,6 @@ def agglomerate(volume: Volume, settings: LabellingSettings) -> Reports[Fragment
     ids = volume.like(cut.fragments, f"cut into {len(tree.sizes) - 1} fragments")
     ids = dataclasses.replace(ids, kind="labels")
     return Fragments(ids, tree, chosen.threshold, settings.minimum_size)
-
-
-def check_memory(volume: Volume, settings: LabellingSettings) -> None:
-    """Nothing, where memory for an agglomeration of `volume` is free.
-
-    Raises:
-        ValueError: it is not, or the voxel size mixes units.
-    """
-    flat = _are_flat(settings, section_distance(volume.frame, settings.anisotropy))
-    afford_stack(volume, BYTES_A_FLAT_VOXEL if flat else BYTES_A_VOXEL, "Fragments")
 
 
 def _are_flat(settings: LabellingSettings, distance: float) -> bool:

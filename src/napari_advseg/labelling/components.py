@@ -15,7 +15,6 @@ from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.volume import Array, Volume
 
-BYTES_A_VOXEL = 30
 NEIGHBOURS = {1: 6, 2: 26}
 
 
@@ -27,7 +26,7 @@ def components_into(
     Raises:
         ValueError: the map is none, or memory does not suffice.
     """
-    check_memory(volume)
+    afford_stack(volume)
     stack = yield from read_stack(volume, settings.threshold)
     yield Phase("components", 1)
     labels = label_components(stack, settings)
@@ -37,15 +36,6 @@ def components_into(
         keep(k, section)
         yield BlockDone("label", k + 1, len(labels))
     return int(labels.max(initial=0))
-
-
-def check_memory(volume: Volume) -> None:
-    """Nothing, where memory for the components of `volume` is free.
-
-    Raises:
-        ValueError: it is not.
-    """
-    afford_stack(volume, BYTES_A_VOXEL, "Components")
 
 
 def label_components(stack: StackMap, settings: LabellingSettings) -> Labels:

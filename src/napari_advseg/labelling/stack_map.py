@@ -18,6 +18,7 @@ from napari_advseg.volume.errors import amount
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Array, Volume
 
+BYTES_A_VOXEL = 30  # measured: 14 to 27
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -98,18 +99,18 @@ def section_distance(frame: Frame, given: float = 0.0) -> float:
     return frame.step("z") / math.sqrt(frame.step("y") * frame.step("x"))
 
 
-def afford_stack(volume: Volume, bytes_a_voxel: int, what: str) -> None:
-    """Nothing, where memory for so many bytes a voxel is free.
+def afford_stack(volume: Volume) -> None:
+    """Nothing, where memory to label a whole map in the place of `volume` is free.
 
     Raises:
         ValueError: it is not.
     """
     voxels = volume.size("z") * volume.size("y") * volume.size("x")
-    needed, free = voxels * bytes_a_voxel, psutil.virtual_memory().available
+    needed, free = voxels * BYTES_A_VOXEL, psutil.virtual_memory().available
     if needed > free:
         shape = " x ".join(str(volume.size(axis)) for axis in "zyx")
         raise ValueError(
-            f"{what} of {shape} voxels need about {amount(needed)} of memory and {amount(free)} are "
+            f"Labels of {shape} voxels made in one piece need about {amount(needed)} of memory and {amount(free)} are "
             "free; label fewer sections at once, or choose volume 'linked', which goes section by "
             "section."
         )
