@@ -14,15 +14,20 @@ from pathlib import Path
 import napari
 from napari.layers import Layer
 from PIL import Image
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QApplication, QDialog, QDockWidget
 
+from napari_advseg.gui import heat_maps, score_dock
 from napari_advseg.gui.opening import open_docks
+from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
 from napari_advseg.gui.train_dock import TrainDock
+from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 
-COLOURS = 256
+COLOURS = (256, 192, 128)
+MOST_BYTES = 150_000
+EXPLAINED = (*score_dock.COLOURS.values(), *score_dock.MARKS, *heat_maps.MARKS.values())
 
 
 def wait(until: Callable[[], object] | None = None, seconds: float = 600) -> None:
@@ -42,15 +47,32 @@ class Camera:
         folder.mkdir(parents=True, exist_ok=True)
 
     def take(self, name: str) -> None:
-        """Save the window as a small PNG."""
+        """Save the window as a small PNG, with as many colours as there is room for."""
         wait(seconds=0.5)
+        for notice in self._viewer.window._qt_window.findChildren(QDialog):  # noqa: SLF001
+            notice.close()
+        wait(seconds=0.1)
         picture = self._viewer.screenshot(canvas_only=False, flash=False)
-        flat = Image.fromarray(picture[..., :3]).quantize(COLOURS)
-        flat.save(self._folder / f"{name}.png", optimize=True)
+        place = self._folder / f"{name}.png"
+        for colours in COLOURS:
+            flattened(Image.fromarray(picture[..., :3]), colours).save(place, optimize=True)
+            if place.stat().st_size <= MOST_BYTES:
+                break
+
+
+def flattened(picture: Image.Image, colours: int) -> Image.Image:
+    """The picture in so many colours, among them those that a legend explains."""
+    free = colours - len(EXPLAINED)
+    palette = picture.quantize(free).getpalette()[: 3 * free]
+    chosen = Image.new("P", (1, 1))
+    chosen.putpalette(
+        [*palette, *(part for colour in EXPLAINED for part in bytes.fromhex(colour[1:]))]
+    )
+    return picture.quantize(palette=chosen, dither=Image.Dither.NONE)
 
 
 def main() -> None:
-    """Train, segment, move a slider; a picture of each."""
+    """Train, segment, move a slider, score and tune; a picture of each."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     options.add_argument("--size", default="1280x800")
@@ -61,11 +83,13 @@ def main() -> None:
     viewer.window.resize(width, height)
     for volume, kind in zip(neuropil((8, 384, 384), seed=3), ("image", "labels"), strict=True):
         viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
-    train, segment = open_docks(viewer)[:2]
+    docks = open_docks(viewer)
     camera = Camera(viewer, chosen.out)
     with tempfile.TemporaryDirectory() as folder:
-        learn(camera, train, Path(folder), chosen.steps)
-        apply(camera, segment, Path(folder))
+        learn(camera, docks.train, Path(folder), chosen.steps)
+        apply(camera, docks.segment, Path(folder))
+        compare(camera, docks.score)
+        search(camera, docks.tune, Path(folder))
         viewer.close()
         wait(seconds=3)
 
@@ -109,6 +133,41 @@ def apply(camera: Camera, dock: SegmentDock, folder: Path) -> None:
     dock.sliders.row("threshold").editor.write(0.7)
     wait(lambda: "Preview (section on screen)" in viewer.layers)
     camera.take("segment-preview")
+    dock.live.click()
+
+
+def compare(camera: Camera, dock: ScoreDock) -> None:
+    """The Score dock with its numbers, at an error, and with the errors painted."""
+    viewer = napari.current_viewer()
+    raise_dock(dock)
+    wait(dock.buttons.run.isEnabled)
+    dock.buttons.run.click()
+    wait(lambda: dock.table.errors.rows and dock.objects.rows.rowCount())
+    camera.take("score-numbers")
+    dock.tabs.setCurrentIndex(2)
+    dock.table.selectRow(1)
+    wait(lambda: "Error on screen" in viewer.layers)
+    camera.take("score-error")
+    dock.overlay.click()
+    wait(lambda: "Errors" in viewer.layers)
+    viewer.layers[dock.labels.currentText()].visible = False
+    viewer.layers["neuropil"].opacity = 0.6
+    camera.take("score-overlay")
+    viewer.layers["neuropil"].opacity = 1
+    dock.overlay.click()
+    viewer.reset_view()
+
+
+def search(camera: Camera, dock: TuneDock, folder: Path) -> None:
+    """The Tune dock after a search."""
+    raise_dock(dock)
+    napari.current_viewer().layers.remove("Error on screen")
+    dock.out.set(folder / "search")
+    dock.out.chosen.emit()
+    wait(dock.buttons.run.isEnabled)
+    dock.buttons.run.click()
+    wait(lambda: "Preview of thresholds" in napari.current_viewer().layers)
+    camera.take("tune-done")
 
 
 def raise_dock(widget: object) -> None:
