@@ -147,13 +147,19 @@ def test_the_preview_is_the_labelling_of_the_cell_and_follows_the_section(dock, 
     assert PREVIEW not in viewer.layers
 
 
-def test_only_searched_sections_are_previewed(dock, viewer, qtbot):
+def test_a_click_turns_to_a_section_that_was_searched_and_others_are_not_previewed(
+    dock, viewer, qtbot
+):
     dock.sections.row("sections").editor.write((1, 3))
-    searched(dock, qtbot)
     viewer.dims.set_current_step(0, 0)
+    searched(dock, qtbot)
+    assert viewer.dims.current_step[0] == 1
+    viewer.dims.set_current_step(0, 0)
+    assert "not searched" in dock.preview_words.text()
     click(dock, qtbot, "honest", next(iter(dock._grid.cells)))
+    assert viewer.dims.current_step[0] == 1
     qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
-    qtbot.waitUntil(lambda: dock._preview.layer.translate[0] == 80 + 40, timeout=SOON)
+    assert dock._preview.layer.translate[0] == 80 + 40
 
 
 def test_the_choice_is_saved_into_the_model(dock, qtbot, model):

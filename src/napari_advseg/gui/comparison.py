@@ -96,13 +96,9 @@ class Row:
 
     @property
     def ids(self) -> str:
-        """The ids as a table has room for: "3 + 7 in 12" for a contact, the id for an object."""
-        if self.what != "site":
-            return str((self.labels or self.truth)[0])
-        parts, whole = (
-            (self.labels, self.truth) if self.kind == "split" else (self.truth, self.labels)
-        )
-        return f"{' + '.join(map(str, parts))} in {whole[0]}"
+        """The ids as a table has room for: both sides of a contact, the id of an object."""
+        sides = self.truth if self.what == "site" and self.kind == "merge" else self.labels
+        return " + ".join(map(str, sides or self.truth))
 
     @property
     def words(self) -> str:

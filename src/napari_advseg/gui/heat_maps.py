@@ -86,7 +86,7 @@ class HeatMaps(QWidget):
         painter.setFont(font)
         for side in SIDES:
             self._draw_map(painter, self._grid, side)
-        self._draw_rows(painter, self._grid)
+        self._draw_axes(painter, self._grid)
         self._draw_bar(painter, self._grid)
         painter.end()
 
@@ -126,10 +126,6 @@ class HeatMaps(QWidget):
             box = self.place_of(side, (len(grid.rows) - 1, column))
             place = QRectF(box.center().x() - 30, box.bottom() + 1, 60, 14)
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words[column])
-        title = "gap threshold" if grid.absolute else "gap above it"
-        below = QRectF(first.left(), self.height() - BELOW - BAR + 15, last.right() - LEFT, 15)
-        below.setWidth(last.right() - first.left())
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, title)
 
     def _draw_cell(self, painter: QPainter, grid: HeatGrid, side: Side, place: Place) -> None:
         box = self.place_of(side, place).adjusted(0, 0, -1, -1)
@@ -140,7 +136,7 @@ class HeatMaps(QWidget):
             words = f"{grid.values[side][place]:.3f}".removeprefix("0")
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
 
-    def _draw_rows(self, painter: QPainter, grid: HeatGrid) -> None:
+    def _draw_axes(self, painter: QPainter, grid: HeatGrid) -> None:
         painter.setPen(QColor(self._ink))
         words = axis_words(grid.rows)
         high = self._cell_size(grid)[1]
@@ -149,6 +145,9 @@ class HeatMaps(QWidget):
             painter.drawText(
                 box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words[row]
             )
+        across = "gap threshold" if grid.absolute else "gap threshold above it"
+        below = QRectF(0, self.height() - BELOW - BAR + 15, self.width(), 15)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, f"down: threshold, across: {across}")
 
     def _draw_bar(self, painter: QPainter, grid: HeatGrid) -> None:
         top, length = self.height() - BAR + 8, min(140, self.width() // 3)

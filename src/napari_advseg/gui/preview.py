@@ -16,6 +16,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Array, Volume
 
 COUNT = "cells"
+HALF = 0.5 + 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +98,27 @@ def section_on_screen(viewer: Any, frame: Frame, count: int) -> int:
 
 def nearest(viewer: Any, frame: Frame, steps: Sequence[int]) -> int:
     """Index of the section nearest to the one on screen, of those so many steps below the first."""
+    shown = _steps_on_screen(viewer, frame)
+    return 0 if shown is None else int(np.argmin(np.abs(np.asarray(steps) - shown)))
+
+
+def is_on_screen(viewer: Any, frame: Frame, steps: int) -> bool:
+    """Whether the viewer shows the section so many steps below the first."""
+    shown = _steps_on_screen(viewer, frame)
+    return shown is None or abs(shown - steps) <= HALF
+
+
+def turn_to(viewer: Any, frame: Frame, steps: int) -> None:
+    """Show the section so many steps below the first."""
+    if not is_on_screen(viewer, frame, steps):
+        at = frame.axes.index("z")
+        axis = viewer.dims.ndim - 3
+        viewer.dims.set_point(axis, frame.translate[at] + steps * frame.scale[at])
+
+
+def _steps_on_screen(viewer: Any, frame: Frame) -> float | None:
+    """How many steps below the first section the viewer looks; None where there is only one."""
     if "z" not in frame.axes or len(viewer.dims.point) < 3:
-        return 0
+        return None
     at = frame.axes.index("z")
-    shown = (viewer.dims.point[-3] - frame.translate[at]) / frame.scale[at]
-    return int(np.argmin(np.abs(np.asarray(steps) - shown)))
+    return float((viewer.dims.point[-3] - frame.translate[at]) / frame.scale[at])

@@ -24,7 +24,7 @@ from napari_advseg.gui.panel import (
     note,
     side_by_side,
 )
-from napari_advseg.gui.preview import Relabeller, Wish, nearest, words_of
+from napari_advseg.gui.preview import Relabeller, Wish, is_on_screen, nearest, turn_to, words_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipe import Tune
 from napari_advseg.tuning.tuned import Cell
@@ -33,6 +33,7 @@ MADE = "made by the model"
 MAIN = ("grid", "thresholds", "gaps", "objective", "merge_weight")
 HOW = ("scoring", "labelling", "prediction")
 PREVIEW = "Preview of thresholds"
+NOT_SEARCHED = "This section was not searched."
 MEANINGS = {
     "best": "The lowest of what is made small.",
     "chosen": "The cell to use: the one that was clicked last.",
@@ -218,7 +219,7 @@ class TuneDock(JobDock):
         self._draw()
         self._say_cell(None)
         self._judge()
-        self._relabel()
+        self._turn_to_searched()
 
     def _draw(self, *_: object) -> None:
         if self._search is not None and self.measure.currentData() is not None:
@@ -242,6 +243,14 @@ class TuneDock(JobDock):
             self._search = self._search.choose(cell)
             self._draw()
             self._say_cell(None)
+            self._turn_to_searched()
+
+    def _turn_to_searched(self) -> None:
+        """Preview the chosen cell, on the nearest section that was searched."""
+        search = self._search
+        if search is not None and self.live.isChecked():
+            which = nearest(self._viewer, search.frame, search.steps)
+            turn_to(self._viewer, search.frame, search.steps[which])
             self._relabel()
 
     def _relabel(self, *_: object) -> None:
@@ -249,13 +258,16 @@ class TuneDock(JobDock):
             return
         search = self._search
         which = nearest(self._viewer, search.frame, search.steps)
+        if not is_on_screen(self._viewer, search.frame, search.steps[which]):
+            self.preview_words.setText(NOT_SEARCHED)
+            return
         settings = search.tuned.chosen.labelling(search.tuned.labelling)
         wish = Wish(search.map_path, search.indices[which], settings, search.steps[which])
         self._labelling.ask(partial(self._relabeller.label, wish))
 
     def _turn_preview(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
         if is_on:
-            self._relabel()
+            self._turn_to_searched()
         else:
             self._labelling.forget()
             self._preview.remove()
