@@ -137,13 +137,12 @@ def apply(camera: Camera, dock: SegmentDock, folder: Path) -> None:
 
 
 def compare(camera: Camera, dock: ScoreDock) -> None:
-    """The Score dock with its numbers, at an error, and with the errors painted."""
+    """The Score dock at an error, and with the errors painted."""
     viewer = napari.current_viewer()
     raise_dock(dock)
     wait(dock.buttons.run.isEnabled)
     dock.buttons.run.click()
     wait(lambda: dock.table.errors.rows and dock.objects.rows.rowCount())
-    camera.take("score-numbers")
     dock.tabs.setCurrentIndex(2)
     dock.table.selectRow(1)
     wait(lambda: "Error on screen" in viewer.layers)
