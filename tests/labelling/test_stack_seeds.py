@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.measure import label as components
 from skimage.morphology import h_maxima
 
+from napari_advseg.labelling import stack_seeds
 from napari_advseg.labelling.seeds import find_seeds
 from napari_advseg.labelling.stack_seeds import find_stack_seeds, stack_maxima
 from napari_advseg.settings.labelling import LabellingSettings
@@ -56,3 +57,11 @@ def test_where_nothing_is_high_there_is_no_seed(minima):
     assert not find_stack_seeds(heights, LabellingSettings(minima=minima)).any()
     heights[1, 1, 1] = 80
     assert find_stack_seeds(heights, LabellingSettings(minima=minima)).sum() == 1
+
+
+def test_more_than_two_billion_voxels_are_counted_in_64_bits(monkeypatch):
+    heights = np.random.default_rng(0).integers(0, 50, (4, 9, 9)).astype(np.uint16)
+    expected = stack_maxima(heights)
+    monkeypatch.setattr(stack_seeds, "index_dtype", lambda _: np.dtype(np.int64))
+    for found, same in zip(stack_maxima(heights), expected, strict=True):
+        np.testing.assert_array_equal(found, same)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.segmentation import watershed
 
+from napari_advseg.labelling import stack_watershed
 from napari_advseg.labelling.stack_watershed import flood_stack, index_dtype
 
 
@@ -64,6 +65,10 @@ def test_without_markers_nothing_is_flooded():
     assert not flood_stack(np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 4), np.int32)).any()
 
 
-def test_more_than_two_billion_voxels_are_counted_in_64_bits():
+def test_more_than_two_billion_voxels_are_counted_in_64_bits(monkeypatch):
     assert index_dtype(2**31 - 1) == np.int32
     assert index_dtype(2**31) == np.int64
+    levels, markers = landscape(0, 50)
+    expected = flood_stack(levels, markers)
+    monkeypatch.setattr(stack_watershed, "index_dtype", lambda _: np.dtype(np.int64))
+    np.testing.assert_array_equal(flood_stack(levels, markers), expected)
