@@ -1,4 +1,4 @@
-"""How long the viewer stands still while both docks work: the longest gap of a 16 ms timer, phase by phase.
+"""How long the viewer stands still while the docks work: the longest gap of a 16 ms timer, phase by phase.
 
 `python benchmarks/viewer_stalls.py [--side 512] [--steps 60] [--where]` on a screen (or under xvfb-run).
 """
@@ -19,9 +19,9 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_advseg.gui.opening import open_docks
-from napari_advseg.gui.segment_dock import SegmentDock
-from napari_advseg.gui.train_dock import TrainDock
+from napari_advseg.gui.opening import Docks, open_docks
+from napari_advseg.gui.score_dock import ScoreDock
+from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 
@@ -67,7 +67,7 @@ class Meter:
         busy = max(own for _, own in gaps)
         often = gaps[int(0.99 * (len(gaps) - 1))][0]
         print(
-            f"{name:22} longest {1000 * gaps[-1][0]:5.0f} ms (Qt thread busy for {1000 * busy:4.0f})"
+            f"{name:30} longest {1000 * gaps[-1][0]:5.0f} ms (Qt thread busy for {1000 * busy:4.0f})"
             f"   99 % below {1000 * often:4.0f} ms   over 100 ms: {late}"
         )
         self._gaps.clear()
@@ -83,7 +83,7 @@ def wait(until: Callable[[], object] | None = None, seconds: float = 120) -> Non
 
 
 def main() -> None:
-    """Train, segment, move sliders and sections, and apply, on synthetic neuropil."""
+    """Train, segment, move sliders and sections, apply, score and tune, on synthetic neuropil."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--side", type=int, default=512)
     options.add_argument("--steps", type=int, default=60)
@@ -99,11 +99,11 @@ def main() -> None:
     wait(seconds=1)
     meter.phase("idle")
     plain(meter, viewer)
-    train, segment = open_docks(viewer)[:2]
+    docks = open_docks(viewer)
     wait(seconds=1)
     meter.phase("docks open")
     with tempfile.TemporaryDirectory() as folder:
-        measure(meter, train, segment, Path(folder), chosen.steps)
+        measure(meter, docks, Path(folder), chosen.steps)
         viewer.close()
         wait(seconds=3)
 
@@ -123,9 +123,10 @@ def plain(meter: Meter, viewer: napari.Viewer) -> None:
     meter.phase("plain napari: remove")
 
 
-def measure(meter: Meter, train: TrainDock, segment: SegmentDock, folder: Path, steps: int) -> None:
+def measure(meter: Meter, docks: Docks, folder: Path, steps: int) -> None:
     """All phases of work, each with its line."""
     viewer = napari.current_viewer()
+    train, segment = docks.train, docks.segment
     wait(lambda: train._session.device is not None)  # noqa: SLF001
     wait(seconds=1)
     meter.phase("child starts")
@@ -170,6 +171,52 @@ def measure(meter: Meter, train: TrainDock, segment: SegmentDock, folder: Path, 
     wait(lambda: segment._job.is_over)  # noqa: SLF001
     wait(seconds=1)
     meter.phase("apply to all")
+    score(meter, docks.score)
+    tune(meter, docks.tune, folder)
+
+
+def score(meter: Meter, dock: ScoreDock) -> None:
+    """Score the newest labels by the truth, go through the errors, paint them."""
+    wait(dock.buttons.run.isEnabled)
+    dock.buttons.run.click()
+    wait(lambda: dock._found is not None)  # noqa: SLF001
+    wait(lambda: dock.objects.rows.rowCount() > 0)
+    wait(seconds=1)
+    meter.phase("scoring")
+    for row in range(min(20, len(dock.table.errors.rows))):
+        dock.table.selectRow(row)
+        wait(seconds=0.2)
+    meter.phase("going to errors")
+    dock.what.setCurrentIndex(dock.what.count() - 1)
+    for column in range(5):
+        dock.table.sortByColumn(column, dock.table.horizontalHeader().sortIndicatorOrder())
+        wait(seconds=0.2)
+    meter.phase("filter and sort")
+    dock.overlay.click()
+    wait(lambda: dock._paint.layer is not None)  # noqa: SLF001
+    wait(seconds=1)
+    meter.phase("error overlay (adds a layer)")
+    dock.overlay.click()
+    wait(seconds=1)
+    meter.phase("overlay off (removes it)")
+
+
+def tune(meter: Meter, dock: TuneDock, folder: Path) -> None:
+    """Search thresholds and click through the cells."""
+    dock.out.set(folder / "search")
+    dock.out.chosen.emit()
+    wait(dock.buttons.run.isEnabled)
+    meter.phase("search is ready")
+    dock.buttons.run.click()
+    wait(lambda: dock._job is not None and dock._job.is_over)  # noqa: SLF001
+    meter.phase("searching")
+    wait(lambda: dock._preview.layer is not None)  # noqa: SLF001
+    wait(seconds=1)
+    meter.phase("search is shown (adds a layer)")
+    for place in list(dock._grid.cells)[:20]:  # noqa: SLF001
+        dock.maps.picked.emit(place)
+        wait(seconds=0.2)
+    meter.phase("clicking cells")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,10 @@ def test_the_table_is_what_locate_finds_and_a_click_goes_there(dock, viewer, qtb
         side = dock.labels.layer if row.kind == "split" else dock.truth.layer
         ids = row.labels if row.kind == "split" else row.truth
         cut = side.data[z, y : y + mark.data.shape[1], x : x + mark.data.shape[2]]
-        np.testing.assert_array_equal(mark.data[0], (cut == ids[0]) + 2 * (cut == ids[1]))
+        mask = (cut == ids[0]) + 2 * (cut == ids[1]).astype(np.uint8)
+        shown = mark.data[0]
+        np.testing.assert_array_equal(shown[shown > 0], mask[shown > 0])
+        assert set(np.unique(shown)) == {0, 1, 2}
     assert sum(layer.name == score_dock.HIGHLIGHT for layer in viewer.layers) == 1
 
 
@@ -319,6 +322,15 @@ def test_flat_lazy_and_multiscale_layers_are_compared(
     made.overlay.click()
     qtbot.waitUntil(lambda: made._paint.layer is not None, timeout=SOON)
     assert made._paint.layer.data.shape == truth.shape
+
+
+def test_outlines_follow_objects_on_their_inside():
+    mask = np.zeros((9, 12), np.uint8)
+    mask[1:8, 1:6], mask[1:8, 6:11] = 1, 2
+    lines = comparison.outlines(mask)
+    np.testing.assert_array_equal(lines[3:6, 3:4], 0)
+    np.testing.assert_array_equal(lines[4], [0, 1, 1, 0, 1, 1, 2, 2, 0, 2, 2, 0])
+    np.testing.assert_array_equal(comparison.outlines(mask[None])[0], lines)
 
 
 def test_a_table_of_many_rows_is_sorted_and_filtered(qtbot):

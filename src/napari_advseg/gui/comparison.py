@@ -24,6 +24,7 @@ MOST_ROWS = 20_000
 MARGIN = 12
 LEAST_SIDE, MOST_SIDE = 192, 2048
 MOST_VOXELS = 1 << 25
+THICK = 2
 
 What = Literal["site", "truth", "labels"]
 Span = tuple[int, int]
@@ -244,20 +245,45 @@ def place(
 
 
 def highlight(found: Comparison, row: Row) -> LayerData:
-    """Masks of the objects of a row: 1 for the first, 2 for a second.
+    """Outlines of the objects of a row: 1 for the first, 2 for a second, in a box around them.
 
-    They cover the box of an object, and of a contact `MOST_SIDE` pixels around it; by volume as many sections
-    around the point as `MOST_VOXELS` allow.
+    They are looked for in the box of an object, and `MOST_SIDE` pixels around a contact; by volume in as many
+    sections around the point as `MOST_VOXELS` allow.
     """
     side = _told_apart(found, row)
     ids = row.labels if side is found.labels else row.truth
     array = side.volume.array
-    window = _window(row, found)
-    cut = np.asarray(array[tuple(slice(*span) for span in window[-len(array.shape) :])])
+    window = _window(row, found)[-len(array.shape) :]
+    cut = np.asarray(array[tuple(slice(*span) for span in window)])
     mask: Array = np.zeros(cut.shape, np.uint8)
     for number, one in enumerate(ids, 1):
         mask[cut == one] = number
-    return mask, side.placed(tuple(first for first, _ in window)), "labels"
+    lines = outlines(mask)
+    inside = [slice(0, len(mask))] if mask.ndim > len("yx") else []
+    inside += [_extent(lines, axis) for axis in (mask.ndim - 2, mask.ndim - 1)]
+    start = tuple(first + one.start for (first, _), one in zip(window, inside, strict=True))
+    return np.ascontiguousarray(lines[tuple(inside)]), side.placed(start), "labels"
+
+
+def outlines(mask: Array) -> Array:
+    """The pixels of each number that are at most `THICK` from another along a row or column."""
+    edge = np.zeros(mask.shape, np.bool_)
+    for step in range(1, THICK + 1):
+        for ahead, behind in (
+            (np.s_[..., step:, :], np.s_[..., :-step, :]),
+            (np.s_[..., step:], np.s_[..., :-step]),
+        ):
+            differs = mask[ahead] != mask[behind]
+            edge[ahead] |= differs
+            edge[behind] |= differs
+    return np.where(edge, mask, 0).astype(mask.dtype)
+
+
+def _extent(lines: Array, axis: int) -> slice:
+    """From the first to the last place along an axis where there is something; all of it where there is nothing."""
+    others = tuple(other for other in range(lines.ndim) if other != axis)
+    there = np.flatnonzero(lines.any(axis=others))
+    return slice(int(there[0]), int(there[-1]) + 1) if len(there) else slice(0, lines.shape[axis])
 
 
 def _told_apart(found: Comparison, row: Row) -> Side:

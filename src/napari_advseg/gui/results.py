@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Layer
-from napari.utils import DirectLabelColormap
+from napari.utils import CyclicLabelColormap
 
 from napari_advseg.napari_io import LayerData
 from napari_advseg.volume.volume import Array
@@ -32,20 +32,21 @@ def set_visible(viewer: Any, layer: Layer | None, *, visible: bool) -> None:
         layer.visible = visible
 
 
-def flat_colours(colours: Sequence[str]) -> DirectLabelColormap:
-    """A colour for each of labels 1, 2, ..., nothing for the others."""
-    numbers: tuple[int | None, ...] = (None, 0, *range(1, len(colours) + 1))
-    shown = ("transparent", "transparent", *colours)
-    return DirectLabelColormap(color_dict=dict(zip(numbers, shown, strict=True)))
+def flat_colours(colours: Sequence[str]) -> CyclicLabelColormap:
+    """A colour for each of labels 1, 2, ...; napari's direct colours would be compiled first, for a second."""
+    shown = [
+        [0.0] * 4,
+        *([part / 255 for part in bytes.fromhex(f"{one[1:]}ff")] for one in colours),
+    ]
+    return CyclicLabelColormap(colors=np.array(shown, np.float32), background_value=0)
 
 
 class OwnLayer:
     """A labels layer that only we write into: made when first shown, used again, gone when the user removes it."""
 
-    def __init__(self, viewer: Any, name: str, *, contour: int = 0, **style: Any) -> None:
+    def __init__(self, viewer: Any, name: str, **style: Any) -> None:
         self._viewer = viewer
         self._name = name
-        self._contour = contour
         self._style = style
         self._layer: Labels | None = None
 
@@ -71,7 +72,6 @@ class OwnLayer:
             layer = Labels(
                 data, **{**attributes, "name": self._name, "metadata": {}}, **self._style
             )
-            layer.contour = self._contour
             layer.editable = False
             _OURS.add(layer)
             self._layer = _add_quietly(self._viewer, layer)

@@ -63,7 +63,7 @@ class ScoreDock(JobDock):
         self._counting = Latest(self._session, self)
         colours = [COLOURS[name] for name in sorted(ERROR_KINDS, key=ERROR_KINDS.__getitem__)]
         self._mark = results.OwnLayer(
-            self._viewer, HIGHLIGHT, colormap=results.flat_colours(MARKS), opacity=1.0, contour=2
+            self._viewer, HIGHLIGHT, colormap=results.flat_colours(MARKS), opacity=1.0
         )
         self._paint = results.OwnLayer(
             self._viewer, OVERLAY, colormap=results.flat_colours(colours), opacity=0.6
