@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_advseg.labelling.clean import remove_small
 from napari_advseg.labelling.distance import distance_to_walls
+from napari_advseg.labelling.memory import keep_freed_memory
 from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
 from napari_advseg.labelling.watershed import Labels, Mask, flood, grow
 from napari_advseg.settings.labelling import LabellingSettings
@@ -84,6 +85,7 @@ def prepare(probability: Array, settings: LabellingSettings) -> Prepared:
             f"A section of {height} x {width} pixels is too large to label in one piece; "
             "cut it into parts of less than 2^31 pixels."
         )
+    keep_freed_memory()
     map_ = as_probability(probability)
     interior = map_ > np.float32(settings.threshold)
     heights = quantise(_distance(interior, settings.smoothing))
