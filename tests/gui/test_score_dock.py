@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 
 import numpy as np
 import pytest
@@ -354,3 +355,17 @@ def test_settings_of_the_dock_are_those_of_the_score(dock):
     assert dock.settings() == ScoringSettings()
     dock.main.row("border").editor.write("a lot")
     assert dock.buttons.why.text().startswith("Border")
+
+
+def test_the_numbers_do_not_wait_for_the_errors(dock, qtbot, monkeypatch):
+    def endless(_labels, _truth, _settings, stopped, _tell):
+        while not stopped():
+            time.sleep(0.01)
+        return {}
+
+    monkeypatch.setattr(comparison, "compare", endless)
+    dock.buttons.run.click()
+    qtbot.waitUntil(lambda: bool(dock.numbers.cells["Honest", "voi"].text()), timeout=SOON)
+    assert dock.tabs.isVisible()
+    assert dock._found is None
+    dock.buttons.cancel.click()

@@ -17,9 +17,10 @@ class Latest(QObject):
     done = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, session: Session, parent: QObject) -> None:
+    def __init__(self, session: Session, parent: QObject, *, is_long: bool = False) -> None:
         super().__init__(parent)
         self._session = session
+        self._is_long = is_long
         self._is_busy = False
         self._next: Callable[[], Any] | None = None
         self._is_wanted = True
@@ -38,7 +39,7 @@ class Latest(QObject):
         if self._is_busy or self._next is None:
             return
         work, self._next, self._is_busy, self._is_wanted = self._next, None, True, True
-        task = self._session.background(work)
+        task = self._session.background(work, is_long=self._is_long)
         task.done.connect(self._hand_out)
         task.failed.connect(self._complain)
 

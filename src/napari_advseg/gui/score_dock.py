@@ -28,6 +28,7 @@ from napari_advseg.gui.panel import (
 )
 from napari_advseg.gui.score_numbers import ObjectNumbers, ScoreNumbers
 from napari_advseg.napari_io import LayerData
+from napari_advseg.scoring.instances import Score
 from napari_advseg.scoring.locate import ERROR_KINDS
 from napari_advseg.settings.scoring import ScoringSettings
 
@@ -44,6 +45,7 @@ MARKS = ("#ffe600", "#00e5ff")
 WHATS = {"Contacts": "site", "True objects": "truth", "Labels": "labels", "All": ""}
 KINDS = {"splits and merges": "", "splits": "split", "merges": "merge"}
 TABLE = "errors.csv"
+LOOKING = "Looking for the errors …"
 
 
 class ScoreDock(JobDock):
@@ -59,8 +61,9 @@ class ScoreDock(JobDock):
         self._layers_problem = ""
         self._found: Comparison | None = None
         self._marking = Latest(self._session, self)
-        self._painting = Latest(self._session, self)
-        self._counting = Latest(self._session, self)
+        self._scoring, self._painting, self._counting = (
+            Latest(self._session, self, is_long=True) for _ in range(3)
+        )
         colours = [COLOURS[name] for name in sorted(ERROR_KINDS, key=ERROR_KINDS.__getitem__)]
         self._mark = results.OwnLayer(
             self._viewer, HIGHLIGHT, colormap=results.flat_colours(MARKS), opacity=1.0
@@ -106,6 +109,7 @@ class ScoreDock(JobDock):
         if self._problem():
             return
         pair = comparison.side_of(self.labels.layer), comparison.side_of(self.truth.layer)
+        self._scoring.ask(partial(comparison.score_alone, *pair, self.settings()))
         work = partial(comparison.compare, *pair, self.settings())
         title = f"Scoring {self.labels.layer.name}"
         self._follow(self._session.work(self.kind, title, work))
@@ -150,6 +154,7 @@ class ScoreDock(JobDock):
         self.export.clicked.connect(self._save_table)
         self._marking.done.connect(self._mark.show)
         self._painting.done.connect(self._show_overlay)
+        self._scoring.done.connect(self._show_score)
         self._counting.done.connect(self.objects.show_score)
         self._counting.failed.connect(self.objects.fail)
         for latest in (self._marking, self._painting):
@@ -180,14 +185,20 @@ class ScoreDock(JobDock):
         found: Comparison = result["comparison"]
         self._forget_marks()
         self._found = found
-        self.numbers.show_score(found.score)
         self.table.errors.show_rows(found.rows)
+        self._show_score(found.score)
         self.found_words.setText(comparison.words_of(found))
         self.objects.wait()
         self._counting.ask(partial(comparison.count_objects, found))
-        self._reveal()
         self._filter()
         self._turn_overlay(self.overlay.isChecked())
+
+    def _show_score(self, score: Score) -> None:
+        """The numbers come before the errors: they take a fraction of the time."""
+        self.numbers.show_score(score)
+        if self._is_running:
+            self.found_words.setText(LOOKING)
+        self._reveal()
 
     def _filter(self, *_: object) -> None:
         what, which = self.what.currentData(), self.which.currentData()
@@ -214,6 +225,9 @@ class ScoreDock(JobDock):
 
     def _tell_saved(self, path: str) -> None:
         self.buttons.tell(f"The table is saved to {path}.")
+
+    def _settle(self) -> None:
+        self._scoring.forget()
 
     def _tidy_up(self) -> None:
         self._forget_marks()

@@ -9,8 +9,10 @@ crosses threads.
 from __future__ import annotations
 
 import atexit
+import os
 import queue
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +25,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_advseg.engine import (
+    NICENESS,
     Cancelled,
     Engine,
     Failed,
@@ -83,7 +86,8 @@ class Session(QObject):
         self._bell.rung.connect(self._empty_inbox, Qt.ConnectionType.QueuedConnection)
         self._engine = Engine(self._inbox.put, self.command)
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="napari-advseg")
-        self._ending = Ending(self._engine, self._workers, self.folder)
+        self._patient = ThreadPoolExecutor(2, "napari-advseg-patient", _step_back)
+        self._ending = Ending(self._engine, (self._workers, self._patient), self.folder)
         self._jobs: list[Job] = []
         self._attending: dict[str, Callable[[], None]] = {}
         self._announce = partial(window.announce, viewer)
@@ -103,8 +107,8 @@ class Session(QObject):
         """Start the child in the background unless it runs."""
         self._workers.submit(self._engine.start)
 
-    def background(self, work: Callable[[], Any]) -> Task:
-        """Do `work` on a thread."""
+    def background(self, work: Callable[[], Any], *, is_long: bool = False) -> Task:
+        """Do `work` on a thread; what `is_long` leaves the processor to the viewer and to short work."""
         task = Task(self)
         inbox, bell = self._inbox, self._bell
 
@@ -112,7 +116,8 @@ class Session(QObject):
             inbox.put(partial(_deliver, task, done))
             bell.rung.emit()
 
-        self._workers.submit(work).add_done_callback(hand_in)
+        pool = self._patient if is_long else self._workers
+        pool.submit(work).add_done_callback(hand_in)
         return task
 
     def run(
@@ -141,7 +146,8 @@ class Session(QObject):
                 do,
                 lambda: job.is_over or self._ending.has_begun,
                 lambda report: inbox.put(partial(job.read, report)),
-            )
+            ),
+            is_long=True,
         )
         task.done.connect(lambda result: self._end(job, Finished(0, result)))
         task.failed.connect(lambda text: self._end(job, Failed(0, text)))
@@ -264,6 +270,12 @@ def _deliver(task: Task, future: Future[Any]) -> None:
     task.deleteLater()
 
 
+def _step_back() -> None:
+    """Give this thread, and those that it starts, less of the processor, where threads have a niceness of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
 def _words(error: BaseException) -> str:
     """The one sentence of our own errors; a foreign error keeps its kind."""
     is_ours = isinstance(error, ValueError)
@@ -273,7 +285,7 @@ def _words(error: BaseException) -> str:
 class Ending:
     """How a session ends: the child stops, the threads give up, the folder goes. Knows no Qt object: they go first."""
 
-    def __init__(self, engine: Engine, workers: ThreadPoolExecutor, folder: Path) -> None:
+    def __init__(self, engine: Engine, workers: Sequence[ThreadPoolExecutor], folder: Path) -> None:
         self._engine = engine
         self._workers = workers
         self._folder = folder
@@ -298,7 +310,8 @@ class Ending:
             self._end()
 
     def _end(self) -> None:
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        for pool in self._workers:
+            pool.shutdown(wait=False, cancel_futures=True)
         self._engine.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
         atexit.unregister(self.now)
