@@ -34,6 +34,7 @@ from napari_advseg.recipe import Recipe
 
 NICENESS = 10
 HEARTBEAT_S = 1.0
+LAST_WORDS_S = 1.0
 CANCEL_GRACE_S = 2.0
 STOP_GRACE_S = 1.5
 ORPHAN_GRACE_S = 20.0
@@ -141,13 +142,17 @@ class Engine:
                 env=environment,
             )
             self._open = set()
-            for target, given in (
-                (self._relay, (self._child, self._open)),
-                (self._collect_stderr, (self._child,)),
-            ):
-                threading.Thread(
-                    target=target, args=given, daemon=True, name=target.__name__
-                ).start()
+            errors = threading.Thread(
+                target=self._collect_stderr, args=(self._child,), daemon=True, name="errors"
+            )
+            relay = threading.Thread(
+                target=self._relay,
+                args=(self._child, self._open, errors),
+                daemon=True,
+                name="relay",
+            )
+            errors.start()
+            relay.start()
 
     def run(self, recipe: Recipe, *, resume: bool = False) -> int:
         """Queue a recipe in the child (started if need be); the number of the job comes back."""
@@ -209,13 +214,17 @@ class Engine:
         if job in self._open and job not in self._heard and not self._saving and child is not None:
             child.kill()
 
-    def _relay(self, child: subprocess.Popen[str], jobs: set[int]) -> None:
+    def _relay(
+        self, child: subprocess.Popen[str], jobs: set[int], errors: threading.Thread
+    ) -> None:
         with child.stdout or contextlib.nullcontext(()) as lines:
             for line in lines:
                 message = self._understand(line)
                 if message is not None:
                     self._receive(message)
         code = child.wait()
+        # Its last words may still be on their way; a process that it left behind could hold them open for ever.
+        errors.join(LAST_WORDS_S)
         with contextlib.suppress(OSError):
             if child.stdin is not None:
                 child.stdin.close()
