@@ -256,6 +256,19 @@ def test_negative_ids_are_a_notice_and_the_next_run_works(dock, viewer, qtbot):
     scored(dock, qtbot)
 
 
+def test_layers_that_lie_apart_are_compared_with_a_warning(dock, viewer, qtbot):
+    dock.labels.layer.translate = (0, 0, 0)
+    scored(dock, qtbot)
+    assert "different places" in dock.buttons.log.toPlainText()
+
+
+def test_labels_with_a_time_axis_are_refused_before_anything_runs(dock, viewer):
+    many = viewer.add_labels(np.ones((2, 4, 64, 64), np.int32), axis_labels=("t", "z", "y", "x"))
+    dock.labels.choose(many)
+    assert "axes" in dock.buttons.why.text()
+    assert not dock.buttons.run.isEnabled()
+
+
 def test_an_empty_truth_says_that_nothing_is_compared(dock, viewer, qtbot):
     empty = viewer.add_labels(
         np.zeros((4, 64, 64), np.int32), scale=SCALE, translate=PLACE, units=("nm",) * 3

@@ -187,6 +187,20 @@ def test_a_model_that_has_gone_is_a_notice(dock, qtbot, model):
     assert dock.save.isEnabled()
 
 
+def test_one_flat_section_is_searched_and_previewed(make_napari_viewer, home, fake_child, qtbot):
+    viewer = make_napari_viewer()
+    truth = neuropil((48, 48))[1].numpy().astype(np.int32)
+    viewer.add_image(soft_map(truth[None])[0], name="map", scale=(4, 4))
+    viewer.add_labels(truth, name="truth", scale=(4, 4))
+    dock = TuneDock(viewer)
+    qtbot.addWidget(dock)
+    dock.map.setCurrentIndex(1)
+    dock.ranges.row("thresholds").editor.write("0.5")
+    searched(dock, qtbot)
+    qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
+    assert dock._preview.layer.data.shape == truth.shape
+
+
 def test_without_a_model_nothing_can_be_saved(dock, qtbot):
     searched(dock, qtbot)
     assert not dock.save.isEnabled()

@@ -14,9 +14,10 @@ from napari_advseg.gui.checks import why_other_pixels
 from napari_advseg.gui.handover import GivenUp, Stopped, taken
 from napari_advseg.napari_io import LayerData, small
 from napari_advseg.progress import Phase, Report
-from napari_advseg.scoring.instances import Score, check_alike, score
+from napari_advseg.scoring.instances import Score, score
 from napari_advseg.scoring.locate import Errors, Site, WrongObject, error_map, locate
 from napari_advseg.scoring.objects import ObjectScore, object_score
+from napari_advseg.scoring.pair import paired
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.volume import Array, Volume
 
@@ -25,6 +26,8 @@ MARGIN = 12
 LEAST_SIDE, MOST_SIDE = 192, 2048
 MOST_VOXELS = 1 << 25
 THICK = 2
+
+DISPLACED = "The layers lie at different places; they are compared voxel by voxel all the same."
 
 What = Literal["site", "truth", "labels"]
 Span = tuple[int, int]
@@ -146,11 +149,20 @@ def why_not(labels: Any, truth: Any) -> str:
     if labels is truth:
         return "Labels and truth are the same layer; open the other one too."
     try:
-        pair = taken(labels), taken(truth)
-        check_alike(*pair)
+        pair = paired(taken(labels), taken(truth))
     except ValueError as error:
         return str(error)
     return why_other_pixels(*pair)
+
+
+def remark(labels: Side, truth: Side) -> str:
+    """What to know before these are compared; empty where there is nothing."""
+    backwards = zip(
+        *(values[::-1] for values in (labels.scale, labels.translate, truth.translate)),
+        strict=False,
+    )
+    apart = any(abs(ours - theirs) > abs(step) / 2 for step, ours, theirs in backwards)
+    return DISPLACED if apart else ""
 
 
 def score_alone(labels: Side, truth: Side, settings: ScoringSettings) -> Score:

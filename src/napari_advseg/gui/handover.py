@@ -261,7 +261,7 @@ def _named(volume: Volume, copy: Path, stopped: Stopped, twin: str | None = None
     """The volume's own file, or `twin` where that holds just the same, or a copy."""
     if volume.source is not None and _is_same(read(volume.source), volume):
         return volume.source
-    if twin is not None and _holds(twin, volume):
+    if twin is not None and _holds(twin, volume, stopped):
         return twin
     return _copied(volume, free_place(copy), stopped)
 
@@ -276,12 +276,13 @@ def _is_same(stored: Volume, shown: Volume) -> bool:
     )
 
 
-def _holds(path: str, volume: Volume) -> bool:
+def _holds(path: str, volume: Volume, stopped: Stopped) -> bool:
     """Whether a file holds the same values at the same place."""
     try:
         stored = read(path)
         return _is_same(stored, volume) and all(
-            np.array_equal(*pair) for pair in zip(planes(stored), planes(volume), strict=True)
+            not stopped() and np.array_equal(*pair)
+            for pair in zip(planes(stored), planes(volume), strict=True)
         )
     except ValueError:  # it has gone or is damaged: then it is no twin
         return False

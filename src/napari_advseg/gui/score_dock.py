@@ -113,6 +113,9 @@ class ScoreDock(JobDock):
         work = partial(comparison.compare, *pair, self.settings())
         title = f"Scoring {self.labels.layer.name}"
         self._follow(self._session.work(self.kind, title, work))
+        remark = comparison.remark(*pair)
+        if remark:
+            self.buttons.tell(remark, is_warning=True)
 
     def _content(self) -> QWidget:
         rows = rows_of(("Labels", self.labels), ("Truth", self.truth), self.main)
