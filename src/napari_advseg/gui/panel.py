@@ -28,7 +28,7 @@ from napari_advseg.gui.results import is_ours
 
 LOG_LINES = 500
 NARROWEST = 310
-WARNING_COLOUR = "#ffb347"
+WARNING_COLOUR = "#d97706"
 
 
 class LayerChoice(PatientComboBox):
@@ -212,10 +212,10 @@ class Buttons(QWidget):
 
 
 def note() -> QLabel:
-    """A quiet sentence under a row."""
+    """A quiet sentence under a row, in the colour of the theme."""
     label = QLabel()
     label.setWordWrap(True)
-    label.setStyleSheet("font-size: 10pt; color: palette(mid);")
+    label.setStyleSheet("font-size: 9pt;")
     return label
 
 
