@@ -1,6 +1,7 @@
 """What a training step costs beside the bare torch operations it consists of.
 
-Run `python benchmarks/training_step.py [--steps 30] [--preset quick] [--json]`. The bare step is forward, loss,
+Run `python benchmarks/training_step.py [--family unet|cgan] [--steps 30] [--preset quick] [--json]`.
+The bare step is forward, loss,
 backward and Adam on a batch that is ready; ours reads crops, augments, makes targets, averages weights and reports.
 Both take turns in one process; the ratio of the medians counts (1 would be free).
 """
@@ -14,6 +15,7 @@ import time
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from napari_advseg import families
 from napari_advseg.examples.patches import Batches
@@ -24,20 +26,23 @@ from napari_advseg.training.loop import prefetched, tensors
 from napari_advseg.training.run import Run, adam
 from napari_advseg.volume.normalise import Normaliser
 
+NAME_OF = {entry.settings: name for name, entry in families.FAMILIES.items()}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--family", choices=("unet", "cgan"), default="unet")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    recipe = train_recipe("unet", options.preset)
+    recipe = train_recipe(options.family, options.preset)
     image, labels = neuropil((6, 512, 512), seed=0, wall=1)
     normaliser = Normaliser.fit(image, recipe.examples.normalisation)
     batches = Batches([image], [labels], recipe.examples, "boundary", normaliser, 0)
-    run = Run(families.load("unet").Model(recipe.model), recipe.training, 0)
+    run = Run(families.load(options.family).Model(recipe.model), recipe.training, 0)
     bare = Bare(run, tensors(run, batches[0]))
     seconds: dict[str, list[float]] = {"bare": [], "ours": []}
     with prefetched(batches) as batch_at:
@@ -61,20 +66,45 @@ class Bare:
     """The same network, batch and precision with nothing around them."""
 
     def __init__(self, run: Run, batch: Any) -> None:
-        family = families.load("unet").Model(run.family.settings)
-        self.network = family.modules["unet"].to(memory_format=torch.channels_last).train()
-        self.optimiser = adam(self.network, family.optimisers["unet"])
+        family = families.load(NAME_OF[type(run.family.settings)]).Model(
+            run.family.settings, run.family.channels
+        )
+        self.networks = {
+            name: module.to(memory_format=torch.channels_last).train()
+            for name, module in family.modules.items()
+        }
+        self.optimisers = {
+            name: adam(module, family.optimisers[name]) for name, module in self.networks.items()
+        }
         self.batch = batch
         self.reduced = run.precision == "bf16"
 
     def step(self) -> None:
-        """Forward, loss, backward, Adam."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.reduced):
-            logits = self.network(self.batch.image)
-        loss = binary_cross_entropy(logits, self.batch.target, self.batch.weight)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
+        """Forward, loss, backward, Adam, for each player."""
+        if "unet" in self.networks:
+            with self._fast():
+                logits = self.networks["unet"](self.batch.image)
+            self._learn("unet", binary_cross_entropy(logits, self.batch.target, self.batch.weight))
+            return
+        image, target = 2 * self.batch.image - 1, 2 * self.batch.target - 1
+        with self._fast():
+            made = torch.tanh(self.networks["generator"](image))
+            real = self.networks["critic"](torch.cat((image, target), 1)).float()
+            fake = self.networks["critic"](torch.cat((image, made.detach()), 1)).float()
+        self._learn("critic", 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean()))
+        with self._fast():
+            judged = self.networks["critic"](torch.cat((image, made), 1)).float()
+        loss = F.softplus(-judged).mean() + 100 * (made.float() - target).abs().mean()
+        self._learn("generator", loss)
+
+    def _fast(self) -> Any:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.reduced)
+
+    def _learn(self, player: str, loss: torch.Tensor) -> None:
+        optimiser = self.optimisers[player]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward(inputs=list(self.networks[player].parameters()))
+        optimiser.step()
 
 
 if __name__ == "__main__":

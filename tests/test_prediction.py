@@ -12,6 +12,7 @@ from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.prediction import Agreement, Predictor, padded, predict, predict_into
 from napari_advseg.progress import BlockDone, Said, Warned
 from napari_advseg.recipe import train_recipe
+from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.frame import Frame
@@ -21,17 +22,18 @@ from napari_advseg.volume.volume import Volume
 FP32 = PredictionSettings(precision="fp32", device="cpu")
 
 
-def model_of(widths=(4, 4, 4, 4, 4), scale=1.0, **options) -> StoredModel:
+def model_of(widths=(4, 4, 4, 4, 4), scale=1.0, channels=None, **options) -> StoredModel:
     """Random weights whose batch norms have seen something."""
     torch.manual_seed(0)
     recipe = train_recipe(
         "unet", "quick", {"model": {"widths": widths, **options}, "examples": {"scale": scale}}
     )
-    family = families.load("unet").Model(recipe.model)
+    channels = channels or Channels()
+    family = families.load("unet").Model(recipe.model, channels)
     for module in family.modules.values():
         module.train()
         for _ in range(3):
-            module(torch.rand(2, recipe.model.in_channels, 64, 64))
+            module(torch.rand(2, channels.image, 64, 64))
     weights = {
         f"unet.{k}": v.numpy().copy() for k, v in family.modules["unet"].state_dict().items()
     }
@@ -39,7 +41,7 @@ def model_of(widths=(4, 4, 4, 4, 4), scale=1.0, **options) -> StoredModel:
         Volume(np.arange(256, dtype=np.uint8).reshape(16, 16), Frame("yx")),
         recipe.examples.normalisation,
     )
-    return StoredModel(Card(recipe=recipe, normaliser=normaliser), weights)
+    return StoredModel(Card(recipe=recipe, normaliser=normaliser, channels=channels), weights)
 
 
 def image(*shape, axes=None, dtype=np.uint8, **frame) -> Volume:
@@ -95,7 +97,7 @@ def test_the_training_scale_is_undone():
 
 def test_three_channels_go_in_and_one_map_comes_out():
     volume = image(3, 2, 32, 48, axes="czyx")
-    result = drain(predict(volume, model_of((4, 4), in_channels=3), FP32))
+    result = drain(predict(volume, model_of((4, 4), channels=Channels(image=3)), FP32))
     assert (result.axes, result.shape) == ("zyx", (2, 32, 48))
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_advseg.settings.channels import Gives
+
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Mean of `values` over `weight`; 0 (with a gradient) where every weight is 0."""
@@ -21,11 +23,51 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tens
     return weighted_mean(losses, weight)
 
 
-def dice(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """1 - Dice overlap of the boundary maps 1 - sigmoid(l) and 1 - y, over the whole batch; scalar in [0, 1]."""
-    wall = (1 - torch.sigmoid(logits.float())) * weight
-    drawn = (1 - target) * weight
-    return 1 - (2 * (wall * drawn).sum() + 1) / (wall.sum() + drawn.sum() + 1)
+def cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean of -sum_k y_k log p_k over `weight`, p the softmax over the channels, in nats.
+
+    `logits` and the one-hot (or soft) `target` are (N, K, H, W); `weight` too, equal in all channels.
+    """
+    surprise = -(target * F.log_softmax(logits.float(), dim=1)).sum(dim=1)
+    return weighted_mean(surprise, weight[:, 0])
+
+
+def dice(logits: Tensor, target: Tensor, weight: Tensor, gives: Gives = "interior") -> Tensor:
+    """1 - Dice overlap over the whole batch; scalar in [0, 1].
+
+    Of the boundary maps 1 - sigmoid(l) and 1 - y, or of the softmax and y, mean over the classes.
+    """
+    if gives == "classes":
+        found, drawn = torch.softmax(logits.float(), dim=1) * weight, target * weight
+    else:
+        found, drawn = (1 - torch.sigmoid(logits.float())) * weight, (1 - target) * weight
+    over = (0, 2, 3)
+    both = (found * drawn).sum(over)
+    return (1 - (2 * both + 1) / (found.sum(over) + drawn.sum(over) + 1)).mean()
+
+
+def class_measures(logits: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    """`pixel_accuracy`, and `mean_iou` over the classes in the batch's target or prediction."""
+    known = (weight[:, :1] > 0).float()
+    found = F.one_hot(logits.argmax(1), logits.shape[1]).movedim(-1, 1) * known
+    true = F.one_hot(target.argmax(1), logits.shape[1]).movedim(-1, 1) * known
+    over = (0, 2, 3)
+    both = (found * true).sum(over)
+    either = found.sum(over) + true.sum(over) - both
+    present = either > 0
+    iou = both[present] / either[present]
+    accuracy = both.sum() / known.sum().clamp_min(1)
+    return {"pixel_accuracy": accuracy, "mean_iou": iou.mean() if len(iou) else accuracy}
+
+
+def l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean of |output - target| over `weight`; all of one shape, the result in fp32."""
+    return weighted_mean((output.float() - target).abs(), weight)
+
+
+def l2(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean of (output - target)^2 over `weight`; all of one shape, the result in fp32."""
+    return weighted_mean((output.float() - target).square(), weight)
 
 
 def pixel_accuracy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

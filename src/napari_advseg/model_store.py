@@ -24,6 +24,7 @@ from safetensors.numpy import load_file, save
 from napari_advseg import __version__
 from napari_advseg.recipe import Train, in_words, to_yaml
 from napari_advseg.settings import Settings, setting
+from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.normalise import Normaliser
@@ -61,6 +62,8 @@ class Card(Settings):
         ..., "Normaliser", "Grey values to the unit range, fitted on the training image."
     )
     polarity: str = setting("interior", "Polarity", "1 is inside a cell.")
+    grey: str = setting("uint8", "Grey values", "Type of the training image's values.")
+    channels: Channels = setting(Channels(), "Channels", "Of the image and of the output.")
     voxel_size: tuple[float, ...] = setting(
         (), "Voxel size", "Of the training image, z y x or y x."
     )
@@ -77,6 +80,9 @@ class Card(Settings):
         "What the thresholds were chosen on; empty where nobody wrote it down.",
     )
     weights: dict[str, str] = setting({}, "Weights", "File of the best and the last weights.")
+    members: tuple[str, ...] = setting(
+        (), "Members", "Folders of the models whose outputs are averaged, for a model of several."
+    )
     best_step: int = setting(0, "Best step", "Steps behind the best weights.", ge=0)
     last_step: int = setting(0, "Last step", "Steps behind the last weights.", ge=0)
     best_loss: float | None = setting(None, "Best loss", "Validation loss of the best weights.")
@@ -84,11 +90,15 @@ class Card(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class StoredModel:
-    """A card, its weights (`player.parameter` -> float array) and the folder they came from."""
+    """A card, its weights (`player.parameter` -> float array) and the folder they came from.
+
+    A model of several `members` has no weights of its own.
+    """
 
     card: Card
     weights: Tensors
     folder: Path | None = None
+    members: tuple[StoredModel, ...] = ()
 
     @property
     def family(self) -> str:
@@ -126,6 +136,9 @@ def load(folder: str | os.PathLike[str], which: str = "best") -> StoredModel:
         UnreadableModel: as `read_card`; the weights are missing, truncated or not finite.
     """
     card = read_card(folder)
+    if card.members:
+        members = tuple(load(Path(folder) / name, which) for name in card.members)
+        return StoredModel(card, {}, Path(folder), members)
     name = card.weights.get(which) or card.weights.get("last")
     if name is None:
         raise UnreadableModel(f"{Path(folder)} has no weights yet; go on training with --resume.")

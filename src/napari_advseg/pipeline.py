@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-import napari_advseg
 from napari_advseg import model_store
 from napari_advseg.labelling import (
     check_stack,
@@ -25,13 +24,22 @@ from napari_advseg.labelling import (
 )
 from napari_advseg.labelling.fragments import fragments_beside
 from napari_advseg.model_store import StoredModel
-from napari_advseg.prediction import STORED, fits, map_frame, predict, predict_into
+from napari_advseg.prediction import (
+    STORED,
+    fits,
+    gives_classes,
+    map_frame,
+    predict,
+    predict_into,
+    stored,
+)
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipe import Label, Segment, Train, Tune, to_yaml, validated
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.training.folds import train
 from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.files import Source, create, describe, read
 from napari_advseg.volume.sections import check_target
@@ -68,7 +76,10 @@ def segment(
     raw = read(source)
     model = model if isinstance(model, StoredModel) else model_store.load(model)
     probabilities = yield from predict(raw, model, prediction)
-    labels = yield from label(probabilities, labelling or model.card.labelling)
+    if gives_classes(model):
+        labels = probabilities
+    else:
+        labels = yield from label(probabilities, labelling or model.card.labelling)
     scores = score(labels, read(truth), scoring) if truth is not None else None
     return Segmented(probabilities, labels, scores)
 
@@ -77,7 +88,7 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
     """Run a recipe given as a nested dictionary; the paths of what was written come back."""
     recipe = validated(tree)
     if isinstance(recipe, Train):
-        model = yield from napari_advseg.fit(recipe=recipe, resume=resume)
+        model = yield from train(recipe, resume=resume)
         return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe))
@@ -95,6 +106,8 @@ def run_segment(recipe: Segment) -> Reports[dict[str, Any]]:
     recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
     check_outputs(raw, recipe)
     yield Said(f"{describe(raw)}.")
+    if gives_classes(model):
+        return (yield from write_classes(raw, model, recipe))
     with map_place(recipe, raw) as place:
         probabilities = yield from predicted(raw, model, recipe, place)
         return (yield from write_labels(probabilities, recipe))
@@ -120,6 +133,33 @@ def predicted(
         writer.finish()
     yield Saved(place, "interior map")
     return read(place)
+
+
+def write_classes(raw: Volume, model: StoredModel, recipe: Segment) -> Reports[dict[str, Any]]:
+    """The class of every pixel, section by section, into the recipe's output, with the recipe beside it.
+
+    Raises:
+        ValueError: the recipe asks for an interior map, which such a model does not have.
+    """
+    if recipe.probabilities:
+        raise ValueError(
+            "This model tells classes and makes no interior map; leave out --probabilities."
+        )
+    frame = map_frame(raw, model)
+    shape = tuple(raw.size(axis) for axis in frame.axes)
+    with create(
+        recipe.out, shape, stored(model), frame, kind="labels", overwrite=recipe.overwrite
+    ) as writer:
+        yield from predict_into(writer.write, raw, model, recipe.prediction)
+        writer.finish()
+    beside = recipe_beside(recipe.out)
+    model_store.replace_file(beside, to_yaml(recipe).encode())
+    yield Saved(recipe.out, "classes")
+    return {
+        "labels": recipe.out,
+        "recipe": str(beside),
+        "classes": len(model.card.recipe.examples.targets.classes),
+    }
 
 
 @contextmanager

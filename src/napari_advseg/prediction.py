@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -26,7 +26,7 @@ from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.blend import Blender
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.tiles import Tile, TileGrid
-from napari_advseg.volume.volume import Volume
+from napari_advseg.volume.volume import Kind, Volume
 
 Map = npt.NDArray[np.float32]
 
@@ -47,6 +47,8 @@ def predict(
 ) -> Reports[Volume]:
     """The interior map of every section, float16 in [0, 1], NaN where the image was not finite.
 
+    Of a model of classes: the class of every pixel, the value it had in the annotation (`stored`).
+
     The result has the frame of `volume` without channels. A 2D model goes over a stack section by section.
 
     Raises:
@@ -54,9 +56,10 @@ def predict(
             suffice for the smallest tile.
     """
     frame = map_frame(volume, model)
-    stack = np.empty((volume.size("z"), volume.size("y"), volume.size("x")), STORED)
+    stack = np.empty((volume.size("z"), volume.size("y"), volume.size("x")), stored(model))
     yield from predict_into(stack.__setitem__, volume, model, settings)
-    return Volume(stack if "z" in frame.axes else stack[0], frame)
+    kind: Kind = "labels" if gives_classes(model) else "image"
+    return Volume(stack if "z" in frame.axes else stack[0], frame, kind=kind)
 
 
 def predict_into(
@@ -64,18 +67,46 @@ def predict_into(
 ) -> Reports[None]:
     """`predict`, but each section goes to `keep(index, section)`: memory does not grow with their number."""
     fits(volume, model)
-    predictor = Predictor(model, settings or model.card.recipe.prediction)
-    yield from predictor.prepare(volume)
+    chosen = settings or model.card.recipe.prediction
+    predictors = [Predictor(one, chosen) for one in model.members or (model,)]
+    yield from predictors[0].prepare(volume)
+    for other in predictors[1:]:
+        other.precision = predictors[0].precision
     count = volume.size("z")
     for index, section in enumerate(volume.sections()):
-        part = yield from predictor.section(section, index, count)
-        keep(index, part.astype(STORED))
+        part = yield from averaged(predictors, section, index, count)
+        keep(index, part.astype(STORED) if part.ndim == 2 else predictors[0].as_classes(part))
+
+
+def averaged(
+    predictors: Sequence[Predictor], section: npt.NDArray[Any], index: int, count: int
+) -> Reports[Map]:
+    """The mean of what several models make of a section; BlockDone counts the pieces of all."""
+    total = np.zeros((), np.float32)
+    for at, predictor in enumerate(predictors):
+        place = index * len(predictors) + at
+        total = total + (yield from predictor.section(section, place, count * len(predictors)))
+    return total / np.float32(len(predictors))
+
+
+def gives_classes(model: StoredModel) -> bool:
+    """Whether the model's output is a class for every pixel, and no interior map."""
+    return model.card.channels.gives == "classes"
+
+
+def stored(model: StoredModel) -> np.dtype[Any]:
+    """Type of the map as it is kept: float16, or the smallest that holds the values of the classes."""
+    if not gives_classes(model):
+        return STORED
+    highest = max(model.card.recipe.examples.targets.classes)
+    return np.dtype(np.min_scalar_type(highest))
 
 
 def map_frame(volume: Volume, model: StoredModel) -> Frame:
     """Where the interior map of `volume` lies: its place without channels."""
     frame = volume.frame.without("c") if "c" in volume.axes else volume.frame
-    return frame.after(f"interior map by {model.family}")
+    what = "classes" if gives_classes(model) else "interior map"
+    return frame.after(f"{what} by {model.family}")
 
 
 def fits(volume: Volume, model: StoredModel) -> None:
@@ -88,7 +119,7 @@ def fits(volume: Volume, model: StoredModel) -> None:
         raise ValueError(
             f"The image has {volume.size('t')} time points (axes {volume.axes}); choose one of them first."
         )
-    wanted = getattr(model.card.recipe.model, "in_channels", 1)
+    wanted = model.card.channels.image
     if volume.size("c") != wanted:
         raise ValueError(
             f"The image has {volume.size('c')} channels, the model was trained with {wanted}; "
@@ -97,18 +128,26 @@ def fits(volume: Volume, model: StoredModel) -> None:
 
 
 class Predictor:
-    """One model on one device in one precision, ready for sections."""
+    """One model on one device in one precision, ready for sections.
 
-    def __init__(self, model: StoredModel, settings: PredictionSettings) -> None:
+    With `paint` it makes images of target maps (`painted`) instead of maps of images (`section`).
+    """
+
+    def __init__(
+        self, model: StoredModel, settings: PredictionSettings, *, paint: bool = False
+    ) -> None:
         devices.use_threads(None)
         self.model = model
         self.settings = settings
         self.device = devices.choose_device(settings.device)
         self.precision: devices.Resolved = "fp32"
-        self.family: Family[Any] = families.load(model.family).Model(model.card.recipe.model)
+        self.family: Family[Any] = families.load(model.family).Model(
+            model.card.recipe.model, model.card.channels
+        )
         self.family.put_weights(model.weights)
-        for name, module in self.family.modules.items():
-            self.family.modules[name] = folded(module).to(  # type: ignore[call-overload]
+        self._paints = paint
+        for name in self.family.painting if paint else self.family.inferring:
+            self.family.modules[name] = folded(self.family.modules[name]).to(  # type: ignore[call-overload]
                 device=self.device, memory_format=torch.channels_last
             )
         self._largest: int | None = None
@@ -117,6 +156,18 @@ class Predictor:
     def halo(self) -> int:
         chosen = self.settings.halo
         return self.family.context if chosen is None else chosen
+
+    @property
+    def _made(self) -> int:
+        """Channels of what is made."""
+        channels = self.model.card.channels
+        if self._paints:
+            return channels.image
+        return channels.output if self._gives_classes else 1
+
+    @property
+    def _gives_classes(self) -> bool:
+        return gives_classes(self.model)
 
     def prepare(self, volume: Volume) -> Iterator[Report]:
         """Choose precision, and say what the user should know."""
@@ -140,16 +191,31 @@ class Predictor:
                 return
 
     def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
-        """The map of one section (y, x) or (c, y, x), float32, NaN where the image is not finite."""
+        """What the model makes of one section (y, x) or (c, y, x), NaN where the image is not finite.
+
+        An interior map (y, x), or one map a class (k, y, x); float32 in [0, 1].
+        """
         planes, scale = self._planes(image), self.model.card.recipe.examples.scale
         height, width = image.shape[-2:]
         small = yield from self._tiled(padded(planes, self.family.stride), index, count)
-        small = small[: planes.shape[-2], : planes.shape[-1]]
+        small = small[:, : planes.shape[-2], : planes.shape[-1]]
         section = small if scale == 1 else resized_image(small, height, width)
         if image.dtype.kind == "f":
             finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=0)
-            section[~finite] = np.nan
-        return section
+            section[:, ~finite] = np.nan
+        return section if self._gives_classes else section[0]
+
+    def painted(self, maps: Map, index: int = 0, count: int = 1) -> Reports[Map]:
+        """The image (c, y, x) of target maps (k, y, x) in [0, 1]: float32, in the unit range of the training image."""
+        image = yield from self._tiled(padded(maps, self.family.stride), index, count)
+        return image[:, : maps.shape[-2], : maps.shape[-1]]
+
+    def as_classes(self, shares: Map) -> npt.NDArray[Any]:
+        """The most probable class of every pixel, from (k, y, x), as its value in the annotation."""
+        targets = self.model.card.recipe.examples.targets
+        values = np.array(targets.classes, stored(self.model))
+        best: npt.NDArray[Any] = values[np.nan_to_num(shares).argmax(0)]
+        return best
 
     def _planes(self, image: npt.NDArray[Any]) -> Map:
         """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""
@@ -171,7 +237,7 @@ class Predictor:
             output = self._tile(planes, tile)
             if output is None:
                 return
-            section[tile.counts] = output[tile.inside]
+            section[tile.counts] = output[(0, *tile.inside)]
         difference = np.nanmean(np.abs(sections[0] - sections[1]))
         yield Said(
             f"The network's normalisation depends on the tile: neighbouring tiles differ by {difference:.4f} on "
@@ -180,7 +246,7 @@ class Predictor:
 
     def _tiled(self, planes: Map, index: int, count: int) -> Reports[Map]:
         grid = self.grid(planes.shape[-2:])
-        blender = Blender(planes.shape[-2:])
+        blender = Blender((self._made, *planes.shape[-2:]))
         waiting = deque(grid)
         total, done = len(grid), 0
         while waiting:
@@ -240,7 +306,7 @@ class Predictor:
 
     @torch.inference_mode()
     def infer(self, planes: Map, precision: str | None = None) -> Map:
-        """The map (y, x) of normalised planes (c, y, x) whose sides are multiples of the stride."""
+        """The maps (k, y, x) of normalised planes (c, y, x) whose sides are multiples of the stride."""
         tile = torch.from_numpy(np.ascontiguousarray(planes))[None].to(self.device)
         reduced = REDUCED.get(precision or self.precision)
         with torch.autocast(self.device.type, dtype=reduced, enabled=reduced is not None):
@@ -248,10 +314,11 @@ class Predictor:
                 output = self._forward(tile)
             else:
                 output = torch.stack([self._turned(tile, turn) for turn in range(8)]).mean(0)
-        return output[0, 0].float().cpu().numpy()
+        return output[0].float().cpu().numpy()
 
     def _forward(self, tile: torch.Tensor) -> torch.Tensor:
-        return self.family.infer(tile.contiguous(memory_format=torch.channels_last))
+        tile = tile.contiguous(memory_format=torch.channels_last)
+        return self.family.paint(tile) if self._paints else self.family.infer(tile)
 
     def _turned(self, tile: torch.Tensor, turn: int) -> torch.Tensor:
         """The output for one of the eight flips and rotations, turned back."""
@@ -284,7 +351,9 @@ class Predictor:
         )
         planes = padded(planes, self.family.stride)
         full, reduced = (self.infer(planes, precision) for precision in ("fp32", half))
-        return Agreement.between(full, reduced, self.model.card.labelling)
+        if self._gives_classes:
+            return Agreement(float((full.argmax(0) == reduced.argmax(0)).mean()), 0.0)
+        return Agreement.between(full[0], reduced[0], self.model.card.labelling)
 
 
 @dataclasses.dataclass(frozen=True)

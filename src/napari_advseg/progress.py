@@ -63,6 +63,29 @@ class Validated(Report):
 
 
 @dataclasses.dataclass(frozen=True)
+class Contest(Report):
+    """How critics and the networks that they judge stand after `step`.
+
+    For each critic: histograms of its scores of what is "real" and "fake" from "low" to "high", and how often
+    a real one was above a fake one ("right", .5 is a guess). `gradients` holds each player's gradient norm,
+    `ratio` the largest judged network's over the largest critic's.
+    """
+
+    step: int
+    critics: dict[str, dict[str, Any]]
+    gradients: dict[str, float]
+    ratio: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Strip(Report):
+    """A picture of withheld images, what is made of them after `step`, and the truth, at `path`."""
+
+    step: int
+    path: str
+
+
+@dataclasses.dataclass(frozen=True)
 class BlockDone(Report):
     """Piece `done` of `total` of a phase (a tile, a section, a block) is finished."""
 
@@ -82,7 +105,8 @@ class Saved(Report):
 Reports = Generator[Report, None, Result]
 
 KINDS: dict[str, type[Report]] = {
-    kind.__name__: kind for kind in (Said, Warned, Phase, StepDone, Validated, BlockDone, Saved)
+    kind.__name__: kind
+    for kind in (Said, Warned, Phase, StepDone, Validated, Contest, Strip, BlockDone, Saved)
 }
 
 

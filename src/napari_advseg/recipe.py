@@ -75,6 +75,16 @@ class Train(Settings):
     seed: int = setting(0, "Seed", "Every random draw follows from it.", ge=0, lt=2**32)
     image: str | None = setting(None, "Image", "File or store with the raw image.")
     labels: str | None = setting(None, "Labels", "File or store with the annotation.")
+    images: str | None = setting(
+        None,
+        "Unpaired images",
+        "For families that need no pairs: a folder, pattern or file of images.",
+    )
+    masks: str | None = setting(
+        None,
+        "Unpaired masks",
+        "And of labels that need not belong to them, in number, order or size.",
+    )
     sections: Span = setting(None, "Sections", "Which sections may be used, A:B; empty for all.")
     validation: Span = setting(
         None, "Validation sections", "Which of them are withheld, A:B; empty splits by blocks."
@@ -83,6 +93,16 @@ class Train(Settings):
         "refuse",
         "Missing chunks",
         "Chunks that a zarr store has lost: refuse the image, or fill them.",
+    )
+    folds: int | None = setting(
+        None,
+        "Folds",
+        "Cross-validation: so many models, each withholding another block of sections or images.",
+        ge=2,
+        le=1000,
+    )
+    sweep: tuple[float, ...] = setting(
+        (), "Learning rates to try", "One model for each; the lowest validation loss wins."
     )
     zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
     out: str | None = setting(None, "Model folder", "Where the model is written.")
@@ -228,7 +248,7 @@ _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator
 
 
 def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None) -> Train:
-    """The recipe of a family's preset with nested `changes` on top; steps that they name win over minutes.
+    """The recipe of a family's preset with nested `changes` on top; steps that they name win over minutes and epochs.
 
     Raises:
         ValueError: unknown family, preset or setting, or a value out of bounds; the message names it.
@@ -240,7 +260,7 @@ def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None
         )
     changes = changes or {}
     if "steps" in changes.get("training", {}):
-        changes = merge(changes, {"training": {"minutes": None}})
+        changes = merge(changes, {"training": {"minutes": None, "epochs": None}})
     start = {"task": "train", "family": family, "preset": preset, **entry.presets[preset]}
     tree = merge(start, changes)
     recipe = validated(tree)

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_advseg.examples.census import SQUARE, take_census
+from napari_advseg.examples.sections import as_volume
 from napari_advseg.examples.zero import check_trainable, decide_zero
 from napari_advseg.progress import BlockDone, Phase, drain
 from napari_advseg.settings.examples import TargetSettings
@@ -121,12 +122,17 @@ def test_a_mask_of_the_walls_is_warned_of_as_inverted():
         assert not decide_zero(upright).warning
 
 
+def check(labels, zero, sections=None):
+    volume = labels if isinstance(labels, Volume) else as_volume(labels)
+    check_trainable([volume], TargetSettings(), zero, [sections or range(volume.size("z"))])
+
+
 def test_empty_labels_are_refused_before_anything_starts():
     labels = Volume(np.zeros((3, 8, 8), np.uint8), Frame("zyx", name="truth"))
     with pytest.raises(ValueError, match=r"'truth' are empty in the 3 sections.*paint some cells"):
         decide_zero(labels)
     with pytest.raises(ValueError, match="are empty in the chosen sections"):
-        check_trainable(labels, TargetSettings(), "boundary")
+        check(labels, "boundary")
 
 
 def test_negative_ids_are_counted_and_said():
@@ -138,27 +144,27 @@ def test_negative_ids_are_counted_and_said():
 def test_one_class_only_is_refused_with_what_to_do():
     one_cell = np.ones((3, 40, 40), np.uint8)
     with pytest.raises(ValueError, match=r"all inside cells.*set zero to boundary"):
-        check_trainable(one_cell, TargetSettings(), "unannotated")
+        check(one_cell, "unannotated")
     with pytest.raises(ValueError, match="all inside cells"):
-        check_trainable(one_cell, TargetSettings(), "boundary")
+        check(one_cell, "boundary")
     crumbs = np.arange(1, 1601).reshape(40, 40)
     with pytest.raises(ValueError, match=r"all boundary.*paint whole cells"):
-        check_trainable(crumbs, TargetSettings(), "unannotated")
+        check(crumbs, "unannotated")
 
 
 def test_a_mask_trains_where_0_is_the_wall_and_not_where_it_is_unknown():
     mask = walled(tissue()) > 0
-    check_trainable(mask, TargetSettings(), "boundary")
-    check_trainable(mask, TargetSettings(), "background")
+    check(mask, "boundary")
+    check(mask, "background")
     with pytest.raises(ValueError, match="all inside cells"):
-        check_trainable(mask, TargetSettings(), "unannotated")
+        check(mask, "unannotated")
 
 
 def test_only_the_chosen_sections_are_looked_at():
     labels = strokes()
-    check_trainable(labels, TargetSettings(), "unannotated", [3])
+    check(labels, "unannotated", [3])
     with pytest.raises(ValueError, match="empty in the chosen sections"):
-        check_trainable(labels, TargetSettings(), "unannotated", [0, 1, 2])
+        check(labels, "unannotated", [0, 1, 2])
 
 
 def test_a_census_counts_every_voxel_once_and_tells_where_they_are():
@@ -228,7 +234,7 @@ def test_real_objects_lie_in_a_background(real_data, folder):
         expected = "unannotated" if path.stem in TOO_FEW else "background"
         assert decide_zero(labels).meaning == expected, path.name
         if expected == "background":
-            check_trainable(labels, TargetSettings(), "background")
+            check(labels, "background")
 
 
 @pytest.mark.real_data

@@ -192,3 +192,34 @@ def test_the_viewers_process_never_imports_torch(tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert napari.__version__
+
+
+def test_an_adversarial_family_learns_classes_and_segments_them(stage, qtbot):
+    _, train, segment = stage((4, 72, 80))
+    labels = train.labels.layer
+    labels.data = (np.asarray(labels.data) % 3).astype(np.uint8)
+    train.family.setCurrentText("cgan")
+    train.length.row("steps").editor.write(12)
+    model, examples = (train.advanced.group(name) for name in ("model", "examples"))
+    for name, value in (("width", 4), ("depth", 3)):
+        model.row(name).editor.write(value)
+    model.group("critic").row("widths").editor.write((4, 8))
+    examples.row("crop").editor.write(32)
+    examples.group("targets").row("kind").editor.write("classes")
+    qtbot.waitUntil(
+        lambda: bool(train.out.path) and train.out.place.path == train.out.path, timeout=LATER
+    )
+    click(train, qtbot)
+    over(train, qtbot)
+    assert train._job.contest.step == 10
+    assert train.cockpit.words.text().startswith("Critic is right in")
+    assert not train.cockpit.isHidden()
+    qtbot.waitUntil(lambda: segment.model.found.card is not None, timeout=LATER)
+    assert segment.model.found.card.channels.gives == "classes"
+    click(segment, qtbot)
+    over(segment, qtbot)
+    qtbot.waitUntil(lambda: segment._result_layer is not None, timeout=LATER)
+    classes = np.asarray(segment._result_layer.data)
+    assert classes.shape == (4, 72, 80)
+    assert set(np.unique(classes)) <= {0, 1, 2}
+    assert not segment.live.isEnabled()

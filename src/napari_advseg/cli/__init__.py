@@ -10,7 +10,11 @@ from typing import Any, NoReturn
 import typer
 
 # Importing a module adds its commands to the application, in this order.
-from napari_advseg.cli import train, segment, score, errors, tune, run, look, viewer  # isort: skip
+# fmt: off
+from napari_advseg.cli import (  # isort: skip
+    train, segment, score, errors, tune, run, generate, study, look, viewer,
+)
+# fmt: on
 from napari_advseg.cli.app import app, complain
 
 # Newer releases of typer bring their own click; this is the usage error of whichever is in use.
@@ -39,4 +43,17 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
-__all__ = ["app", "errors", "look", "main", "run", "score", "segment", "train", "tune", "viewer"]
+__all__ = [
+    "app",
+    "errors",
+    "generate",
+    "look",
+    "main",
+    "run",
+    "score",
+    "segment",
+    "study",
+    "train",
+    "tune",
+    "viewer",
+]

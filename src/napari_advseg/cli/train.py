@@ -26,9 +26,17 @@ from napari_advseg.settings import merge
 @app.command()
 def train(
     image: Annotated[
-        str | None, typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5 or PNG.")
+        str | None,
+        typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5, PNG, or a folder of them."),
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Its annotation, on the same voxels.")] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(help="Images without pairs (cyclegan): a folder, a pattern or a file."),
+    ] = None,
+    masks: Annotated[
+        str | None, typer.Option(help="Labels that need not belong to --images.")
+    ] = None,
     family: Annotated[
         str | None, typer.Option(help="Which kind of model; see the command families.")
     ] = None,
@@ -46,6 +54,12 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(help="Fix the number of steps from the speed of the first 20.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validation: so many models, and all as one.", min=2)
+    ] = None,
+    sweep: Annotated[
+        str | None, typer.Option(metavar="RATES", help="Learning rates to try: 1e-3,1e-4,1e-5.")
+    ] = None,
     options: Set = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it.")] = None,
     recipe: Annotated[
@@ -60,10 +74,14 @@ def train(
     given = {
         "image": absolute(image),
         "labels": absolute(labels),
+        "images": absolute(images),
+        "masks": absolute(masks),
         "out": absolute(out),
         "zero": zero,
         "missing": missing,
         "seed": seed,
+        "folds": folds,
+        "sweep": rates_of(sweep),
         "sections": sections,
         "validation": validate,
         "training": {"minutes": minutes} if minutes else None,
@@ -76,6 +94,20 @@ def train(
         raise ValueError("There is no place for the model; name a folder with --out.")
     result = run_visibly(advseg_execute(tree, resume=resume))
     say(f"The model is in {result['model']}.")
+
+
+def rates_of(text: str | None) -> list[float] | None:
+    """Learning rates from "1e-3,1e-4".
+
+    Raises:
+        ValueError: something is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"'{text}' are no learning rates; write --sweep 1e-3,1e-4,1e-5.") from None
 
 
 def composed(

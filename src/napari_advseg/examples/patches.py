@@ -39,12 +39,16 @@ class Batch:
         weight: of the target's shape; 0 where nobody has annotated, where the image has no number,
             and outside the section.
         windows: where each crop was cut.
+        paired: whether image and target show the same place.
+        pairs: a few that do, beside others that do not.
     """
 
     image: Floats
     target: Floats
     weight: Floats
     windows: tuple[Window, ...] = ()
+    paired: bool = True
+    pairs: Batch | None = None
 
 
 class Batches:

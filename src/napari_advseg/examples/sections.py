@@ -92,6 +92,33 @@ def spatial(volume: Volume) -> Volume:
     return volume
 
 
+class Row:
+    """The sections of several volumes in one row, numbered from 0 through all of them."""
+
+    def __init__(self, volumes: Sequence[Volume]) -> None:
+        self._ends = np.cumsum([volume.size("z") for volume in volumes], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Which volume a section lies in, and its index there."""
+        volume = int(np.searchsorted(self._ends, number, side="right"))
+        return volume, number - (int(self._ends[volume - 1]) if volume else 0)
+
+    def numbers(self, indices: Sequence[Sequence[int]]) -> list[int]:
+        """The numbers of sections given by volume."""
+        starts = [0, *map(int, self._ends[:-1])]
+        return [start + index for start, own in zip(starts, indices, strict=True) for index in own]
+
+    def by_volume(self, numbers: Iterable[int]) -> list[list[int]]:
+        """The indices of some sections, a list for each volume."""
+        indices: list[list[int]] = [[] for _ in self._ends]
+        for volume, index in map(self.place, numbers):
+            indices[volume].append(index)
+        return indices
+
+
 def split_sections(
     annotated: Iterable[int], validate: range | None = None
 ) -> tuple[list[int], list[int]]:

@@ -23,7 +23,8 @@ class Target:
 
     Attributes:
         interior: float32 of the labels' shape, 1 inside a cell and 0 on its boundary; affinities
-            have one channel per direction in front, (y, x) in 2D and (z, y, x) in 3D.
+            have one channel per direction in front, (y, x) in 2D and (z, y, x) in 3D, classes one
+            per class.
         weight: float32 of the same shape, 0 where nobody has annotated.
     """
 
@@ -51,11 +52,13 @@ def targets(labels: npt.NDArray[Any], settings: TargetSettings, zero: Meaning) -
         raise ValueError(f"Labels of shape {ids.shape} are neither a section nor a stack.")
     stack = ids if ids.ndim == 3 else ids[None]
     known = stack > 0 if zero == "unannotated" else stack >= 0
-    if settings.kind == "affinities":
+    if settings.kind == "classes":
+        interior, weight = _one_hot(stack, known, settings)
+    elif settings.kind == "affinities":
         interior, weight = _affinities(stack, known, settings.radius, volume=ids.ndim == 3)
     else:
         interior, weight = _interior(stack, settings, zero), known.astype(np.float32)
-    if settings.boundary_weight != 1:
+    if settings.boundary_weight != 1 and settings.kind != "classes":
         weight[interior == 0] *= np.float32(settings.boundary_weight)
     shape = (*interior.shape[:-3], *ids.shape)
     return Target(interior.reshape(shape), weight.reshape(shape))
@@ -80,14 +83,18 @@ def whole_ids(labels: npt.NDArray[Any]) -> Ids:
 
 
 def target_channels(settings: TargetSettings, dimensions: int = 2) -> int:
-    """Channels of the target: one, or one per direction for affinities."""
+    """Channels of the target: one, one per direction for affinities, or one per class."""
+    if settings.kind == "classes":
+        return len(settings.classes)
     return dimensions if settings.kind == "affinities" else 1
 
 
 def reach(settings: TargetSettings) -> int:
     """Pixels around a crop that its target depends on."""
     own = {"any_diff": settings.radius, "connectomics": settings.radius + 1, "laplacian3": 1}
-    return own[settings.kind] + settings.widen if settings.kind in own else settings.radius
+    if settings.kind in own:
+        return own[settings.kind] + settings.widen
+    return settings.radius if settings.kind == "affinities" else 0
 
 
 def widened(wall: Mask, radius: int) -> Mask:
@@ -138,6 +145,15 @@ def _connectomics(stack: Ids, radius: int, least: int) -> Mask:
     contour = np.zeros(stack.shape, np.uint8)
     _mark_differences(stack, least, contour)
     return widened(contour, radius)
+
+
+def _one_hot(
+    stack: Ids, known: npt.NDArray[np.bool_], settings: TargetSettings
+) -> tuple[Floats, Floats]:
+    """One channel per class, and the weight: 0 where the value is none of them."""
+    same = np.stack([stack == value for value in settings.classes])
+    weight = np.broadcast_to(known & same.any(axis=0), same.shape)
+    return same.astype(np.float32), weight.astype(np.float32)
 
 
 def _affinities(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import edt
@@ -101,26 +101,21 @@ INVERTED: tuple[Meaning, str] = ("unannotated", "the labels mark walls and not c
 
 
 def check_trainable(
-    labels: Volume | Array,
+    labels: Sequence[Volume],
     settings: TargetSettings,
     zero: Meaning,
-    sections: Sequence[int] | None = None,
+    sections: Sequence[Sequence[int]],
 ) -> None:
     """Pass if the annotated places hold both classes, inside a cell and boundary.
 
-    Sections (the annotated ones, or all) are looked at one after the other until both were seen; a
+    The sections named for each volume are looked at one after the other until both were seen; a
     window in which nothing is painted shows neither, unless 0 is a background.
 
     Raises:
         ValueError: nothing is annotated, or one class only; says what to paint or to set.
     """
-    volume = as_volume(labels)
     inside = boundary = False
-    chosen = range(volume.size("z")) if sections is None else sections
-    tops, lefts = (range(0, volume.size(axis), WINDOW) for axis in "yx")
-    for index, top, left in itertools.product(chosen, tops, lefts):
-        rows, columns = slice(top, top + WINDOW), slice(left, left + WINDOW)
-        ids = whole_ids(plane(read_window(volume, index, rows, columns)))
+    for ids in _windows(labels, sections):
         if zero != "background" and not (ids > 0).any():
             continue
         target = targets(ids, settings, zero)
@@ -129,7 +124,18 @@ def check_trainable(
         boundary |= bool((known & (target.interior == 0)).any())
         if inside and boundary:
             return
-    raise ValueError(_refusal(volume, zero, inside=inside, boundary=boundary))
+    raise ValueError(_refusal(labels[0], zero, inside=inside, boundary=boundary))
+
+
+def _windows(
+    labels: Sequence[Volume], sections: Sequence[Sequence[int]]
+) -> Iterator[npt.NDArray[np.int64]]:
+    """The ids of these sections, window by window."""
+    for volume, chosen in zip(map(as_volume, labels), sections, strict=True):
+        tops, lefts = (range(0, volume.size(axis), WINDOW) for axis in "yx")
+        for index, top, left in itertools.product(chosen, tops, lefts):
+            rows, columns = slice(top, top + WINDOW), slice(left, left + WINDOW)
+            yield whole_ids(plane(read_window(volume, index, rows, columns)))
 
 
 def measure(labels: Volume, sections: Sequence[int]) -> Shape:

@@ -7,24 +7,47 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from napari_advseg.families.adversarial_unet import settings as adversarial_unet
+from napari_advseg.families.cgan import settings as cgan
+from napari_advseg.families.cyclegan import settings as cyclegan
+from napari_advseg.families.deconvnet import settings as deconvnet
+from napari_advseg.families.seggan import settings as seggan
 from napari_advseg.families.unet import settings as unet
 from napari_advseg.settings import Settings
+from napari_advseg.settings.channels import Channels
+
+ONE_MAP = Channels()
+RGB_PASCAL = Channels(image=3, output=21, gives="classes")
+RGB_TWO_CLASSES = Channels(image=3, output=2, gives="classes")
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What can be said of a family without loading torch."""
+    """What can be said of a family without loading torch; its parameters are counted for `counted` channels."""
 
     name: str
     summary: str
     reference: str
     settings: type[Settings]
     presets: dict[str, dict[str, Any]]
+    counted: Channels = ONE_MAP
+
+
+def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
+    """The entry of a family from its module of settings."""
+    return Entry(module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted)
 
 
 FAMILIES: dict[str, Entry] = {
     entry.name: entry
-    for entry in (Entry(unet.NAME, unet.SUMMARY, unet.REFERENCE, unet.UNetSettings, unet.PRESETS),)
+    for entry in (
+        listed(unet, unet.UNetSettings),
+        listed(cgan, cgan.CganSettings),
+        listed(cyclegan, cyclegan.CycleGanSettings),
+        listed(seggan, seggan.SegGanSettings, RGB_PASCAL),
+        listed(deconvnet, deconvnet.DeconvNetSettings, RGB_TWO_CLASSES),
+        listed(adversarial_unet, adversarial_unet.AdversarialUNetSettings),
+    )
 }
 
 

@@ -27,7 +27,7 @@ def parameters(entry: Entry, preset: str) -> dict[str, int]:
     """Trainable parameters of each player of a preset, counted on the meta device."""
     settings = entry.settings.model_validate(entry.presets[preset].get("model", {}))
     with torch.device("meta"):
-        family = families.load(entry.name).Model(settings)
+        family = families.load(entry.name).Model(settings, entry.counted)
     return {
         name: sum(weight.numel() for weight in module.parameters())
         for name, module in family.modules.items()

@@ -12,7 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from napari_advseg import losses
 from napari_advseg.settings import Settings
+from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.training import AdamSettings
 
 Chosen = TypeVar("Chosen", bound=Settings)
@@ -20,11 +22,29 @@ Chosen = TypeVar("Chosen", bound=Settings)
 
 @dataclasses.dataclass(frozen=True)
 class TensorBatch:
-    """Image (N, C, H, W) in the unit range; target and weight (N, K, H, W), weight 0 where not annotated."""
+    """Image (N, C, H, W) in the unit range; target and weight (N, K, H, W), weight 0 where not annotated.
+
+    Where it is not `paired`, image and target come from different places; a few `pairs` may come along.
+    """
 
     image: Tensor
     target: Tensor
     weight: Tensor
+    paired: bool = True
+    pairs: TensorBatch | None = None
+
+    @property
+    def known(self) -> Tensor:
+        """1 where annotated, 0 elsewhere, (N, 1, H, W)."""
+        return (self.weight.amax(1, keepdim=True) > 0).float()
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a training stands: `step` of `steps`, counted from 0."""
+
+    step: int
+    steps: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,25 +57,35 @@ class Player:
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """The loss that one player lowers now, with its terms by name for the log."""
+    """The loss that one player (or several together) lowers now, with its terms by name for the log.
 
-    player: str
+    A critic's turn holds its `scores` too, by what was judged ("real", "fake").
+    """
+
+    player: str | tuple[str, ...]
     loss: Tensor
     terms: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    scores: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """All that learn in this turn."""
+        return (self.player,) if isinstance(self.player, str) else self.player
 
 
 class Family(ABC, Generic[Chosen]):
-    """A family with its settings; `modules` are its players' networks by name.
+    """A family with its settings, for images and outputs of certain `channels`; `modules` are its players' networks.
 
-    `needs` and `gives` say what `fit` makes batches of and what `segment` does with the output.
+    `needs` says what `fit` makes batches of.
     """
 
     needs: Literal["paired", "unpaired", "unlabelled"] = "paired"
-    gives: Literal["interior", "classes", "instances", "image"] = "interior"
+    is_adversarial: bool = False
     dimensions: Literal[2, 3] = 2
 
-    def __init__(self, settings: Chosen) -> None:
+    def __init__(self, settings: Chosen, channels: Channels | None = None) -> None:
         self.settings = settings
+        self.channels = channels or Channels()
         self._players = self.players()
         self.modules: dict[str, nn.Module] = {
             name: player.module for name, player in self._players.items()
@@ -90,17 +120,57 @@ class Family(ABC, Generic[Chosen]):
     def players(self) -> dict[str, Player]:
         """Freshly initialised networks with their optimisers, by name."""
 
+    def begin(self) -> str:
+        """Done once before a new training, to take weights from elsewhere; what was done comes back in words."""
+        return ""
+
     @abstractmethod
-    def turns(self, batch: TensorBatch) -> Iterator[Turn]:
+    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
         """The turns of one step. Lazy: a turn is stepped before the next one's loss is computed."""
 
     @abstractmethod
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         """`loss` (lower is better) and other measures on withheld examples, as scalars."""
 
+    @property
+    def makes(self) -> Literal["map", "image"]:
+        """What the family is for: maps of images (`infer`), or images of maps (`paint`)."""
+        return "map"
+
+    def paint(self, maps: Tensor) -> Tensor:  # noqa: ARG002 - a family that paints overrides this
+        """Images (N, C, H, W) in the unit range of target maps (N, K, H, W) in [0, 1].
+
+        Raises:
+            ValueError: the family only goes from image to map.
+        """
+        raise ValueError(
+            "This model makes maps of images and no images; train cgan with model.direction=map_to_image, "
+            "or a cyclegan or seggan, and generate with that."
+        )
+
     @abstractmethod
     def infer(self, tile: Tensor) -> Tensor:
-        """Maps of (N, C, H, W), H and W multiples of `stride`: probabilities in [0, 1] as float32."""
+        """Probabilities in [0, 1] of (N, C, H, W), H and W multiples of `stride`, as float32.
+
+        One map, the interior, or one for each class, with a sum of 1.
+        """
+
+    def memory(self) -> dict[str, Tensor]:
+        """What a resumed training needs beside weights, for example a history of maps; by name."""
+        return {}
+
+    def recall(self, memory: dict[str, Tensor]) -> None:
+        """Take over what `memory` said."""
+
+    @property
+    def inferring(self) -> tuple[str, ...]:
+        """The players that `infer` needs; the others stay away from prediction."""
+        return tuple(self.modules)
+
+    @property
+    def painting(self) -> tuple[str, ...]:
+        """The players that `paint` needs; none where it cannot."""
+        return ()
 
     @property
     def tile_dependent(self) -> bool:
@@ -121,6 +191,41 @@ class Family(ABC, Generic[Chosen]):
     @abstractmethod
     def bytes_per_pixel(self) -> int:
         """Peak memory of `infer` in fp32, per pixel of the tile: an estimate to choose the tile by."""
+
+
+def symmetric(unit: Tensor) -> Tensor:
+    """[0, 1] as [-1, 1]."""
+    return 2 * unit - 1
+
+
+def from_symmetric(output: Tensor, channels: Channels) -> Tensor:
+    """What `infer` gives, from a translator's output in [-1, 1]."""
+    shares = (output + 1) / 2
+    if channels.gives == "classes":
+        return shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
+    return shares.amin(1, keepdim=True)
+
+
+def probabilities(logits: Tensor, channels: Channels) -> Tensor:
+    """What `infer` gives, from logits (N, `channels.output`, H, W): interior map or classes, float32."""
+    if channels.gives == "classes":
+        return torch.softmax(logits.float(), dim=1)
+    # Affinities are one map a direction: inside is where a pixel belongs to all its neighbours.
+    return torch.sigmoid(logits.float()).amin(dim=1, keepdim=True)
+
+
+def data_term(logits: Tensor, batch: TensorBatch, channels: Channels) -> dict[str, Tensor]:
+    """The cross-entropy of logits (N, `channels.output`, H, W) under the name it has in logs, in nats."""
+    if channels.gives == "classes":
+        return {"ce": losses.cross_entropy(logits, batch.target, batch.weight)}
+    return {"bce": losses.binary_cross_entropy(logits, batch.target, batch.weight)}
+
+
+def measures(logits: Tensor, batch: TensorBatch, channels: Channels) -> dict[str, Tensor]:
+    """What tells a user how good logits are: pixel accuracy, for classes the mean IoU too."""
+    if channels.gives == "classes":
+        return losses.class_measures(logits, batch.target, batch.weight)
+    return {"pixel_accuracy": losses.pixel_accuracy(logits, batch.target, batch.weight)}
 
 
 def under(prefix: str, tensors: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

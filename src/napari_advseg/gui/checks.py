@@ -82,7 +82,12 @@ def preset_words(family: str, preset: str) -> str:
     """What a preset means, for example "widths 16 32 64 128 256, 2300 steps"."""
     recipe: Train = train_recipe(family, preset)
     widths = " ".join(str(width) for width in getattr(recipe.model, "widths", ()))
-    return f"widths {widths}, {recipe.training.steps:,} steps of {recipe.examples.batch} crops"
+    size = getattr(recipe.model, "width", None) or getattr(recipe.model, "segmenter", "")
+    network = f"widths {widths}" if widths else f"{'width ' if size != str(size) else ''}{size}"
+    length = f"{recipe.training.steps:,} steps"
+    if recipe.training.epochs is not None:
+        length = f"{recipe.training.epochs} epochs"
+    return f"{network}, {length} of {recipe.examples.batch} crops"
 
 
 def device_line(device: dict[str, Any] | None, if_slow: str = "") -> str:

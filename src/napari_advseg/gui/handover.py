@@ -88,12 +88,18 @@ def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> 
 
 
 def segmentation(recipe: Segment, image: Volume, folder: Path, stopped: Stopped) -> Segment:
-    """The recipe with its image named; a copy stands in `folder`, which goes with the viewer."""
+    """The recipe with its image named; a copy stands in `folder`, which goes with the viewer.
+
+    The interior map is kept, to label it anew; a model of classes makes none.
+    """
     out = Path(recipe.out).expanduser()
     out.parent.mkdir(parents=True, exist_ok=True)
-    kept = free_place(out.with_name(f"{out.name.partition('.')[0]}-interior{COPY}"))
+    kept: str | None = None
+    card = model_at(recipe.model).card
+    if card is None or card.channels.gives != "classes":
+        kept = str(free_place(out.with_name(f"{out.name.partition('.')[0]}-interior{COPY}")))
     path = _named(image, folder / f"image{COPY}", stopped)
-    return recipe.changed(image=path, out=str(out), probabilities=str(kept))
+    return recipe.changed(image=path, out=str(out), probabilities=kept)
 
 
 def tuning(recipe: Tune, shown: Volume, truth: Volume, folder: Path, stopped: Stopped) -> Tune:
@@ -151,7 +157,8 @@ def as_search(result: dict[str, Any]) -> Search:
 class Result:
     """Labels as layer data, and the interior map they were made from, where it lies and how large it is.
 
-    `fragments` is the store that agglomerated labels were joined from, empty for others.
+    `map_path` is empty for classes, which come from no such map. `fragments` is the store that agglomerated
+    labels were joined from, empty for others.
     """
 
     layer: LayerData
@@ -168,11 +175,11 @@ def as_result(made: dict[str, Any], name: str) -> Result:
     if small(volume):
         volume = Volume(volume.numpy(), volume.frame, volume.source, "labels")
     _, attributes, kind = volume_to_layer(volume, "labels")
-    interior = read(made["probabilities"])
+    interior = read(made["probabilities"]) if made["probabilities"] else volume
     layer = (volume.array, {**attributes, "name": name}, kind)
     return Result(
         layer,
-        made["probabilities"],
+        made["probabilities"] or "",
         interior.frame,
         interior.size("z"),
         made["labelling"],

@@ -14,11 +14,13 @@ from qtpy.QtCore import QObject, Signal
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
 from napari_advseg.progress import (
     BlockDone,
+    Contest,
     Phase,
     Report,
     Said,
     Saved,
     StepDone,
+    Strip,
     Validated,
     Warned,
 )
@@ -82,6 +84,8 @@ class Job(QObject):
         self.total = 0
         self.log: list[Line] = []
         self.curves: dict[str, Curve] = {}
+        self.contest: Contest | None = None
+        self.samples = ""
         self._pace = Pace()
         self._is_new = False
         self._drawn_at = 0.0
@@ -109,6 +113,8 @@ class Job(QObject):
                 self._advance(phase, done, total)
             case Validated(step, loss, metrics):
                 self._draw("validation ", step, without_echoes({"loss": loss, **metrics}))
+            case Contest() | Strip():
+                self._watch(report)
             case Saved(path, what):
                 self._tell_once(Line(f"{what[:1].upper()}{what[1:]} saved to {path}"))
         self._is_new = True
@@ -157,6 +163,12 @@ class Job(QObject):
         left = self._pace.seconds_left(self.total)
         time_left = f" · {duration(left)} left" if left is not None and self.total else ""
         return f"{self.phase[:1].upper()}{self.phase[1:]}{count}{time_left}"
+
+    def _watch(self, report: Contest | Strip) -> None:
+        if isinstance(report, Strip):
+            self.samples = report.path
+        else:
+            self.contest = report
 
     def _tell_once(self, line: Line) -> None:
         if line not in self.log:

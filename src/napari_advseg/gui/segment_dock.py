@@ -196,7 +196,7 @@ class SegmentDock(JobDock):
 
     def _add_result(self, result: handover.Result) -> None:
         self.live.setChecked(False)
-        self._result = result
+        self._result = result if result.map_path else None
         self._result_layer = results.add(self._viewer, result.layer)
         self.buttons.tell(f"Added the layer {self._result_layer.name}.")
         self._offer_preview()

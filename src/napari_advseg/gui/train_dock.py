@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import families
 from napari_advseg.gui import checks, handover, window
+from napari_advseg.gui.cockpit import Cockpit
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.job_dock import JobDock, NewPlace
@@ -54,8 +55,10 @@ class TrainDock(JobDock):
         self.advanced = Form(self._base, only=ADVANCED, without=HIDDEN)
         self.curves = Curves()
         self.buttons.remedy.addWidget(self.conflict)
-        self.buttons.insert_above_log(self.curves)
-        self.curves.hide()
+        self.cockpit = Cockpit()
+        for live in (self.curves, self.cockpit):
+            self.buttons.insert_above_log(live)
+            live.hide()
         self._connect()
         self._fill_presets()
         self._open(self._content())
@@ -80,6 +83,7 @@ class TrainDock(JobDock):
         prepare = partial(handover.training, self.recipe(), image, labels)
         title = f"Training {Path(self.out.path).name}"
         self.curves.clear()
+        self.cockpit.clear()
         self._follow(self._session.run(self.kind, title, prepare, resume=resume))
 
     def _content(self) -> QWidget:
@@ -186,6 +190,10 @@ class TrainDock(JobDock):
         if self._job is not None:
             self.curves.setVisible(bool(self._job.curves))
             self.curves.show_curves(self._job.curves)
+            self.cockpit.setVisible(self._job.contest is not None)
+            if self._job.contest is not None:
+                self.cockpit.show_contest(self._job.contest)
+                self.cockpit.show_samples(self._job.samples)
 
     def _pause_or_proceed(self) -> None:
         if self._job is not None and self._job.state == "paused":
@@ -202,4 +210,5 @@ class TrainDock(JobDock):
         self.out.look()
 
     def _paint(self, *_: object) -> None:
-        self.curves.paint(*window.colours(self._viewer))
+        for live in (self.curves, self.cockpit):
+            live.paint(*window.colours(self._viewer))

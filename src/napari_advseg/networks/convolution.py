@@ -12,12 +12,12 @@ Norm = Literal["batch", "instance", "group", "none"]
 Activation = Literal["relu", "elu", "leaky_relu"]
 
 
-def normalisation(kind: Norm, channels: int) -> nn.Module:
+def normalisation(kind: Norm, channels: int, *, affine: bool = True) -> nn.Module:
     """The normalisation layer `kind` over `channels` maps; group norm takes at most 8 groups."""
     if kind == "batch":
-        return nn.BatchNorm2d(channels)
+        return nn.BatchNorm2d(channels, affine=affine)
     if kind == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
+        return nn.InstanceNorm2d(channels, affine=affine)
     if kind == "group":
         groups = next(count for count in range(min(8, channels), 0, -1) if channels % count == 0)
         return nn.GroupNorm(groups, channels)

@@ -24,11 +24,18 @@ class NormalisationSettings(Settings):
 class TargetSettings(Settings):
     """How instance labels become the interior map (1 inside a cell, 0 on its boundary)."""
 
-    kind: Literal["any_diff", "laplacian3", "connectomics", "affinities"] = setting(
+    kind: Literal["any_diff", "laplacian3", "connectomics", "affinities", "classes"] = setting(
         "any_diff",
-        "Boundary kind",
-        "any_diff: labels differ in a window; laplacian3: sign of a Laplacian (thesis text); "
-        "connectomics: dilated central difference (thesis code); affinities: one map a direction.",
+        "Target",
+        "any_diff: a wall where labels differ in a window; laplacian3: sign of a Laplacian (thesis text); "
+        "connectomics: dilated central difference (thesis code); affinities: one map a direction; "
+        "classes: the labels are classes (background, axon, myelin), not cells.",
+    )
+    classes: tuple[int, ...] = setting(
+        (),
+        "Classes",
+        "classes only: the values of the classes in the labels, other values are left out; empty takes "
+        "those that are found.",
     )
     radius: int = setting(
         1,

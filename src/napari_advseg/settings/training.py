@@ -42,6 +42,13 @@ class TrainingSettings(Settings):
         ge=1,
         le=10_000_000,
     )
+    epochs: int | None = setting(
+        None,
+        "Epochs",
+        "Fix the number of steps so that each training section gives one crop so many times.",
+        ge=1,
+        le=1_000_000,
+    )
     minutes: float | None = setting(
         None,
         "Minutes",
@@ -57,6 +64,13 @@ class TrainingSettings(Settings):
         False,
         "Cosine decay",
         "Let the learning rate fall along half a cosine over the run, beside the plateau rule.",
+    )
+    linear: float | None = setting(
+        None,
+        "Linear decay from",
+        "After this share of the run the learning rate falls in a straight line to 0; empty: it does not.",
+        ge=0,
+        lt=1,
     )
     plateau: PlateauSettings = setting(
         PlateauSettings(), "Plateau", "Reductions of the learning rate."
@@ -84,7 +98,12 @@ class TrainingSettings(Settings):
     nan_retries: int = setting(
         3,
         "Retries after NaN",
-        "How often a non-finite loss restores the last good state and halves the rate.",
+        "How often a non-finite loss or a collapse restores the last good state and halves the rate.",
         ge=0,
         le=20,
+    )
+    roll_back: bool = setting(
+        True,
+        "Roll back",
+        "Go back to the last healthy state when an adversarial training collapses; off only says so.",
     )

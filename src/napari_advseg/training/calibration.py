@@ -4,32 +4,100 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+from skimage.metrics import structural_similarity
 
+from napari_advseg.examples.sections import Row, plane
+from napari_advseg.generation import Painter, gives_images
 from napari_advseg.model_store import Card, StoredModel, with_choice
-from napari_advseg.prediction import Predictor
+from napari_advseg.prediction import Predictor, gives_classes
 from napari_advseg.progress import Reports, Said
+from napari_advseg.scoring.semantic import semantic_score
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tuning import choose_thresholds
 from napari_advseg.tuning.search import components, is_mask
 from napari_advseg.volume.volume import Volume
+
+Item = TypeVar("Item")
+Array = npt.NDArray[Any]
 
 MOST_SECTIONS = 4
 FULL_PRECISION = PredictionSettings(precision="fp32")
 
 
 def calibrate(
-    model: StoredModel, image: Volume, labels: Volume, sections: Sequence[int]
+    model: StoredModel,
+    images: Sequence[Volume],
+    labels: Sequence[Volume],
+    sections: Sequence[Sequence[int]],
 ) -> Reports[Card]:
-    """The model's card with the two thresholds that score best on these sections (at most four of them)."""
-    chosen = spread(sections, MOST_SECTIONS)
+    """The model's card with what was found on these sections (a list for each image; at most four in all).
+
+    Of a model of interior maps the two thresholds that score best, of one of classes how good it is.
+    """
+    if gives_images(model):
+        return (yield from _compared(model, images, labels, sections))
+    row = Row(images)
+    numbers = spread(row.numbers(sections), MOST_SECTIONS)
+    chosen = [row.place(number) for number in numbers]
     device = model.card.recipe.training.device
     predictor = Predictor(model, FULL_PRECISION.changed(device=device))
     maps, truths = [], []
-    for done, index in enumerate(chosen):
-        maps.append((yield from predictor.section(image.section(index), done, len(chosen))))
-        truths.append(labels.section(index))
+    for done, (at, index) in enumerate(chosen):
+        section = images[at].section(index)
+        maps.append((yield from predictor.section(section, done, len(chosen))))
+        truths.append(plane(labels[at].section(index)))
+    if gives_classes(model):
+        return (yield from _judged(model, [*map(predictor.as_classes, maps)], truths, numbers))
+    return (yield from _with_thresholds(model, maps, truths, numbers))
+
+
+def _compared(
+    model: StoredModel,
+    images: Sequence[Volume],
+    labels: Sequence[Volume],
+    sections: Sequence[Sequence[int]],
+) -> Reports[Card]:
+    """The card with how like painted images are to real ones of the same labels: mean |difference| and SSIM."""
+    row = Row(images)
+    painter = Painter(model, FULL_PRECISION.changed(device=model.card.recipe.training.device))
+    differences, likenesses = [], []
+    for at, index in map(row.place, spread(row.numbers(sections), MOST_SECTIONS)):
+        real = model.card.normaliser(images[at].section(index)).clip(0, 1)
+        real = real.reshape(-1, *real.shape[-2:])
+        made = yield from painter.section(plane(labels[at].section(index)))
+        differences.append(float(np.abs(made - real).mean()))
+        likenesses.append(structural_similarity(made, real, channel_axis=0, data_range=1.0))
+    found = {"l1": float(np.mean(differences)), "ssim": float(np.mean(likenesses))}
+    yield Said(f"Painted beside real images: L1 {found['l1']:.4f}, SSIM {found['ssim']:.4f}.")
+    return model.card.changed(calibration=found)
+
+
+def _judged(
+    model: StoredModel, classes: list[Array], truths: list[Array], numbers: Sequence[int]
+) -> Reports[Card]:
+    """The card with the scores of class maps."""
+    values = model.card.recipe.examples.targets.classes
+    found, true = (np.concatenate([part.ravel() for part in maps]) for maps in (classes, truths))
+    known = np.isin(true, values)
+    # Sections may differ in size: as one row of pixels, so that none counts more than another.
+    result = semantic_score(found[known][None], true[known].astype(found.dtype)[None])
+    shares = ", ".join(f"{value}: {share:.3f}" for value, share in result.iou.items())
+    yield Said(
+        f"On sections {[*numbers]}: mean IoU {result.mean_iou:.4f} ({shares}), "
+        f"pixel accuracy {result.pixel_accuracy:.4f}, class accuracy {result.class_accuracy:.4f}."
+    )
+    measured = ("mean_iou", "pixel_accuracy", "class_accuracy")
+    return model.card.changed(calibration={name: getattr(result, name) for name in measured})
+
+
+def _with_thresholds(
+    model: StoredModel, maps: list[Array], truths: list[Array], numbers: Sequence[int]
+) -> Reports[Card]:
+    """The card with the thresholds that score best on these maps."""
     if is_mask(truths):
         truths = [components(truth) for truth in truths]
     recipe = model.card.recipe
@@ -43,16 +111,16 @@ def calibrate(
         else (f"; the best without gap closing: {plain.adapted_rand_error:.4f}, {plain.voi:.4f}")
     )
     yield Said(
-        f"Thresholds {best.threshold:g} and {best.edge_threshold:g} (gaps) chosen on sections {list(chosen)}: "
+        f"Thresholds {best.threshold:g} and {best.edge_threshold:g} (gaps) chosen on sections {[*numbers]}: "
         f"adapted Rand error {best.adapted_rand_error:.4f}, VOI {best.voi:.4f}{beside}."
     )
     found = dataclasses.replace(
-        found, sections=tuple(chosen), image=recipe.image, labels=recipe.labels
+        found, sections=tuple(numbers), image=recipe.image, labels=recipe.labels
     )
     return with_choice(model.card, best, found)
 
 
-def spread(sections: Sequence[int], most: int) -> list[int]:
+def spread(sections: Sequence[Item], most: int) -> list[Item]:
     """At most `most` of the sections, evenly spread."""
     if len(sections) <= most:
         return list(sections)

@@ -13,35 +13,35 @@ from typing import Any
 import torch
 
 from napari_advseg import families, model_store
-from napari_advseg.examples.census import take_census
-from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
-from napari_advseg.examples.sections import in_words, split_sections
-from napari_advseg.examples.targets import Meaning, target_channels
-from napari_advseg.examples.zero import check_trainable, decide_zero
+from napari_advseg.examples.targets import target_channels
 from napari_advseg.families.counts import preset_here
 from napari_advseg.model_store import Card, StoredModel, Tensors
 from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
 from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
-from napari_advseg.training.loop import Best, Keeper, steps_for, train
+from napari_advseg.training.data import Data, prepare, prepare_unpaired
+from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
 from napari_advseg.training.run import Run
-from napari_advseg.volume.files import Source, as_labels, read
-from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.training.strip import strip_of
+from napari_advseg.volume.files import Source
 from napari_advseg.volume.volume import Volume
 
 LOG_HEAD = ["step", "phase", "name", "value"]
+SAMPLES = "samples"
 
 
 def fit(
-    image: Source | None = None,
-    labels: Source | None = None,
+    image: Source | Sequence[Source] | None = None,
+    labels: Source | Sequence[Source] | None = None,
     recipe: Train | None = None,
     *,
     resume: bool = False,
 ) -> Reports[StoredModel]:
-    """Train a model on an annotated image and calibrate its thresholds.
+    """Train a model on annotated images and calibrate its thresholds.
 
-    `image` and `labels` are paths, arrays or Volumes; without them the recipe's are read. Without a recipe it is
+    `image` and `labels` are paths (files, folders of images, patterns with *), arrays or Volumes, or lists of
+    them; without them the recipe's are read. Without a recipe it is
     the U-Net's preset for this computer. With `recipe.out` the model is saved there as it gets better, and closing
     the generator saves the last whole step; `resume` goes on from it.
 
@@ -51,124 +51,79 @@ def fit(
     recipe = recipe or train_recipe("unet", preset_here("unet"))
     folder = Path(recipe.out) if recipe.out else None
     stored = begun(folder, resume=resume)
-    data = yield from prepare(
-        named(recipe.image, "image") if image is None else image,
-        named(recipe.labels, "labels") if labels is None else labels,
-        recipe,
-    )
+    if image is None and (recipe.images or recipe.masks):
+        data = yield from prepare_unpaired(recipe)
+    else:
+        data = yield from prepare(
+            named(recipe.image, "image") if image is None else image,
+            named(recipe.labels, "labels") if labels is None else labels,
+            recipe,
+        )
     recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
-    run = new_run(recipe)
+    run = new_run(data, recipe)
     card = stored.changed(recipe=recipe) if stored else first_card(data, recipe, run)
     best = Best(math.inf if card.best_loss is None else card.best_loss, card.best_step)
     if stored and folder:
         yield from take_up(run, folder)
+    elif words := run.family.begin():
+        yield Said(words)
     desk = Desk(folder, card)
     yield Phase("train", run.settings.steps)
-    keeper = Keeper(desk.keep_best, desk.keep_state)
+    keeper = Keeper(desk.keep_best, desk.keep_state, desk.keep_strip)
     yield from desk.logged(train(run, data.batches, data.withheld, keeper, best), run.step)
     model = desk.model()
-    judged = data.validation or data.training
-    if not data.validation:
+    unpaired = bool(recipe.images) and not recipe.image  # nothing to judge it on
+    if not any(data.validation) and not unpaired:
         yield Warned(
-            "No section was withheld: the thresholds are chosen on the training sections and look too good."
+            "No section was withheld: the model is judged on the training sections and looks too good."
         )
-    card = yield from calibrate(model, data.image, data.labels, judged)
-    desk.replace(card)
+    card = model.card
+    if not unpaired:
+        judged = data.validation if any(data.validation) else data.training
+        card = yield from calibrate(model, data.images, data.labels, judged)
+        desk.replace(card)
     if folder:
         yield Saved(str(folder), "model")
     return dataclasses.replace(model, card=card)
 
 
-@dataclasses.dataclass(frozen=True)
-class Data:
-    """What a training learns from and is judged by."""
-
-    image: Volume
-    labels: Volume
-    zero: Meaning
-    normaliser: Normaliser
-    training: list[int]
-    validation: list[int]
-    batches: Batches
-    withheld: Sequence[Batch]
-
-
-def prepare(image: Source, labels: Source, recipe: Train) -> Reports[Data]:
-    """Read, check, decide what 0 means, split by sections, fit the grey values."""
-    raw, truth = (read(source, missing=recipe.missing) for source in (image, labels))
-    truth = as_labels(truth)
-    check_pairs([raw], [truth])
-    fits_family(raw, recipe)
-    first, end = recipe.sections or (0, raw.size("z"))
-    raw.cut(first, end)  # refuses sections that are not there
-    census = yield from take_census(truth, range(first, end))
-    zero, sentence, warning = decide_zero(truth, recipe.zero, census)
-    yield Said(sentence)
-    if warning:
-        yield Warned(warning)
-    annotated = census.annotated(zero)
-    check_trainable(truth, recipe.examples.targets, zero, annotated)
-    training, validation = split_sections(
-        annotated, range(*recipe.validation) if recipe.validation else None
+def channels_of(data: Data) -> Channels:
+    """What the model takes and gives: the image's channels, and the targets'."""
+    targets = data.examples.targets
+    kinds: dict[str, Gives] = {"affinities": "affinities", "classes": "classes"}
+    return Channels(
+        image=data.images[0].size("c"),
+        output=target_channels(targets),
+        gives=kinds.get(targets.kind, "interior"),
     )
-    yield Said(in_words(training, validation, census.voxels(zero)) + ".")
-    normaliser = Normaliser.fit(raw, recipe.examples.normalisation, training)
-    batches = Batches(
-        [raw],
-        [truth],
-        recipe.examples,
-        zero,
-        normaliser,
-        recipe.seed,
-        [training],
-        censuses=[census],
-    )
-    withheld = [
-        whole_section(raw, truth, index, recipe.examples, zero, normaliser) for index in validation
-    ]
-    return Data(raw, truth, zero, normaliser, training, validation, batches, withheld)
-
-
-def fits_family(image: Volume, recipe: Train) -> None:
-    """Nothing, where the model takes the image's channels and makes the targets' maps.
-
-    Raises:
-        ValueError: it does not; the message names the setting to change.
-    """
-    targets = recipe.examples.targets
-    for count, setting, words in (
-        (image.size("c"), "in_channels", f"The image has {image.size('c')} channels"),
-        (
-            target_channels(targets),
-            "out_channels",
-            f"Targets of kind {targets.kind} have {target_channels(targets)} maps",
-        ),
-    ):
-        chosen = getattr(recipe.model, setting, count)
-        if chosen != count:
-            raise ValueError(f"{words}, the model is set to {chosen}; set model.{setting}={count}.")
 
 
 def with_steps(data: Data, recipe: Train) -> Reports[Train]:
-    """The recipe with the number of steps that fits its minutes; the same recipe where it has none."""
-    minutes = recipe.training.minutes
+    """The recipe with the number of steps that makes its epochs or fits its minutes; else as it is."""
+    minutes, epochs = recipe.training.minutes, recipe.training.epochs
+    if epochs is not None and minutes is None:
+        crops = epochs * sum(map(len, data.training))
+        steps = -(-crops // recipe.examples.batch)
+        yield Said(f"{epochs} epochs are {steps:,} steps; the recipe says so from now on.")
+        return recipe.changed(training=recipe.training.changed(steps=steps, epochs=None))
     if minutes is None:
         return recipe
     yield Phase("time the first steps", 1)
-    steps = steps_for(new_run(recipe), data.batches, data.withheld, 60 * minutes)
+    steps = steps_for(new_run(data, recipe), data.batches, data.withheld, 60 * minutes)
     yield Said(f"{steps} steps fit into {minutes:g} minutes; the recipe says so from now on.")
-    return recipe.changed(training=recipe.training.changed(steps=steps, minutes=None))
+    return recipe.changed(training=recipe.training.changed(steps=steps, minutes=None, epochs=None))
 
 
-def new_run(recipe: Train) -> Run:
+def new_run(data: Data, recipe: Train) -> Run:
     """Networks with the recipe's seed, and all that trains them."""
     torch.manual_seed(recipe.seed)
-    return Run(families.load(recipe.family).Model(recipe.model), recipe.training, recipe.seed)
+    family = families.load(recipe.family).Model(recipe.model, channels_of(data))
+    return Run(family, recipe.training, recipe.seed)
 
 
 def first_card(data: Data, recipe: Train, run: Run) -> Card:
     """The card of a model that has learnt nothing yet; the recipe says what is really used."""
-    frame = data.image.frame
+    frame = data.images[0].frame
     places = [frame.axes.index(axis) for axis in "zyx" if axis in frame.axes]
     zero = "background" if data.zero == "background" else "boundary"
     training = recipe.training.changed(
@@ -178,14 +133,22 @@ def first_card(data: Data, recipe: Train, run: Run) -> Card:
         recipe=recipe.changed(
             zero=data.zero,
             training=training,
-            image=recipe.image or data.image.source,
-            labels=recipe.labels or data.labels.source,
+            examples=data.examples,
+            image=recipe.image or only_source(data.images),
+            labels=recipe.labels or only_source(data.labels),
         ),
         normaliser=data.normaliser,
+        channels=run.family.channels,
+        grey=str(data.images[0].dtype),
         voxel_size=tuple(frame.scale[place] for place in places),
         units=tuple(frame.units[place] for place in places),
         labelling=recipe.labelling.changed(zero=zero),
     )
+
+
+def only_source(volumes: Sequence[Volume]) -> str | None:
+    """The file of a single volume; several have no common name that a recipe could hold."""
+    return volumes[0].source if len(volumes) == 1 else None
 
 
 def begun(folder: Path | None, *, resume: bool) -> Card | None:
@@ -212,7 +175,7 @@ def begun(folder: Path | None, *, resume: bool) -> Card | None:
 
 def continued(stored: Card, recipe: Train) -> Train:
     """The stored recipe; only its number of steps may have been changed since."""
-    if recipe.training.minutes is not None:
+    if recipe.training.minutes is not None or recipe.training.epochs is not None:
         return stored.recipe
     return stored.recipe.changed(
         training=stored.recipe.training.changed(steps=recipe.training.steps)
@@ -266,6 +229,14 @@ class Desk:
         if self._folder is not None:
             model_store.save_state(self._folder, run.state())
         return str(self._folder or "")
+
+    def keep_strip(self, step: int, samples: list[Sample]) -> str:
+        """Keep a picture of withheld crops: image, what is made of it, truth; its path comes back, or ""."""
+        if self._folder is None or not samples:
+            return ""
+        path = self._folder / SAMPLES / f"{step:07d}.png"
+        model_store.replace_file(path, strip_of(samples))
+        return str(path)
 
     def model(self) -> StoredModel:
         """The best model, or the last where nothing was validated."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
 from napari_advseg.examples.patches import Batch
 from napari_advseg.families.family import TensorBatch
 from napari_advseg.model_store import State
-from napari_advseg.progress import Report, Reports, Saved, StepDone, Validated, Warned
+from napari_advseg.progress import Report, Reports, Saved, StepDone, Strip, Validated, Warned
 from napari_advseg.training.run import NonFiniteLossError, Run
+from napari_advseg.training.watch import Watch
 
 TIMED_STEPS = 20
 UNTIMED_STEPS = 3
+SAMPLES = 4
+SAMPLE_SIDE = 192
 
 
 class Examples(Protocol):
@@ -41,11 +45,21 @@ class Best:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sample:
+    """A withheld crop: what is given (image, or map to paint), what is made of it, what is true; each (., H, W)."""
+
+    given: Tensor
+    made: Tensor
+    true: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
 class Keeper:
     """Where the loop puts what must survive; each call is one atomic save and returns the path."""
 
     best: Callable[[Run, Best], str]
     state: Callable[[Run], str]
+    strip: Callable[[int, list[Sample]], str]
 
 
 def train(
@@ -58,8 +72,9 @@ def train(
     Raises:
         Diverged: the loss was not finite more often than the settings allow.
     """
-    good = run.state()
+    good, is_healthy = run.state(), True
     judged = [tensors(run, batch) for batch in withheld]
+    watch = Watch()
     try:
         with prefetched(examples) as batch_at:
             while run.step < run.settings.steps:
@@ -70,9 +85,18 @@ def train(
                     yield go_back(run, good, error)
                     continue
                 yield StepDone(run.step, run.settings.steps, losses, time.perf_counter() - started)
+                if run.contest is not None:
+                    yield run.contest
+                    yield from (Warned(alarm.text) for alarm in watch.see(run.contest))
                 if due(run, run.settings.validate_every) and judged:
                     yield from validate(run, judged, keeper, best)
-                if due(run, run.settings.save_every):
+                    is_healthy = yield from looked_at(run, judged, keeper, watch)
+                    if not is_healthy and run.settings.roll_back:
+                        watch.forget()
+                        if (yield from retreated(run, good, keeper)):
+                            return
+                        continue
+                if due(run, run.settings.save_every) and is_healthy:
                     good = run.state()
                     yield Saved(keeper.state(run), "training state")
     except GeneratorExit:
@@ -90,6 +114,56 @@ def validate(run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best) 
         best.loss, best.step = loss, run.step
         keeper.best(run, best)
     yield Validated(run.step, loss, measures, better, run.learning_rates)
+
+
+def looked_at(
+    run: Run, withheld: list[TensorBatch], keeper: Keeper, watch: Watch
+) -> Generator[Report, None, bool]:
+    """Show what an adversarial family makes of withheld crops; whether it is still healthy."""
+    if not run.family.is_adversarial:
+        return True
+    samples = made_of(run, withheld)
+    yield Strip(run.step, keeper.strip(run.step, samples))
+    alarms = watch.look([one.made for one in samples], [one.true for one in samples])
+    yield from (Warned(alarm.text) for alarm in alarms)
+    return not any(alarm.is_fatal for alarm in alarms)
+
+
+def made_of(run: Run, withheld: list[TensorBatch]) -> list[Sample]:
+    """Up to four crops of withheld sections and what is made of them."""
+    crops = []
+    for batch in withheld[:SAMPLES]:
+        # Half a side at most, so that two corners of a section are two different samples.
+        sides = [min(SAMPLE_SIDE, side // 2) for side in batch.image.shape[-2:]]
+        sides = [max(run.family.stride, side - side % run.family.stride) for side in sides]
+        for corner in ("start", "end") if len(withheld) < SAMPLES else ("start",):
+            cut = tuple(slice(0, n) if corner == "start" else slice(-n, None) for n in sides)
+            first = (slice(0, 1), ..., *cut)
+            crops.append((batch.image[first], batch.target[first]))
+    crops = crops[:SAMPLES]
+    paints = run.family.makes == "image"
+    ends = [(target, image) if paints else (image, target) for image, target in crops]
+    return [
+        Sample(given[0], own, true[0])
+        for (given, true), own in zip(ends, run.made(crops), strict=True)
+    ]
+
+
+def retreated(run: Run, good: State, keeper: Keeper) -> Generator[Report, None, bool]:
+    """Go back to the last healthy state at half the rate; whether that was done too often, so that the run ends."""
+    restarts = run.restarts + 1
+    is_over = restarts > run.settings.nan_retries
+    run.recall(good)
+    run.restarts = restarts
+    if is_over:
+        keeper.state(run)
+        yield Warned(
+            f"It collapsed {restarts} times, each time at half the learning rate. The training ends with the last "
+            f"healthy model, of step {run.step}."
+        )
+    else:
+        yield Warned(f"Went back to step {run.step} with half the learning rate.")
+    return is_over
 
 
 def due(run: Run, every: int) -> bool:
@@ -117,13 +191,14 @@ def go_back(run: Run, good: State, error: NonFiniteLossError) -> Warned:
 def tensors(run: Run, batch: Batch) -> TensorBatch:
     """The batch on the run's device, padded to the family's stride; nothing counts in the padding."""
     below, right = (-side % run.family.stride for side in batch.image.shape[-2:])
+    image, target, weight = batch.image, batch.target, batch.weight
     if below or right:
         margin = [(0, 0), (0, 0), (0, below), (0, right)]
-        target, weight = (np.pad(array, margin) for array in (batch.target, batch.weight))
-        return TensorBatch(
-            *run.to_device(np.pad(batch.image, margin, mode="symmetric"), target, weight)
-        )
-    return TensorBatch(*run.to_device(batch.image, batch.target, batch.weight))
+        image = np.pad(image, margin, mode="symmetric")
+        target, weight = (np.pad(array, margin) for array in (target, weight))
+    pairs = None if batch.pairs is None else tensors(run, batch.pairs)
+    image_, target_, weight_ = run.to_device(image, target, weight)
+    return TensorBatch(image_, target_, weight_, batch.paired, pairs)
 
 
 @contextmanager

@@ -13,11 +13,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn, optim
 
 from napari_advseg import device as devices
-from napari_advseg.families.family import Family, TensorBatch, under
+from napari_advseg.families.family import Family, Progress, TensorBatch, Turn, under
 from napari_advseg.model_store import State, Tensors
+from napari_advseg.progress import Contest
 from napari_advseg.settings.training import AdamSettings, TrainingSettings
 from napari_advseg.training.average import Average
 from napari_advseg.training.schedule import Plateau, ramp
+from napari_advseg.training.watch import EVERY as WATCHED_EVERY
+from napari_advseg.training.watch import contest
 
 # Fabric announces its precision on every start; the recipe says it already.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -44,6 +47,7 @@ class Run:
         self.step = 0
         self.restarts = 0
         self.plateau = Plateau(settings.plateau)
+        self.contest: Contest | None = None
         self._optimisers: dict[str, tuple[optim.AdamW, Any]] = {}
         for name, module in family.modules.items():
             inner = adam(module, family.optimisers[name])
@@ -71,36 +75,59 @@ class Run:
         for module in self.family.modules.values():
             module.train()
         rates = self.learning_rates
+        is_watched = (self.step + 1) % WATCHED_EVERY == 0
         terms: dict[str, float] = {}
-        turns = iter(self.family.turns(batch))
+        turns = iter(self.family.turns(batch, Progress(self.step, self.settings.steps)))
+        scores: dict[str, dict[str, Tensor]] = {}
+        norms: dict[str, float] = {}
         while True:
             with self.fabric.autocast():
                 turn = next(turns, None)
             if turn is None:
                 break
-            terms.update(self._learn(turn.player, turn.loss, rates[turn.player]))
-            terms.update(
-                {f"{turn.player}/{key}": float(value.detach()) for key, value in turn.terms.items()}
-            )
+            terms.update(self._learn(turn, rates))
+            if turn.scores:
+                scores["+".join(turn.players)] = turn.scores
+            if is_watched and self.family.is_adversarial:
+                norms |= {name: self._gradient(name) for name in turn.players}
+        self.contest = contest(self.step + 1, scores, norms) if is_watched and scores else None
         self.step += 1
         self.average.update(self.step)
         return terms
 
-    def _learn(self, player: str, loss: Tensor, rate: float) -> dict[str, float]:
-        value = float(loss.detach())
+    def _learn(self, turn: Turn, rates: dict[str, float]) -> dict[str, float]:
+        value, name = float(turn.loss.detach()), "+".join(turn.players)
         if not math.isfinite(value):
-            raise NonFiniteLossError(f"The loss of '{player}' is {value} at step {self.step + 1}.")
-        inner, optimiser = self._optimisers[player]
-        for group in inner.param_groups:
-            group["lr"] = rate
-        optimiser.zero_grad(set_to_none=True)
-        # `inputs` keeps the gradient to this player: no flags, nothing leaks into the others.
-        parameters = [
-            weight for weight in self.family.modules[player].parameters() if weight.requires_grad
-        ]
-        self.fabric.backward(loss, inputs=parameters)
-        optimiser.step()
-        return {f"{player}/loss": value}
+            raise NonFiniteLossError(f"The loss of '{name}' is {value} at step {self.step + 1}.")
+        parameters: list[Tensor] = []
+        for player in turn.players:
+            inner, optimiser = self._optimisers[player]
+            for group in inner.param_groups:
+                group["lr"] = rates[player]
+            optimiser.zero_grad(set_to_none=True)
+            weights = self.family.modules[player].parameters()
+            parameters += [weight for weight in weights if weight.requires_grad]
+        # `inputs` keeps the gradient to these players: no flags, nothing leaks into the others.
+        self.fabric.backward(turn.loss, inputs=parameters)
+        for player in turn.players:
+            self._optimisers[player][1].step()
+        terms = {f"{name}/{key}": float(term.detach()) for key, term in turn.terms.items()}
+        return {f"{name}/loss": value, **terms}
+
+    def _gradient(self, player: str) -> float:
+        """Norm of the gradient that a player has just learnt from."""
+        gradients = [w.grad for w in self.family.modules[player].parameters() if w.grad is not None]
+        return float(torch.nn.utils.get_total_norm(gradients))
+
+    @torch.no_grad()
+    def made(self, crops: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
+        """What the averaged weights make of crops, an image (1, C, H, W) and its target (1, K, H, W): map or image."""
+        with self.average.applied():
+            for module in self.family.modules.values():
+                module.eval()
+            if self.family.makes == "image":
+                return [self.family.paint(target)[0] for _, target in crops]
+            return [self.family.infer(image)[0] for image, _ in crops]
 
     @torch.no_grad()
     def validate(self, examples: Iterable[TensorBatch]) -> dict[str, float]:
@@ -136,6 +163,7 @@ class Run:
         """All that an unbroken continuation needs."""
         tensors = {f"network.{key}": value for key, value in self._networks().items()}
         tensors |= {f"average.{key}": _copy(value) for key, value in self.average.tensors.items()}
+        tensors |= {f"memory.{key}": _copy(value) for key, value in self.family.memory().items()}
         for name, (inner, _) in self._optimisers.items():
             for index, memory in inner.state_dict()["state"].items():
                 tensors |= {
@@ -151,6 +179,8 @@ class Run:
         self.restarts = int(state.facts["restarts"])
         self.plateau.recall(state.facts["plateau"])
         self.family.put_weights(under("network.", state.tensors))
+        remembered = under("memory.", state.tensors)
+        self.family.recall({key: self.to_device(value)[0] for key, value in remembered.items()})
         for key, value in under("average.", state.tensors).items():
             self.average.tensors[key].copy_(torch.from_numpy(value))
         for name, (inner, _) in self._optimisers.items():

@@ -12,7 +12,15 @@ def ramp(step: int, settings: TrainingSettings) -> float:
     """The factor that the step number alone decides, in [0, 1]."""
     rise = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
     fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps)) if settings.cosine else 1.0
-    return rise * fall
+    return rise * fall * straight(step, settings)
+
+
+def straight(step: int, settings: TrainingSettings) -> float:
+    """The factor of the linear decay: 1 up to its beginning, then down to 0 at the end of the run."""
+    if settings.linear is None:
+        return 1.0
+    begin = settings.linear * settings.steps
+    return min(1.0, (settings.steps - step) / max(1.0, settings.steps - begin))
 
 
 @dataclasses.dataclass

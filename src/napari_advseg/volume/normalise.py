@@ -43,23 +43,25 @@ class Normaliser(Settings):
     @classmethod
     def fit(
         cls,
-        volume: Volume,
+        volumes: Volume | Sequence[Volume],
         settings: NormalisationSettings | None = None,
-        sections: Sequence[int] | range | None = None,
+        sections: Sequence[int] | range | Sequence[Sequence[int]] | None = None,
     ) -> Self:
         """The normaliser of a volume, or of some of its sections, from an evenly spaced
         sample of at most 4 million
-        values; the same volume always gives the same one.
+        values; the same volume always gives the same one. For several volumes there is a list of
+        sections for each.
 
         Raises:
             ValueError: no section is named, or the sample holds no finite value.
         """
         chosen = settings or NormalisationSettings()
-        values = np.concatenate([_sample(volume, index) for index in _spread(volume, sections)])
+        places = _spread(volumes, sections)
+        values = np.concatenate([_sample(volume, index) for volume, index in places])
         values = values[np.isfinite(values)]
         if not values.size:
             raise ValueError(
-                f"The image '{volume.frame.name}' holds no finite value; check that the right "
+                f"The image '{places[0][0].frame.name}' holds no finite value; check that the right "
                 "file was chosen."
             )
         low, high, fill = (float(v) for v in np.percentile(values, [chosen.low, chosen.high, 50]))
@@ -99,9 +101,15 @@ def _apart(low: float, high: float) -> bool:
     return math.isfinite(high - low) and bool(np.float32(high) > np.float32(low))
 
 
-def _spread(volume: Volume, sections: Sequence[int] | range | None) -> list[int]:
+def _spread(
+    volumes: Volume | Sequence[Volume], sections: Sequence[int] | Sequence[Sequence[int]] | None
+) -> list[tuple[Volume, int]]:
     """At most 32 of the sections, evenly spaced, the first and the last among them."""
-    wanted = list(range(volume.size("z")) if sections is None else sections)
+    several = [volumes] if isinstance(volumes, Volume) else volumes
+    chosen: Any = [sections] if isinstance(volumes, Volume) else sections
+    if sections is None:
+        chosen = [range(one.size("z")) for one in several]
+    wanted = [(volume, index) for volume, own in zip(several, chosen, strict=True) for index in own]
     if not wanted:
         raise ValueError("No section is left to take the grey values from; choose at least one.")
     if len(wanted) <= SECTIONS:

@@ -8,43 +8,43 @@ import torch
 from torch import Tensor
 
 from napari_advseg import losses
-from napari_advseg.families.family import Family, Player, TensorBatch, Turn
+from napari_advseg.families.family import (
+    Family,
+    Player,
+    Progress,
+    TensorBatch,
+    Turn,
+    data_term,
+    measures,
+    probabilities,
+)
 from napari_advseg.families.unet.settings import UNetSettings
 from napari_advseg.networks.unet import UNet2d, context, stride
 
 
 class Model(Family[UNetSettings]):
-    """Binary cross-entropy on the interior map (thesis, section on the U-Net)."""
+    """Cross-entropy of the interior map (thesis, section on the U-Net), of affinities or of classes."""
 
     def players(self) -> dict[str, Player]:
         chosen = self.settings
         network = UNet2d(
-            chosen.in_channels,
-            chosen.out_channels,
-            chosen.widths,
-            chosen.activation,
-            chosen.norm,
-            residual=chosen.residual,
-            dropout=chosen.dropout,
+            self.channels.image,
+            self.channels.output,
+            **chosen.layers,
         )
         return {"unet": Player(network, chosen.optimiser)}
 
-    def turns(self, batch: TensorBatch) -> Iterator[Turn]:
+    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
         logits = self.modules["unet"](batch.image)
         yield Turn("unet", *self._loss(logits, batch))
 
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         logits = self.modules["unet"](batch.image)
         loss, terms = self._loss(logits, batch)
-        return {
-            "loss": loss,
-            **terms,
-            "pixel_accuracy": losses.pixel_accuracy(logits, batch.target, batch.weight),
-        }
+        return {"loss": loss, **terms, **measures(logits, batch, self.channels)}
 
     def infer(self, tile: Tensor) -> Tensor:
-        # Several maps are affinities, one a direction: inside is where a pixel belongs to all its neighbours.
-        return torch.sigmoid(self.modules["unet"](tile).float()).amin(dim=1, keepdim=True)
+        return probabilities(self.modules["unet"](tile), self.channels)
 
     @property
     def tile_dependent(self) -> bool:
@@ -64,7 +64,8 @@ class Model(Family[UNetSettings]):
         return 4 * 6 * self.settings.widths[0] + 64
 
     def _loss(self, logits: Tensor, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        terms = {"bce": losses.binary_cross_entropy(logits, batch.target, batch.weight)}
+        terms = data_term(logits, batch, self.channels)
         if self.settings.dice:
-            terms["dice"] = self.settings.dice * losses.dice(logits, batch.target, batch.weight)
+            overlap = losses.dice(logits, batch.target, batch.weight, gives=self.channels.gives)
+            terms["dice"] = self.settings.dice * overlap
         return torch.stack(list(terms.values())).sum(), terms

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import model_validator
-
-from napari_advseg.settings import Settings, setting
+from napari_advseg.settings import setting
 from napari_advseg.settings.training import AdamSettings
+from napari_advseg.settings.unet import UNetShape
 
 NAME = "unet"
 SUMMARY = "U-Net for sections: an interior map, 1 inside a cell and 0 on its boundary"
 REFERENCE = "Ronneberger, Fischer, Brox 2015; widths, optimiser and schedule of the thesis"
 
 
-class UNetSettings(Settings):
+class UNetSettings(UNetShape):
     """Network, loss and optimiser of the U-Net."""
 
-    widths: tuple[int, ...] = setting(
-        (16, 32, 64, 128, 256),
-        "Widths",
-        "Channels of each level from the top. Wider is slower and learns more.",
-    )
-    in_channels: int = setting(1, "Image channels", "1 for grey, 3 for RGB.", ge=1, le=64)
-    out_channels: int = setting(1, "Maps", "1 for an interior map, 2 for affinities.", ge=1, le=64)
-    activation: Literal["relu", "elu"] = setting(
-        "relu", "Activation", "No difference was found between them."
-    )
-    norm: Literal["batch", "instance", "group", "none"] = setting(
-        "batch", "Normalisation", "Instance and group norm depend on the tile; batch norm does not."
-    )
-    residual: bool = setting(
-        False, "Residual", "Sums around each pair of convolutions (no gain in 2D in the thesis)."
-    )
-    dropout: float = setting(0.0, "Dropout", "Share of maps dropped after each pair.", ge=0, lt=1)
-    dice: float = setting(
-        0.0, "Dice weight", "Weight of a Dice term on the boundary map.", ge=0, le=100
-    )
     optimiser: AdamSettings = setting(AdamSettings(), "Optimiser", "Adam.")
-
-    @model_validator(mode="after")
-    def _has_levels(self) -> UNetSettings:
-        if not 2 <= len(self.widths) <= 8 or min(self.widths) < 1:
-            raise ValueError(f"Widths {self.widths} must be 2 to 8 positive numbers, one a level.")
-        return self
 
 
 PRESETS = {

@@ -1,0 +1,352 @@
+"""Every family on real images under one protocol: equal steps, several seeds, test images that nothing was tuned on.
+
+Run `python benchmarks/families.py DATASET --data DIR --out DIR [--families a,b] [--seeds 0,1,2] [--steps N]
+--rows FILE`.
+DATASET is tio2_sem, axon_sem, rbc_bccd (DeconvNet in five folds) or isbi2012. Class maps of the test images stay in
+--out, so a run can be continued and scored again; one row per family, seed and test image goes to the CSV.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cc3d
+import numpy as np
+
+import napari_advseg as advseg
+from napari_advseg import model_store
+from napari_advseg.progress import Report, StepDone, Warned
+from napari_advseg.recipe import train_recipe
+from napari_advseg.scoring.objects import object_score
+from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Volume
+
+Array = np.ndarray[Any, Any]
+CLASSES = {"targets": {"kind": "classes"}}
+GAN = {"width": 24, "depth": 6}
+CRITIC = {"widths": [24, 48, 96, 192]}
+HEAD = (
+    "dataset", "family", "seed", "fold", "steps", "image", "pixel_accuracy", "class_accuracy", "mean_iou",
+    "iou", "object_f1", "voi_split", "voi_merge", "adapted_rand_error", "open_boundary_rate",
+    "ms_per_image", "seconds_per_step", "peak_mb", "parameters",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Way:
+    """A family with its settings for one data set; `name` tells it from others of the same family."""
+
+    name: str
+    family: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with class maps, which of them test, and which class is an object."""
+
+    images: list[Volume]
+    labels: list[Volume]
+    tests: list[list[int]]
+    ways: list[Way]
+    steps: int
+    objects: int = 255
+    instances: bool = False
+    names: list[str] = field(default_factory=list)
+
+
+def tio2_sem(folder: Path) -> Dataset:
+    """The Particles experiment: 16 images train, the last two by name test; the banner is cut off."""
+    names = sorted((folder / "images").glob("*.tif"))
+    images = [rows_of(advseg.read(name), 704) for name in names]
+    masks = [rows_of(advseg.read(folder / "masks" / f"{n.stem}_m.tif"), 704) for n in names]
+    ways = [
+        Way(
+            "unet",
+            "unet",
+            {"model": {"widths": [16, 32, 64, 128], "optimiser": {"learning_rate": 2e-3}}},
+        ),
+        Way("cgan", "cgan", {"model": {**GAN, "critic": CRITIC}}),
+        Way(
+            "cyclegan",
+            "cyclegan",
+            {"model": {**GAN, "critic": {**CRITIC, "norm": "instance", "objective": "lsgan"}}},
+        ),
+    ]
+    return Dataset(
+        images, masks, [[16, 17]], with_crops(ways, 128, 4), 700, names=[n.stem for n in names]
+    )
+
+
+def axon_sem(folder: Path) -> Dataset:
+    """Background, myelin and axon; the last two images by name test."""
+    names = sorted((folder / "images").glob("*_SEM.png"))
+    images = [advseg.read(name) for name in names]
+    masks = [
+        classes_of(advseg.read(folder / "masks" / f"{n.stem}_seg-axonmyelin-manual.png"))
+        for n in names
+    ]
+    gan = {
+        "segmenter": "deeplab_lite",
+        "painter_widths": [16, 32, 64, 128],
+        "critic_widths": [16, 32, 64],
+        "optimiser": {"learning_rate": 1e-3},
+        "gan_optimiser": {"learning_rate": 5e-4, "beta1": 0.5},
+    }
+    ways = [
+        Way("seggan", "seggan", {"model": gan}),
+        Way("base", "seggan", {"model": {**gan, "consistency": 0.0, "verdict": 0.0}}),
+        Way(
+            "unet",
+            "unet",
+            {"model": {"widths": [16, 32, 64, 128], "optimiser": {"learning_rate": 2e-3}}},
+        ),
+    ]
+    count = len(names)
+    return Dataset(
+        images,
+        masks,
+        [[count - 2, count - 1]],
+        with_crops(ways, 128, 8),
+        700,
+        names=[n.stem for n in names],
+    )
+
+
+def rbc_bccd(folder: Path) -> Dataset:
+    """Red blood cells in five folds (image i in fold i mod 5); CGAN on the split of the first fold."""
+    names = sorted((folder / "images").glob("*.png"))
+    images = [advseg.read(name) for name in names]
+    masks = [classes_of(advseg.read(next((folder / "masks").glob(f"{n.stem}*")))) for n in names]
+    deconv = {"widths": [32, 64, 128], "norm": "batch", "optimiser": {"learning_rate": 1e-3}}
+    ways = [
+        Way("deconvnet", "deconvnet", {"model": deconv}),
+        Way("cgan", "cgan", {"model": {**GAN, "critic": CRITIC}}),
+    ]
+    folds = [[i for i in range(len(names)) if i % 5 == fold] for fold in range(5)]
+    return Dataset(
+        images, masks, folds, with_crops(ways, 128, 4), 600, names=[n.stem for n in names]
+    )
+
+
+def isbi2012(folder: Path) -> Dataset:
+    """Sections 0-16 train (14-16 choose thresholds), 17-19 test; with and without a critic."""
+    raw, truth = (advseg.read(folder / name) for name in ("raw.tif", "neurites_2d_cc.tif"))
+    widths = {
+        "widths": [16, 32, 64, 128, 256],
+        "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
+    }
+    ways = [Way("unet", "unet", {"model": widths}), Way("adversarial_unet", "adversarial_unet", {})]
+    return Dataset([raw], [truth], [[17, 18, 19]], ways, 500, instances=True)
+
+
+DATASETS: dict[str, Callable[[Path], Dataset]] = {
+    one.__name__: one for one in (tio2_sem, axon_sem, rbc_bccd, isbi2012)
+}
+
+
+def with_crops(ways: Sequence[Way], crop: int, batch: int) -> list[Way]:
+    """The same crops of classes for every way, lightly augmented."""
+    light = {"intensity": 0.5, "blur": 0.1, "noise": 0.2, "noise_std": 0.05}
+    examples = {"crop": crop, "batch": batch, "augmentation": light, **CLASSES}
+    return [Way(w.name, w.family, {**w.changes, "examples": examples}) for w in ways]
+
+
+def rows_of(volume: Volume, count: int) -> Volume:
+    """The first `count` rows of an image."""
+    return volume.like(volume.numpy()[..., :count, :])
+
+
+def classes_of(mask: Volume) -> Volume:
+    """A mask whose values were softened by resampling, with the nearest of 0, 127 and 255 everywhere."""
+    values = np.array([0, 127, 255], np.int16)
+    grey = mask.numpy().astype(np.int16)
+    grey = grey[0] if mask.axes.startswith("c") else grey
+    nearest = np.abs(grey[..., None] - values).argmin(-1)
+    if not (nearest == 1).mean() > 0.001:
+        nearest = np.where(grey > 127, 2, 0)
+    return Volume(
+        values[nearest].astype(np.uint8), Frame("yx", name=mask.frame.name), kind="labels"
+    )
+
+
+def train(
+    dataset: Dataset, way: Way, seed: int, tests: Sequence[int], steps: int, out: Path
+) -> None:
+    """Train one way and keep the class maps (or labels) of the test images, with what it cost."""
+    if (out / "cost.json").exists():
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    training = {
+        "steps": steps,
+        "validate_every": max(50, steps // 6),
+        "save_every": steps,
+        "device": "cpu",
+    }
+    tree = {**way.changes, "seed": seed, "training": training}
+    if dataset.instances:
+        tree |= {"sections": "0:17", "validation": "14:17"}
+    recipe = train_recipe(way.family, "quick", tree)
+    seconds: list[float] = []
+    warned: list[str] = []
+
+    def read(report: Report) -> None:
+        if isinstance(report, StepDone):
+            seconds.append(report.seconds)
+        if isinstance(report, Warned):
+            warned.append(report.text)
+
+    kept = (
+        range(len(dataset.images))
+        if dataset.instances
+        else [i for i in range(len(dataset.images)) if i not in tests]
+    )
+    model = advseg.drain(
+        advseg.fit([dataset.images[i] for i in kept], [dataset.labels[i] for i in kept], recipe),
+        read,
+    )
+    spent = []
+    for i in tests:
+        image = (
+            Volume(dataset.images[0].section(i), Frame("yx"))
+            if dataset.instances
+            else dataset.images[i]
+        )
+        started = time.perf_counter()
+        made = advseg.drain(advseg.segment(image, model)).labels
+        spent.append(1000 * (time.perf_counter() - started))
+        advseg.write(made, out / f"{i}.tif", overwrite=True)
+    cost = {
+        "seconds_per_step": statistics.median(seconds),
+        "ms_per_image": statistics.median(spent),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "parameters": sum(v.size for k, v in model.weights.items() if "running" not in k),
+        "warned": warned,
+        "calibration": model.card.calibration,
+    }
+    (out / "cost.json").write_text(json.dumps(cost))
+    model_store.replace_file(out / "recipe.json", model.card.recipe.model_dump_json().encode())
+
+
+def scored(dataset: Dataset, index: int, made: Path) -> dict[str, Any]:
+    """The scores of one test image."""
+    found = advseg.read(made).numpy()
+    if dataset.instances:
+        true = dataset.labels[0].section(index)
+        result = advseg.score(found, true)
+        objects = object_score(found, true)
+        semantic = semantic_score((found > 0).astype(np.uint8), (true > 0).astype(np.uint8))
+    else:
+        classes = dataset.labels[index].numpy()
+        semantic = semantic_score(found, classes)
+        pair = [cells(one, dataset.objects) for one in (found, classes)]
+        result = advseg.score(*pair, zero="background", border=0)
+        objects = object_score(*pair, zero="background")
+    return {
+        "pixel_accuracy": semantic.pixel_accuracy,
+        "class_accuracy": semantic.class_accuracy,
+        "mean_iou": semantic.mean_iou,
+        "iou": json.dumps({k: round(v, 4) for k, v in semantic.iou.items()}),
+        "object_f1": objects.at[0].f1,
+        "open_boundary_rate": objects.open_boundary_rate,
+        "voi_split": result.voi_split,
+        "voi_merge": result.voi_merge,
+        "adapted_rand_error": result.adapted_rand_error,
+    }
+
+
+def cells(classes: Array, value: int) -> Array:
+    """The connected pieces of one class."""
+    return np.asarray(cc3d.connected_components(classes == value, connectivity=4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", choices=DATASETS)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", type=Path)
+    parser.add_argument("--families")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--steps", type=int)
+    options = parser.parse_args()
+    dataset = DATASETS[options.dataset](options.data / options.dataset)
+    steps = options.steps or dataset.steps
+    rows = []
+    for way in dataset.ways:
+        if options.families and way.name not in options.families.split(","):
+            continue
+        folds = dataset.tests if way.name == "deconvnet" else dataset.tests[:1]
+        seeds = [0] if len(folds) > 1 else [int(seed) for seed in options.seeds.split(",")]
+        for seed in seeds:
+            for fold, tests in enumerate(folds):
+                place = options.out / options.dataset / f"{way.name}-{seed}-{fold}"
+                train(dataset, way, seed, tests, steps, place)
+                sys.stderr.write(f"{place.name} done\n")
+                if options.rows:
+                    rows += rows_for(dataset, way, seed, fold, tests, steps, place, options.dataset)
+    if options.rows:
+        write_rows(options.rows, rows)
+
+
+def rows_for(
+    dataset: Dataset,
+    way: Way,
+    seed: int,
+    fold: int,
+    tests: Sequence[int],
+    steps: int,
+    place: Path,
+    name: str,
+) -> list[dict[str, Any]]:
+    """A row for every test image of one run."""
+    cost = json.loads((place / "cost.json").read_text())
+    known = {"dataset": name, "family": way.name, "seed": seed, "fold": fold, "steps": steps}
+    return [
+        {
+            **known,
+            "image": dataset.names[i] if dataset.names else i,
+            **scored(dataset, i, place / f"{i}.tif"),
+            **{k: cost[k] for k in ("ms_per_image", "seconds_per_step", "peak_mb", "parameters")},
+        }
+        for i in tests
+    ]
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """The rows as CSV, and their means and standard deviations over seeds (or folds) on standard output."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HEAD)
+        writer.writeheader()
+        writer.writerows(rows)
+    measures = [name for name in HEAD[6:] if name != "iou"]
+    for family in dict.fromkeys(row["family"] for row in rows):
+        mine = [row for row in rows if row["family"] == family]
+        runs = list(dict.fromkeys((row["seed"], row["fold"]) for row in mine))
+        cells_ = []
+        for name in measures:
+            means = [
+                statistics.mean(float(r[name] or 0) for r in mine if (r["seed"], r["fold"]) == run)
+                for run in runs
+            ]
+            spread = f" +- {statistics.stdev(means):.4f}" if len(means) > 1 else ""
+            cells_.append(f"{name} {statistics.mean(means):.4f}{spread}")
+        sys.stdout.write(f"{family}: " + "; ".join(cells_) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""U-Net whose interior maps a critic compares with true ones, against open boundaries."""

@@ -1,0 +1,156 @@
+"""The adversarial U-Net as a family: the critic's turn, then the generator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_advseg import losses
+from napari_advseg.families.adversarial_unet.settings import AdversarialUNetSettings
+from napari_advseg.families.family import (
+    Family,
+    Player,
+    Progress,
+    TensorBatch,
+    Turn,
+    data_term,
+    measures,
+    probabilities,
+)
+from napari_advseg.networks.critic import PatchCritic
+from napari_advseg.networks.unet import UNet2d, context, stride
+from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
+
+
+class Model(Family[AdversarialUNetSettings]):
+    """Cross-entropy plus the verdict of a critic on [image, map] (thesis, main idea; methods 16.4)."""
+
+    is_adversarial = True
+
+    def players(self) -> dict[str, Player]:
+        chosen, channels = self.settings, self.channels
+        generator = UNet2d(channels.image, channels.output, **chosen.layers)
+        critic = PatchCritic(
+            channels.image + channels.output,
+            chosen.critic.widths,
+            chosen.critic.norm,
+            spectral=chosen.critic.spectral,
+        )
+        return {
+            "generator": Player(generator, chosen.optimiser),
+            "critic": Player(critic, chosen.critic.optimiser),
+        }
+
+    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
+        logits = self.modules["generator"](batch.image)
+        fake = self._pair(batch, self._noisy(self._shares(logits)))
+        if at.step % self.settings.critic.every == 0:
+            yield self._critics_turn(batch, fake.detach())
+        loss, terms = self._data(logits, batch)
+        if at.step >= self.settings.quiet_steps:
+            scores = self.modules["critic"](fake)
+            weight = patch_weight(batch.weight, scores)
+            terms["fooling"] = self.settings.adversarial_weight * fooling_loss(
+                self.settings.critic.objective, scores, weight
+            )
+            loss = loss + terms["fooling"]
+        yield Turn("generator", loss, terms)
+
+    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
+        logits = self.modules["generator"](batch.image)
+        loss, terms = self._data(logits, batch)
+        return {"loss": loss, **terms, **measures(logits, batch, self.channels)}
+
+    def infer(self, tile: Tensor) -> Tensor:
+        return probabilities(self.modules["generator"](tile), self.channels)
+
+    @property
+    def tile_dependent(self) -> bool:
+        return self.settings.norm in ("instance", "group")
+
+    @property
+    def inferring(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def stride(self) -> int:
+        return stride(len(self.settings.widths))
+
+    @property
+    def context(self) -> int:
+        return context(len(self.settings.widths))
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return 4 * 6 * self.settings.widths[0] + 64
+
+    def _critics_turn(self, batch: TensorBatch, fake: Tensor) -> Turn:
+        """The critic on true maps and predicted ones, and on true ones with gaps cut in, there alone."""
+        critic, chosen = self.modules["critic"], self.settings
+        kind, smooth = chosen.critic.objective, chosen.critic.smooth
+        true = batch.target * batch.known  # before the blur, which would carry unknown values over
+        real = self._pair(batch, self._noisy(softened(true, chosen.soften)))
+        scores = {"real": critic(real), "fake": critic(fake)}
+        weight = patch_weight(batch.weight, scores["real"])
+        loss = critic_loss(kind, scores["real"], scores["fake"], weight, smooth)
+        if chosen.gaps:
+            opened = with_gaps(true, batch.known, chosen.gaps, chosen.gap_radius)
+            found = critic(self._pair(batch, self._noisy(softened(opened, chosen.soften))))
+            # Away from a gap the map is as true as the real one: only patches that hold one are false.
+            changed = (opened - true).abs().amax(1, keepdim=True)
+            there = weight * (F.adaptive_max_pool2d(changed, list(found.shape[-2:])) > 0)
+            loss = 0.5 * (loss + critic_loss(kind, scores["real"], found, there, smooth))
+        return Turn("critic", loss + penalty(kind, critic, real, fake), scores=scores)
+
+    def _shares(self, logits: Tensor) -> Tensor:
+        if self.channels.gives == "classes":
+            return torch.softmax(logits.float(), dim=1)
+        return torch.sigmoid(logits.float())
+
+    def _noisy(self, map_: Tensor) -> Tensor:
+        return map_ + self.settings.noise * torch.randn_like(map_)
+
+    def _pair(self, batch: TensorBatch, map_: Tensor) -> Tensor:
+        """Image and map as the critic sees them: nothing where nobody has annotated."""
+        return batch.known * torch.cat((batch.image, map_), dim=1)
+
+    def _data(self, logits: Tensor, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        terms = data_term(logits, batch, self.channels)
+        if self.settings.dice:
+            overlap = losses.dice(logits, batch.target, batch.weight, gives=self.channels.gives)
+            terms["dice"] = self.settings.dice * overlap
+        return torch.stack(list(terms.values())).sum(), terms
+
+
+def softened(map_: Tensor, sigma: float) -> Tensor:
+    """Maps (N, K, H, W) blurred by a Gaussian of `sigma` pixels; as they are for 0."""
+    if sigma == 0:
+        return map_
+    reach = max(1, round(3 * sigma))
+    at = torch.arange(-reach, reach + 1, device=map_.device, dtype=map_.dtype)
+    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    channels = map_.shape[1]
+    across = kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
+    padded = F.pad(map_, (reach, reach, reach, reach), mode="replicate")
+    blurred = F.conv2d(padded, across, groups=channels)
+    return F.conv2d(blurred, across.transpose(2, 3), groups=channels)
+
+
+def with_gaps(interior: Tensor, known: Tensor, count: int, radius: tuple[float, float]) -> Tensor:
+    """Interior maps (N, K, H, W) with `count` disks set to 1, each around a random wall pixel."""
+    opened = interior.clone()
+    height, width = interior.shape[-2:]
+    rows = torch.arange(height, device=interior.device).view(-1, 1)
+    columns = torch.arange(width, device=interior.device).view(1, -1)
+    for item, mask in zip(opened, known, strict=True):
+        walls = torch.nonzero((item.amin(0) < 0.5) & (mask[0] > 0))
+        if not len(walls):
+            continue
+        for y, x in walls[torch.randint(len(walls), (count,), device=walls.device)]:
+            reach = radius[0] + (radius[1] - radius[0]) * torch.rand((), device=walls.device)
+            item[:, (rows - y) ** 2 + (columns - x) ** 2 <= reach**2] = 1.0
+    return opened

@@ -1,0 +1,88 @@
+"""What can be chosen of the adversarial U-Net, and its presets."""
+
+from __future__ import annotations
+
+from napari_advseg.settings import setting
+from napari_advseg.settings.critic import CriticSettings
+from napari_advseg.settings.training import AdamSettings
+from napari_advseg.settings.unet import UNetShape
+
+NAME = "adversarial_unet"
+SUMMARY = "U-Net with a critic of image and interior map that has seen open boundaries"
+REFERENCE = "Main idea of the thesis S003; patch critic of Isola et al. 2017, spectral norm of Miyato et al. 2018"
+
+CRITIC = CriticSettings(
+    spectral=True,
+    norm="none",
+    objective="lsgan",
+    optimiser=AdamSettings(learning_rate=1e-4, beta1=0.5, beta2=0.9),
+)
+
+
+class AdversarialUNetSettings(UNetShape):
+    """Network, critic and the balance between data term and critic."""
+
+    adversarial_weight: float = setting(
+        0.01, "Critic's weight", "Of the critic's verdict beside the cross-entropy.", ge=0, le=10
+    )
+    quiet_steps: int = setting(
+        300, "Quiet steps", "First steps on the data term alone; the critic learns meanwhile.", ge=0
+    )
+    soften: float = setting(
+        0.7,
+        "Soften targets",
+        "Blur of true maps before the critic sees them: else it tells them by their hard edges.",
+        unit="px",
+        ge=0,
+        le=5,
+    )
+    noise: float = setting(
+        0.05, "Noise", "Noise added to true and predicted maps alike before the critic.", ge=0, le=1
+    )
+    gaps: int = setting(
+        3,
+        "Gaps",
+        "Openings cut into each true map to show the critic what is wrong; 0: none.",
+        ge=0,
+    )
+    gap_radius: tuple[float, float] = setting(
+        (3.0, 8.0), "Gap radius", "Smallest and largest radius of an opening.", unit="px"
+    )
+    optimiser: AdamSettings = setting(AdamSettings(), "Optimiser", "Adam of the generator.")
+    critic: CriticSettings = setting(CRITIC, "Critic", "The critic of image and map.")
+
+
+PRESETS = {
+    "quick": {
+        "model": {
+            "widths": (16, 32, 64, 128, 256),
+            "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
+            "critic": {**CRITIC.model_dump(), "widths": (16, 32, 64, 128)},
+        },
+        "examples": {
+            "batch": 12,
+            "targets": {"boundary_weight": 3.0},
+            "augmentation": {
+                "intensity": 0.8,
+                "blur": 0.15,
+                "blur_sigma": (0.01, 1.5),
+                "noise_std": 0.1,
+            },
+        },
+        "training": {
+            "steps": 2300,
+            "ema": 0.995,
+            "warmup": 50,
+            "cosine": True,
+            "validate_every": 100,
+        },
+    },
+    "seed": {
+        "model": {
+            "widths": (64, 128, 256, 512, 1024),
+            "optimiser": {"learning_rate": 0.01, "eps": 0.01},
+        },
+        "examples": {"batch": 18, "mode": "fixed", "fixed_crops": 6000, "crop": 160},
+        "training": {"steps": 100_200, "validate_every": 334, "save_every": 334},
+    },
+}

@@ -1,0 +1,153 @@
+"""The conditional GAN as a family: the critic's turn, then the generator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from napari_advseg import losses
+from napari_advseg.families.cgan.settings import CganSettings
+from napari_advseg.families.family import (
+    Family,
+    Player,
+    Progress,
+    TensorBatch,
+    Turn,
+    from_symmetric,
+    measures,
+    symmetric,
+)
+from napari_advseg.networks.critic import PatchCritic
+from napari_advseg.networks.translator import UNetTranslator
+from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
+
+PAINTER = (
+    "This model paints images of labels and does not segment; use the command generate, "
+    "or train with model.direction=image_to_map."
+)
+
+
+class Model(Family[CganSettings]):
+    """GAN loss plus a weighted content term (Isola et al. 2017, equations 1 to 4); the critic's is halved."""
+
+    is_adversarial = True
+
+    def players(self) -> dict[str, Player]:
+        chosen, channels = self.settings, self.channels
+        given, wanted = channels.image, channels.output
+        if self.makes == "image":
+            given, wanted = wanted, given
+        generator = UNetTranslator(
+            given,
+            wanted,
+            chosen.width,
+            chosen.depth,
+            chosen.norm,
+            dropout=chosen.dropout,
+            resize=chosen.resize,
+        )
+        critic = PatchCritic(
+            channels.image + channels.output,
+            chosen.critic.widths,
+            chosen.critic.norm,
+            spectral=chosen.critic.spectral,
+        )
+        return {
+            "generator": Player(generator, chosen.optimiser),
+            "critic": Player(critic, chosen.critic.optimiser),
+        }
+
+    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
+        given, wanted = self._task(batch)
+        logits = self.modules["generator"](given)
+        real, fake = (self._pair(batch, given, one) for one in (wanted, torch.tanh(logits)))
+        if at.step % self.settings.critic.every == 0:
+            yield self._critics_turn(batch, real, fake.detach())
+        scores = self.modules["critic"](fake)
+        objective = self.settings.critic.objective
+        fooled = fooling_loss(objective, scores, patch_weight(batch.weight, scores))
+        content = self.settings.content_weight * self._content(logits, batch)
+        yield Turn("generator", fooled + content, {"fooling": fooled, "content": content})
+
+    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
+        logits = self.modules["generator"](self._task(batch)[0])
+        loss = self._content(logits, batch)
+        if self.makes == "image":
+            return {"loss": loss}
+        return {"loss": loss, **measures(logits, batch, self.channels)}
+
+    @property
+    def makes(self) -> Literal["map", "image"]:
+        return "image" if self.settings.direction == "map_to_image" else "map"
+
+    def paint(self, maps: Tensor) -> Tensor:
+        if self.makes == "map":
+            return super().paint(maps)
+        return (torch.tanh(self.modules["generator"](symmetric(maps)).float()) + 1) / 2
+
+    def infer(self, tile: Tensor) -> Tensor:
+        if self.makes == "image":
+            raise ValueError(PAINTER)
+        generator = self.modules["generator"]
+        if self.settings.samples > 1:
+            for module in generator.modules():
+                module.train(isinstance(module, nn.Dropout))
+        image = symmetric(tile)
+        drawn = [torch.tanh(generator(image).float()) for _ in range(self.settings.samples)]
+        return from_symmetric(torch.stack(drawn).mean(0), self.channels)
+
+    @property
+    def painting(self) -> tuple[str, ...]:
+        return ("generator",) if self.makes == "image" else ()
+
+    @property
+    def inferring(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def tile_dependent(self) -> bool:
+        return self.settings.norm in ("instance", "group")
+
+    @property
+    def stride(self) -> int:
+        return 1 << self.settings.depth
+
+    @property
+    def context(self) -> int:
+        # Every halving and every doubling reaches up to two pixels of its level's coarser side.
+        return 4 * self.stride
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return 4 * 8 * self.settings.width + 64
+
+    def _critics_turn(self, batch: TensorBatch, real: Tensor, fake: Tensor) -> Turn:
+        critic, chosen = self.modules["critic"], self.settings.critic
+        scores = {"real": critic(real), "fake": critic(fake)}
+        weight = patch_weight(batch.weight, scores["real"])
+        loss = critic_loss(chosen.objective, scores["real"], scores["fake"], weight, chosen.smooth)
+        return Turn("critic", loss + penalty(chosen.objective, critic, real, fake), scores=scores)
+
+    def _task(self, batch: TensorBatch) -> tuple[Tensor, Tensor]:
+        """What the generator is given and what is wanted of it, in [-1, 1]."""
+        image, map_ = symmetric(batch.image), symmetric(batch.target)
+        return (image, map_) if self.makes == "map" else (batch.known * map_, image)
+
+    def _pair(self, batch: TensorBatch, given: Tensor, made: Tensor) -> Tensor:
+        """Image and map as the critic sees them: nothing where nobody has annotated."""
+        ends = (given, made) if self.makes == "map" else (made, given)
+        return batch.known * torch.cat([one.float() for one in ends], dim=1)
+
+    def _content(self, logits: Tensor, batch: TensorBatch) -> Tensor:
+        target, weight = batch.target, batch.weight
+        if self.makes == "image":
+            image = symmetric(batch.image)
+            return losses.l1(torch.tanh(logits), image, batch.known.expand_as(image))
+        if self.settings.content == "bce":
+            return losses.binary_cross_entropy(logits, target, weight)
+        if self.settings.content == "dice":
+            return losses.dice(logits, target, weight)
+        return losses.l1(torch.tanh(logits), symmetric(target), weight)

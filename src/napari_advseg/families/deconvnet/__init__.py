@@ -1,0 +1,1 @@
+"""DeconvNet: encoder and decoder joined by pooling switches."""

@@ -1,0 +1,67 @@
+"""Critics: networks that score how real an image, a map or a pair of them looks, patch by patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from napari_advseg.networks.convolution import Activation, Norm, activation, normalisation
+from napari_advseg.networks.initial import gaussian
+
+PATCH_70 = (64, 128, 256, 512)
+
+
+class PatchCritic(nn.Module):
+    """Scores (N, 1, h, w) of maps (N, in_channels, H, W): one logit for every patch that it sees.
+
+    A convolution of 4 x 4 for each of `widths`, the first without normalisation, then one to a
+    single score. With the default widths, of which the last keeps the size, a score sees 70 x 70
+    pixels and 256 x 256 pixels give 30 x 30 scores (Isola et al. 2017); 2,764,609 parameters for two
+    channels. `all_strided` halves the size at the last width too, `biased` keeps the biases before
+    batch norm: both as in SegGAN (661,697 parameters for one channel and widths 64, 128, 256).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int] = PATCH_70,
+        norm: Norm = "batch",
+        act: Activation = "leaky_relu",
+        *,
+        all_strided: bool = False,
+        biased: bool = False,
+        spectral: bool = False,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inside = in_channels
+        for level, width in enumerate(widths):
+            stride = 2 if all_strided or level < len(widths) - 1 else 1
+            has_bias = biased or level == 0 or norm not in ("batch", "group")
+            layers.append(nn.Conv2d(inside, width, 4, stride, 1, bias=has_bias))
+            affine = norm != "instance"
+            layers.append(normalisation(norm, width, affine=affine) if level else nn.Identity())
+            layers.append(activation(act))
+            inside = width
+        layers.append(nn.Conv2d(inside, 1, 4, 1, 1))
+        gaussian(layers)
+        if spectral:
+            layers = [
+                spectral_norm(layer) if isinstance(layer, nn.Conv2d) else layer for layer in layers
+            ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.layers(x)
+        return scores
+
+
+def smallest_side(widths: Sequence[int] = PATCH_70, *, all_strided: bool = False) -> int:
+    """The smallest image side from which a critic of these widths still makes a score."""
+    side = 2
+    strides = [2] * len(widths) if all_strided else [2] * (len(widths) - 1) + [1]
+    for stride in reversed(strides):
+        side = (side - 1) * stride + 2
+    return side

@@ -1,0 +1,198 @@
+"""What a training learns from: data read, checked, divided and turned into batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+from napari_advseg import families
+from napari_advseg.examples.census import Census, take_census
+from napari_advseg.examples.classes import decide_classes
+from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
+from napari_advseg.examples.sections import Row, in_words, split_sections
+from napari_advseg.examples.targets import Meaning
+from napari_advseg.examples.unpaired import Side, Unpaired
+from napari_advseg.examples.zero import check_trainable, decide_zero
+from napari_advseg.progress import Reports, Said, Warned
+from napari_advseg.recipe import Missing, Train
+from napari_advseg.settings.examples import ExampleSettings
+from napari_advseg.volume.files import Source, as_labels, read
+from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.sets import files_of, is_set, matched, read_set
+from napari_advseg.volume.volume import Volume
+
+
+class Lessons(Protocol):
+    """Batch k, a pure function of k."""
+
+    def __getitem__(self, k: int) -> Batch: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a training learns from and is judged by; `examples` are the settings as they were resolved.
+
+    `training` and `validation` are section indices, a list for each image.
+    """
+
+    images: list[Volume]
+    labels: list[Volume]
+    zero: Meaning
+    examples: ExampleSettings
+    normaliser: Normaliser
+    training: list[list[int]]
+    validation: list[list[int]]
+    batches: Lessons
+    withheld: Sequence[Batch]
+
+
+def prepare(
+    image: Source | Sequence[Source],
+    labels: Source | Sequence[Source],
+    recipe: Train,
+    *,
+    as_pairs: bool = False,
+) -> Reports[Data]:
+    """Read, check, decide what the labels mean, split by sections, fit the grey values.
+
+    Raises:
+        ValueError: the data do not fit each other or the family.
+    """
+    alone = families.load(recipe.family).Model.needs == "unpaired" and not as_pairs
+    images, truths = paired(image, labels, recipe.missing)
+    check_pairs(images, truths)
+    row = Row(images)
+    first, end = recipe.sections or (0, len(row))
+    if not 0 <= first < end <= len(row):
+        raise ValueError(
+            f"Sections {first}:{end} are not inside 0:{len(row)}; choose a range inside it."
+        )
+    wanted = row.by_volume(range(first, end))
+    censuses = []
+    for truth, own in zip(truths, wanted, strict=True):
+        censuses.append((yield from take_census(truth, own)))
+    zero, examples = yield from meaning_of(truths, censuses, wanted, recipe)
+    known = [census.annotated(zero) for census in censuses]
+    if examples.targets.kind != "classes":
+        check_trainable(truths, examples.targets, zero, known)
+    training, validation = split_sections(
+        row.numbers(known), range(*recipe.validation) if recipe.validation else None
+    )
+    voxels = sum(census.voxels(zero) for census in censuses if census.annotated(zero))
+    yield Said(in_words(training, validation, voxels) + ".")
+    learnt, judged = row.by_volume(training), row.by_volume(validation)
+    normaliser = Normaliser.fit(images, examples.normalisation, learnt)
+    batches: Lessons = Batches(
+        images, truths, examples, zero, normaliser, recipe.seed, learnt, censuses=censuses
+    )
+    if alone:
+        yield Said(
+            f"{recipe.family} does not look at which image belongs to which labels; only validation does."
+        )
+        sides = Side(images, learnt), Side(truths, learnt, censuses)
+        batches = Unpaired(*sides, examples, zero, normaliser, recipe.seed)
+    withheld = [
+        whole_section(images[at], truths[at], index, examples, zero, normaliser)
+        for at, index in map(row.place, validation)
+    ]
+    return Data(images, truths, zero, examples, normaliser, learnt, judged, batches, withheld)
+
+
+def prepare_unpaired(recipe: Train) -> Reports[Data]:
+    """As `prepare`, from images and masks that do not belong together, and a few pairs where the recipe names some.
+
+    Raises:
+        ValueError: the family learns from pairs, or one of the two sets is missing or of no use.
+    """
+    if families.load(recipe.family).Model.needs != "unpaired":
+        raise ValueError(
+            f"{recipe.family} learns from images with their own labels: name --image and --labels; "
+            "--images and --masks are for families that need no pairs, such as cyclegan."
+        )
+    if recipe.images is None or recipe.masks is None:
+        raise ValueError("Name both --images and --masks; they need not belong together.")
+    images = read_set(recipe.images, missing=recipe.missing)
+    masks = [as_labels(one) for one in read_set(recipe.masks, missing=recipe.missing)]
+    same_channels(images)
+    everything = [range(mask.size("z")) for mask in masks]
+    censuses = []
+    for mask, own in zip(masks, everything, strict=True):
+        censuses.append((yield from take_census(mask, own)))
+    zero, examples = yield from meaning_of(masks, censuses, everything, recipe)
+    pairs = None
+    if recipe.image and recipe.labels:
+        both = recipe.changed(images=None, masks=None, examples=examples, zero=zero)
+        pairs = yield from prepare(recipe.image, recipe.labels, both, as_pairs=True)
+    learnt = [list(range(image.size("z"))) for image in images]
+    normaliser = Normaliser.fit(images, examples.normalisation, learnt)
+    yield Said(
+        f"{sum(map(len, learnt))} sections of images and {sum(map(len, everything))} of masks, which need not "
+        f"belong together; {'some pairs beside them' if pairs else 'no pairs: nothing can be validated'}."
+    )
+    few = pairs.batches if pairs and isinstance(pairs.batches, Batches) else None
+    sides = Side(images, learnt), Side(masks, everything, censuses)
+    batches = Unpaired(*sides, examples, zero, normaliser, recipe.seed, few)
+    if pairs:
+        return dataclasses.replace(pairs, normaliser=normaliser, batches=batches)
+    nothing: list[list[int]] = [[] for _ in images]
+    return Data(images, masks, zero, examples, normaliser, learnt, nothing, batches, [])
+
+
+def same_channels(images: Sequence[Volume]) -> None:
+    """Nothing, where all images have as many channels.
+
+    Raises:
+        ValueError: they have not.
+    """
+    channels = sorted({image.size("c") for image in images})
+    if len(channels) > 1:
+        raise ValueError(
+            f"The images have {' and '.join(map(str, channels))} channels; give equal ones."
+        )
+
+
+def paired(
+    image: Source | Sequence[Source], labels: Source | Sequence[Source], missing: Missing
+) -> tuple[list[Volume], list[Volume]]:
+    """Images and their labels: one of each, two folders or patterns matched by name, or two lists."""
+    images, truths = several(image), several(labels)
+    if any(map(is_set, (*images, *truths))):
+        files = [[file for one in side for file in files_of(one)] for side in (images, truths)]
+        names = matched(*files)
+        images, truths = [name for name, _ in names], [name for _, name in names]
+    return (
+        [read(one, missing=missing) for one in images],
+        [as_labels(read(one, missing=missing)) for one in truths],
+    )
+
+
+def several(given: Source | Sequence[Source]) -> list[Source]:
+    """What was given, as a list; a list of sources is one already."""
+    if isinstance(given, list | tuple):
+        return list(given)
+    return [given]  # type: ignore[list-item] # an array is a sequence to the type checker
+
+
+def meaning_of(
+    truths: Sequence[Volume],
+    censuses: Sequence[Census],
+    sections: Sequence[Sequence[int]],
+    recipe: Train,
+) -> Reports[tuple[Meaning, ExampleSettings]]:
+    """What 0 means, and the example settings with the classes that were found."""
+    examples = recipe.examples
+    if examples.targets.kind == "classes":
+        zero: Meaning = "background" if recipe.zero == "auto" else recipe.zero
+        decided = decide_classes(truths, sections, examples.targets.classes, zero)
+        classes, *words = yield from decided
+        examples = examples.changed(targets=examples.targets.changed(classes=classes))
+    else:
+        # One annotator paints all images in one way: the first that is painted tells.
+        at = next((k for k, census in enumerate(censuses) if census.painted), 0)
+        zero, *words = decide_zero(truths[at], recipe.zero, censuses[at])
+    sentence, warning = words
+    yield Said(sentence)
+    if warning:
+        yield Warned(warning)
+    return zero, examples

@@ -1,0 +1,94 @@
+"""The reverse problem: images of labels, told apart from real ones by their history."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+import napari_advseg as advseg
+from napari_advseg import cli, drain
+from napari_advseg.generation import generate
+from napari_advseg.recipe import train_recipe
+from napari_advseg.training.fit import fit
+
+SMALL = {
+    "model": {
+        "direction": "map_to_image",
+        "width": 8,
+        "depth": 3,
+        "dropout": 0.0,
+        "optimiser": {"learning_rate": 0.003, "beta1": 0.5},
+        "critic": {"widths": [8, 16]},
+    },
+    "examples": {"crop": 48, "batch": 4},
+    "training": {
+        "steps": 60,
+        "validate_every": 30,
+        "threads": 1,
+        "device": "cpu",
+        "precision": "fp32",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def painter(tissue, tmp_path_factory):
+    out = tmp_path_factory.mktemp("painter") / "model"
+    return drain(fit(*tissue, train_recipe("cgan", "quick", {**SMALL, "out": str(out)})))
+
+
+def test_a_painted_image_looks_like_the_real_one_of_its_labels(painter, tissue):
+    image, labels = tissue
+    assert set(painter.card.calibration) == {"l1", "ssim"}
+    made = drain(generate(labels, painter))
+    assert (made.shape, made.dtype, made.frame.scale) == (
+        image.shape,
+        image.dtype,
+        image.frame.scale,
+    )
+    real, painted = (one.numpy().astype(float).ravel() for one in (image, made))
+    other = np.roll(made.numpy(), 31, axis=-1).astype(float).ravel()
+    assert np.corrcoef(real, painted)[0, 1] > np.corrcoef(real, other)[0, 1] + 0.2
+
+
+def test_it_says_that_it_is_synthetic_wherever_it_goes(painter, tissue, tmp_path):
+    made = drain(generate(tissue[1], painter))
+    for name in ("a.tif", "a.ome.zarr"):
+        read = advseg.read(advseg.write(made, tmp_path / name))
+        assert any(
+            line.startswith("synthetic: painted of labels by cgan") for line in read.frame.history
+        )
+
+
+def test_a_painter_refuses_to_segment_and_a_segmenter_to_paint(painter, tissue):
+    with pytest.raises(ValueError, match="use the command generate"):
+        drain(advseg.segment(tissue[0], painter))
+    tree = {
+        "training": {**SMALL["training"], "steps": 1},
+        "examples": SMALL["examples"],
+        "model": {"widths": [4, 8]},
+    }
+    unet = drain(fit(*tissue, train_recipe("unet", "quick", tree)))
+    with pytest.raises(ValueError, match="makes maps of images and no images"):
+        drain(generate(tissue[1], unet))
+
+
+def test_the_command_writes_pairs(painter, tmp_path, monkeypatch, capfd):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, capfd.readouterr().err
+
+    out = tmp_path / "pairs"
+    asked = ("generate", "--model", painter.folder, "--out", out, "--count", 2, "--side", 64)
+    code, err = call(*asked)
+    assert code == 0, err
+    image, labels = advseg.read(out / "image.tif"), advseg.read(out / "labels.tif")
+    assert image.shape == labels.shape == (2, 64, 64)
+    assert "synthetic" in " ".join((*image.frame.history, *labels.frame.history))
+    code, err = call(*asked)
+    assert code == 2
+    assert "--overwrite" in err
