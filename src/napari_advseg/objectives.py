@@ -7,17 +7,13 @@ for patches without any annotated pixel.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_advseg.losses import weighted_mean
-
-Objective = Literal["vanilla", "lsgan", "hinge", "wgan-gp", "r1"]
-"""vanilla: Goodfellow et al. 2014, non-saturating; lsgan: Mao et al. 2017; hinge: Lim and Ye 2017;
-wgan-gp: Gulrajani et al. 2017; r1: vanilla with the penalty of Mescheder et al. 2018."""
+from napari_advseg.settings.critic import Objective
 
 Critic = Callable[[Tensor], Tensor]
 

@@ -214,11 +214,23 @@ def probabilities(logits: Tensor, channels: Channels) -> Tensor:
     return torch.sigmoid(logits.float()).amin(dim=1, keepdim=True)
 
 
-def data_term(logits: Tensor, batch: TensorBatch, channels: Channels) -> dict[str, Tensor]:
-    """The cross-entropy of logits (N, `channels.output`, H, W) under the name it has in logs, in nats."""
+def data_terms(
+    logits: Tensor, batch: TensorBatch, channels: Channels, dice: float = 0.0
+) -> dict[str, Tensor]:
+    """The cross-entropy of logits (N, `channels.output`, H, W) in nats and, with a weight, Dice, by name."""
     if channels.gives == "classes":
-        return {"ce": losses.cross_entropy(logits, batch.target, batch.weight)}
-    return {"bce": losses.binary_cross_entropy(logits, batch.target, batch.weight)}
+        terms = {"ce": losses.cross_entropy(logits, batch.target, batch.weight)}
+    else:
+        terms = {"bce": losses.binary_cross_entropy(logits, batch.target, batch.weight)}
+    if dice:
+        overlap = losses.dice(logits, batch.target, batch.weight, gives=channels.gives)
+        terms["dice"] = dice * overlap
+    return terms
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """The sum of a loss's terms."""
+    return torch.stack(list(terms.values())).sum()
 
 
 def measures(logits: Tensor, batch: TensorBatch, channels: Channels) -> dict[str, Tensor]:

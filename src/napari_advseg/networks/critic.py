@@ -56,12 +56,3 @@ class PatchCritic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.layers(x)
         return scores
-
-
-def smallest_side(widths: Sequence[int] = PATCH_70, *, all_strided: bool = False) -> int:
-    """The smallest image side from which a critic of these widths still makes a score."""
-    side = 2
-    strides = [2] * len(widths) if all_strided else [2] * (len(widths) - 1) + [1]
-    for stride in reversed(strides):
-        side = (side - 1) * stride + 2
-    return side

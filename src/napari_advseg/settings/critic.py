@@ -10,6 +10,8 @@ from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.training import AdamSettings
 
 Objective = Literal["vanilla", "lsgan", "hinge", "wgan-gp", "r1"]
+"""vanilla: Goodfellow et al. 2014, non-saturating; lsgan: Mao et al. 2017; hinge: Lim and Ye 2017;
+wgan-gp: Gulrajani et al. 2017; r1: vanilla with the penalty of Mescheder et al. 2018."""
 
 
 class CriticSettings(Settings):

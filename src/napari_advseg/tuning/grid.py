@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.tuning import Minima, Statistic, TuningSettings
@@ -70,9 +69,3 @@ class Grid:
         """Thresholds around `middle` that lie in [0, 1) and are not tried yet."""
         near = (round(middle + offset, 6) for offset in FINE)
         return [value for value in near if 0 <= value < 1 and value not in self.thresholds]
-
-
-def cells_of(grid: Grid, thresholds: Sequence[float]) -> int:
-    """Number of cells at these thresholds."""
-    pairs = len(grid.edges or grid.gaps)
-    return len(thresholds) * pairs * len(grid.minima) * len(grid.judgements())

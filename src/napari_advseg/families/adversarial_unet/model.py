@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_advseg import losses
 from napari_advseg.families.adversarial_unet.settings import AdversarialUNetSettings
 from napari_advseg.families.family import (
     Family,
@@ -16,9 +15,10 @@ from napari_advseg.families.family import (
     Progress,
     TensorBatch,
     Turn,
-    data_term,
+    data_terms,
     measures,
     probabilities,
+    total,
 )
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.unet import UNet2d, context, stride
@@ -49,20 +49,19 @@ class Model(Family[AdversarialUNetSettings]):
         fake = self._pair(batch, self._noisy(self._shares(logits)))
         if at.step % self.settings.critic.every == 0:
             yield self._critics_turn(batch, fake.detach())
-        loss, terms = self._data(logits, batch)
+        terms = data_terms(logits, batch, self.channels, self.settings.dice)
         if at.step >= self.settings.quiet_steps:
             scores = self.modules["critic"](fake)
             weight = patch_weight(batch.weight, scores)
             terms["fooling"] = self.settings.adversarial_weight * fooling_loss(
                 self.settings.critic.objective, scores, weight
             )
-            loss = loss + terms["fooling"]
-        yield Turn("generator", loss, terms)
+        yield Turn("generator", total(terms), terms)
 
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         logits = self.modules["generator"](batch.image)
-        loss, terms = self._data(logits, batch)
-        return {"loss": loss, **terms, **measures(logits, batch, self.channels)}
+        terms = data_terms(logits, batch, self.channels, self.settings.dice)
+        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
 
     def infer(self, tile: Tensor) -> Tensor:
         return probabilities(self.modules["generator"](tile), self.channels)
@@ -116,13 +115,6 @@ class Model(Family[AdversarialUNetSettings]):
     def _pair(self, batch: TensorBatch, map_: Tensor) -> Tensor:
         """Image and map as the critic sees them: nothing where nobody has annotated."""
         return batch.known * torch.cat((batch.image, map_), dim=1)
-
-    def _data(self, logits: Tensor, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        terms = data_term(logits, batch, self.channels)
-        if self.settings.dice:
-            overlap = losses.dice(logits, batch.target, batch.weight, gives=self.channels.gives)
-            terms["dice"] = self.settings.dice * overlap
-        return torch.stack(list(terms.values())).sum(), terms
 
 
 def softened(map_: Tensor, sigma: float) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from napari_advseg.families.deconvnet.settings import DeconvNetSettings
@@ -14,9 +13,10 @@ from napari_advseg.families.family import (
     Progress,
     TensorBatch,
     Turn,
-    data_term,
+    data_terms,
     measures,
     probabilities,
+    total,
 )
 from napari_advseg.networks.switches import DeconvNet
 
@@ -32,14 +32,13 @@ class Model(Family[DeconvNetSettings]):
         return {"deconvnet": Player(network, chosen.optimiser)}
 
     def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
-        terms = data_term(self.modules["deconvnet"](batch.image), batch, self.channels)
-        yield Turn("deconvnet", torch.stack(list(terms.values())).sum(), terms)
+        terms = data_terms(self.modules["deconvnet"](batch.image), batch, self.channels)
+        yield Turn("deconvnet", total(terms), terms)
 
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         logits = self.modules["deconvnet"](batch.image)
-        terms = data_term(logits, batch, self.channels)
-        loss = torch.stack(list(terms.values())).sum()
-        return {"loss": loss, **terms, **measures(logits, batch, self.channels)}
+        terms = data_terms(logits, batch, self.channels)
+        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
 
     def infer(self, tile: Tensor) -> Tensor:
         return probabilities(self.modules["deconvnet"](tile), self.channels)

@@ -15,9 +15,10 @@ from napari_advseg.families.family import (
     Progress,
     TensorBatch,
     Turn,
-    data_term,
+    data_terms,
     measures,
     probabilities,
+    total,
 )
 from napari_advseg.families.seggan.settings import SegGanSettings
 from napari_advseg.networks.critic import PatchCritic
@@ -81,16 +82,15 @@ class Model(Family[SegGanSettings]):
         if at.step < self._gan_steps(at):
             yield from self._gan_turns(batch)
         logits = self.modules["segmenter"](batch.image)
-        terms = data_term(logits, batch, self.channels)
+        terms = data_terms(logits, batch, self.channels)
         if at.step >= self._gan_steps(at):
             terms |= self._verdict(logits, batch)
-        yield Turn("segmenter", torch.stack(list(terms.values())).sum(), terms)
+        yield Turn("segmenter", total(terms), terms)
 
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         logits = self.modules["segmenter"](batch.image)
-        terms = data_term(logits, batch, self.channels)
-        loss = torch.stack(list(terms.values())).sum()
-        return {"loss": loss, **terms, **measures(logits, batch, self.channels)}
+        terms = data_terms(logits, batch, self.channels)
+        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
 
     def paint(self, maps: Tensor) -> Tensor:
         if self.settings.condition_on_image:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
-from napari_advseg import losses
 from napari_advseg.families.family import (
     Family,
     Player,
     Progress,
     TensorBatch,
     Turn,
-    data_term,
+    data_terms,
     measures,
     probabilities,
+    total,
 )
 from napari_advseg.families.unet.settings import UNetSettings
 from napari_advseg.networks.unet import UNet2d, context, stride
@@ -36,12 +35,13 @@ class Model(Family[UNetSettings]):
 
     def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
         logits = self.modules["unet"](batch.image)
-        yield Turn("unet", *self._loss(logits, batch))
+        terms = data_terms(logits, batch, self.channels, self.settings.dice)
+        yield Turn("unet", total(terms), terms)
 
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         logits = self.modules["unet"](batch.image)
-        loss, terms = self._loss(logits, batch)
-        return {"loss": loss, **terms, **measures(logits, batch, self.channels)}
+        terms = data_terms(logits, batch, self.channels, self.settings.dice)
+        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
 
     def infer(self, tile: Tensor) -> Tensor:
         return probabilities(self.modules["unet"](tile), self.channels)
@@ -62,10 +62,3 @@ class Model(Family[UNetSettings]):
     def bytes_per_pixel(self) -> int:
         # Widest moment: the concatenation at full size (2 w), the block's two maps (w each), and their copies.
         return 4 * 6 * self.settings.widths[0] + 64
-
-    def _loss(self, logits: Tensor, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        terms = data_term(logits, batch, self.channels)
-        if self.settings.dice:
-            overlap = losses.dice(logits, batch.target, batch.weight, gives=self.channels.gives)
-            terms["dice"] = self.settings.dice * overlap
-        return torch.stack(list(terms.values())).sum(), terms
