@@ -2,8 +2,10 @@
 
 Run `python benchmarks/families.py DATASET --data DIR --out DIR [--families a,b] [--seeds 0,1,2] [--steps N]
 --rows FILE`.
-DATASET is tio2_sem, axon_sem, rbc_bccd (DeconvNet in five folds) or isbi2012. Class maps of the test images stay in
---out, so a run can be continued and scored again; one row per family, seed and test image goes to the CSV.
+DATASET is tio2_sem, axon_sem, rbc_bccd (DeconvNet in five folds) or isbi2012. Models and class maps of the test images
+stay in --out, so a run can be continued and scored again; one row per family, seed and test image goes to the CSV.
+Every training has a process of its own with one thread, so that two may run side by side; --timing, on an idle machine,
+segments the test images once more and takes time and memory from that.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import multiprocessing
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,8 +43,9 @@ CRITIC = {"widths": [24, 48, 96, 192]}
 HEAD = (
     "dataset", "family", "seed", "fold", "steps", "image", "pixel_accuracy", "class_accuracy", "mean_iou",
     "iou", "object_f1", "voi_split", "voi_merge", "adapted_rand_error", "open_boundary_rate",
-    "ms_per_image", "seconds_per_step", "peak_mb", "parameters",
+    "ms_per_image", "peak_mb", "seconds_per_step", "training_mb", "parameters",
 )  # fmt: skip
+COSTS = HEAD[-5:]
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def tio2_sem(folder: Path) -> Dataset:
         ),
     ]
     return Dataset(
-        images, masks, [[16, 17]], with_crops(ways, 128, 4), 700, names=[n.stem for n in names]
+        images, masks, [[16, 17]], with_crops(ways, 128, 4), 600, names=[n.stem for n in names]
     )
 
 
@@ -147,7 +152,10 @@ def isbi2012(folder: Path) -> Dataset:
         "widths": [16, 32, 64, 128, 256],
         "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
     }
-    ways = [Way("unet", "unet", {"model": widths}), Way("adversarial_unet", "adversarial_unet", {})]
+    ways = [
+        Way("unet", "unet", {"model": widths}),
+        Way("adversarial_unet", "adversarial_unet", {"model": {**widths, "quiet_steps": 150}}),
+    ]
     return Dataset([raw], [truth], [[17, 18, 19]], ways, 500, instances=True)
 
 
@@ -184,17 +192,15 @@ def classes_of(mask: Volume) -> Volume:
 def train(
     dataset: Dataset, way: Way, seed: int, tests: Sequence[int], steps: int, out: Path
 ) -> None:
-    """Train one way and keep the class maps (or labels) of the test images, with what it cost."""
-    if (out / "cost.json").exists():
-        return
-    out.mkdir(parents=True, exist_ok=True)
+    """Train one way and keep the model, with what it cost."""
     training = {
         "steps": steps,
         "validate_every": max(50, steps // 6),
         "save_every": steps,
         "device": "cpu",
+        "threads": 1,
     }
-    tree = {**way.changes, "seed": seed, "training": training}
+    tree = {**way.changes, "seed": seed, "training": training, "out": str(out / "model")}
     if dataset.instances:
         tree |= {"sections": "0:17", "validation": "14:17"}
     recipe = train_recipe(way.family, "quick", tree)
@@ -213,11 +219,29 @@ def train(
         else [i for i in range(len(dataset.images)) if i not in tests]
     )
     model = advseg.drain(
-        advseg.fit([dataset.images[i] for i in kept], [dataset.labels[i] for i in kept], recipe),
+        advseg.fit(
+            [dataset.images[i] for i in kept],
+            [dataset.labels[i] for i in kept],
+            recipe,
+            resume=(out / "model").exists(),
+        ),
         read,
     )
+    cost = {
+        "seconds_per_step": statistics.median(seconds),
+        "training_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "parameters": sum(v.size for k, v in model.weights.items() if "running" not in k),
+        "warned": warned,
+        "calibration": model.card.calibration,
+    }
+    (out / "training.json").write_text(json.dumps(cost))
+
+
+def segment(dataset: Dataset, tests: Sequence[int], out: Path) -> None:
+    """Keep the class maps (or labels) of the test images, and what they cost; the first of them is done twice."""
+    model = model_store.load(out / "model")
     spent = []
-    for i in tests:
+    for i in (tests[0], *tests):
         image = (
             Volume(dataset.images[0].section(i), Frame("yx"))
             if dataset.instances
@@ -228,15 +252,10 @@ def train(
         spent.append(1000 * (time.perf_counter() - started))
         advseg.write(made, out / f"{i}.tif", overwrite=True)
     cost = {
-        "seconds_per_step": statistics.median(seconds),
-        "ms_per_image": statistics.median(spent),
+        "ms_per_image": statistics.median(spent[1:]),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "parameters": sum(v.size for k, v in model.weights.items() if "running" not in k),
-        "warned": warned,
-        "calibration": model.card.calibration,
     }
-    (out / "cost.json").write_text(json.dumps(cost))
-    model_store.replace_file(out / "recipe.json", model.card.recipe.model_dump_json().encode())
+    (out / "segmenting.json").write_text(json.dumps(cost))
 
 
 def scored(dataset: Dataset, index: int, made: Path) -> dict[str, Any]:
@@ -282,6 +301,7 @@ def main() -> None:
     parser.add_argument("--families")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--timing", action="store_true")
     options = parser.parse_args()
     dataset = DATASETS[options.dataset](options.data / options.dataset)
     steps = options.steps or dataset.steps
@@ -294,12 +314,23 @@ def main() -> None:
         for seed in seeds:
             for fold, tests in enumerate(folds):
                 place = options.out / options.dataset / f"{way.name}-{seed}-{fold}"
-                train(dataset, way, seed, tests, steps, place)
+                place.mkdir(parents=True, exist_ok=True)
+                if not (place / "training.json").exists():
+                    alone(train, dataset, way, seed, tests, steps, place)
+                if options.timing or not (place / "segmenting.json").exists():
+                    alone(segment, dataset, tests, place)
                 sys.stderr.write(f"{place.name} done\n")
                 if options.rows:
                     rows += rows_for(dataset, way, seed, fold, tests, steps, place, options.dataset)
     if options.rows:
         write_rows(options.rows, rows)
+
+
+def alone(work: Callable[..., None], *given: Any) -> None:
+    """Run it in a process of its own, so that peak memory is its own."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        pool.submit(work, *given).result()
 
 
 def rows_for(
@@ -310,17 +341,27 @@ def rows_for(
     tests: Sequence[int],
     steps: int,
     place: Path,
-    name: str,
+    dataset_name: str,
 ) -> list[dict[str, Any]]:
     """A row for every test image of one run."""
-    cost = json.loads((place / "cost.json").read_text())
-    known = {"dataset": name, "family": way.name, "seed": seed, "fold": fold, "steps": steps}
+    cost = {
+        key: value
+        for name in ("training.json", "segmenting.json")
+        for key, value in json.loads((place / name).read_text()).items()
+    }
+    known = {
+        "dataset": dataset_name,
+        "family": way.name,
+        "seed": seed,
+        "fold": fold,
+        "steps": steps,
+    }
     return [
         {
             **known,
             "image": dataset.names[i] if dataset.names else i,
             **scored(dataset, i, place / f"{i}.tif"),
-            **{k: cost[k] for k in ("ms_per_image", "seconds_per_step", "peak_mb", "parameters")},
+            **{key: cost[key] for key in COSTS},
         }
         for i in tests
     ]
