@@ -26,6 +26,7 @@ from typing import Any
 
 import cc3d
 import numpy as np
+from skimage.transform import resize
 
 import napari_advseg as advseg
 from napari_advseg import model_store
@@ -90,17 +91,20 @@ def tio2_sem(folder: Path) -> Dataset:
         ),
     ]
     return Dataset(
-        images, masks, [[16, 17]], with_crops(ways, 128, 4), 600, names=[n.stem for n in names]
+        images, masks, [[16, 17]], with_crops(ways, 128, 4), 1000, names=[n.stem for n in names]
     )
 
 
 def axon_sem(folder: Path) -> Dataset:
-    """Background, myelin and axon; the last two images by name test."""
+    """Background, myelin and axon, all at .13 um per pixel; the last two images by name test (two other animals)."""
     names = sorted((folder / "images").glob("*_SEM.png"))
-    images = [advseg.read(name) for name in names]
+    sizes = [pixel_size(name) / 0.13 for name in names]
+    images = [resized(grey_of(advseg.read(n)), by, 1) for n, by in zip(names, sizes, strict=True)]
     masks = [
-        classes_of(advseg.read(folder / "masks" / f"{n.stem}_seg-axonmyelin-manual.png"))
-        for n in names
+        resized(
+            classes_of(advseg.read(folder / "masks" / f"{n.stem}_seg-axonmyelin-manual.png")), by, 0
+        )
+        for n, by in zip(names, sizes, strict=True)
     ]
     gan = {
         "segmenter": "deeplab_lite",
@@ -124,7 +128,7 @@ def axon_sem(folder: Path) -> Dataset:
         masks,
         [[count - 2, count - 1]],
         with_crops(ways, 128, 8),
-        700,
+        1500,
         names=[n.stem for n in names],
     )
 
@@ -141,7 +145,7 @@ def rbc_bccd(folder: Path) -> Dataset:
     ]
     folds = [[i for i in range(len(names)) if i % 5 == fold] for fold in range(5)]
     return Dataset(
-        images, masks, folds, with_crops(ways, 128, 4), 600, names=[n.stem for n in names]
+        images, masks, folds, with_crops(ways, 128, 4), 900, names=[n.stem for n in names]
     )
 
 
@@ -169,6 +173,29 @@ def with_crops(ways: Sequence[Way], crop: int, batch: int) -> list[Way]:
     light = {"intensity": 0.5, "blur": 0.1, "noise": 0.2, "noise_std": 0.05}
     examples = {"crop": crop, "batch": batch, "augmentation": light, **CLASSES}
     return [Way(w.name, w.family, {**w.changes, "examples": examples}) for w in ways]
+
+
+def pixel_size(image: Path) -> float:
+    """Micrometres a pixel, from the side-car of an image or of its animal."""
+    animal = image.name.split("_", maxsplit=1)[0]
+    beside = [image.with_suffix(".json"), image.parent / f"{animal}_SEM.json"]
+    found = next(path for path in beside if path.exists())
+    return float(json.loads(found.read_text())["PixelSize"][0])
+
+
+def grey_of(volume: Volume) -> Volume:
+    """The first channel alone: one image carries an alpha channel."""
+    array = volume.numpy()
+    return Volume(array[0] if volume.axes.startswith("c") else array, Frame("yx"))
+
+
+def resized(volume: Volume, by: float, order: int) -> Volume:
+    """In-plane larger `by` a factor; order 0 keeps the values of labels."""
+    shape = tuple(round(by * side) for side in volume.shape)
+    array = resize(
+        volume.numpy(), shape, order, preserve_range=True, anti_aliasing=order > 0 and by < 1
+    )
+    return volume.like(np.rint(array).astype(np.uint8))
 
 
 def rows_of(volume: Volume, count: int) -> Volume:
