@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari import layers
+from napari._app_model import get_app_model
+from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QMainWindow
@@ -16,6 +19,7 @@ except ImportError:  # an older napari closes without asking; the child is stopp
 
 __all__ = [
     "announce",
+    "bound_to",
     "canvas_size",
     "colours",
     "main_window",
@@ -49,6 +53,19 @@ def announce(viewer: Any, what: str, stop: Callable[[], object]) -> Callable[[],
         window._update_task_status(number, Status.COMPLETED, "")  # noqa: SLF001
 
     return over
+
+
+def bound_to(key: str) -> str:
+    """What napari's menus or the layers of any kind do on this key, as napari writes keys; empty where nothing."""
+    app = get_app_model()
+    for rule in app.keybindings:
+        if str(rule.keybinding) == key:
+            return str(app.commands[rule.command_id].title)
+    for owner in (ViewerModel, *(getattr(layers, name.title()) for name in sorted(layers.NAMES))):
+        for bound, command in getattr(owner, "class_keymap", {}).items():
+            if str(bound) == key:
+                return str(getattr(command, "__name__", command)).replace("_", " ")
+    return ""
 
 
 def canvas_size(viewer: Any) -> tuple[int, int]:
