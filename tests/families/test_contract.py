@@ -531,6 +531,11 @@ def test_every_family_lists_its_presets_with_counts():
         )
 
 
+def test_the_registry_says_without_torch_what_every_family_needs():
+    for name, entry in families.FAMILIES.items():
+        assert families.load(name).Model.needs == entry.needs
+
+
 def test_a_computer_without_a_gpu_gets_the_quick_preset(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert preset_here("unet") == "quick"

@@ -101,6 +101,21 @@ def test_a_resumed_training_remembers_its_history_of_maps(sets):
         np.testing.assert_array_equal(resumed.weights[key], value)
 
 
+def test_a_single_image_and_a_single_mask_never_become_a_pair(sets):
+    folder, _ = sets
+    image, mask = (
+        write(discs(48, 0)[0], folder / "a[1].tif"),
+        write(discs(64, 1)[1], folder / "m.tif"),
+    )
+    given = recipe(folder, folder / "first", images=str(image), masks=str(mask))
+    first = drain(fit(recipe=given))
+    stored = model_store.read_card(folder / "first").recipe
+    assert (stored.image, stored.labels) == (None, None)
+    again = drain(fit(recipe=stored.changed(out=str(folder / "second"))))
+    for key, value in first.weights.items():
+        np.testing.assert_array_equal(again.weights[key], value)
+
+
 def test_pairs_alone_are_taken_as_two_sets_and_that_is_said(sets):
     reports = []
     drain(fit(*discs(64, 0), train_recipe("cyclegan", "quick", SMALL)), reports.append)
@@ -117,3 +132,25 @@ def test_a_family_of_pairs_refuses_what_does_not_belong_together(sets):
         drain(fit(recipe=train_recipe("unet", "quick", tree)))
     with pytest.raises(ValueError, match="Name both --images and --masks"):
         drain(fit(recipe=train_recipe("cyclegan", "quick", {"images": str(folder / "images")})))
+
+
+def test_swapped_inside_and_outside_are_said(sets):
+    folder, _ = sets
+    lessons, exam = [discs(48, seed) for seed in range(4)], discs(48, 9)
+    grey = np.stack([image.numpy() for image, _ in (*lessons, exam)])
+    turned = [np.where(labels.numpy() > 0, 0, 1) for _, labels in lessons]
+    ids = np.stack([*turned, exam[1].numpy()]).astype(np.uint8)
+    pair = [
+        write(Volume(grey, Frame("zyx")), folder / "grey.tif"),
+        write(Volume(ids, Frame("zyx"), kind="labels"), folder / "turned.tif"),
+    ]
+    training = {**SMALL["training"], "steps": 60, "validate_every": 10, "save_every": 60}
+    model = {**SMALL["model"], "width": 8, "dropout": 0.0, "optimiser": {"learning_rate": 3e-3}}
+    changes = {"model": model, "training": training, "validation": "4:5"}
+    reports = []
+    drain(
+        fit(recipe=recipe(folder, image=str(pair[0]), labels=str(pair[1]), **changes)),
+        reports.append,
+    )
+    texts = [r.text for r in reports if isinstance(r, Warned)]
+    assert sum("Inside and outside are swapped" in text for text in texts) == 1

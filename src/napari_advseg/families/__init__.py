@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from napari_advseg.families.adversarial_unet import settings as adversarial_unet
 from napari_advseg.families.cgan import settings as cgan
@@ -23,7 +23,10 @@ RGB_TWO_CLASSES = Channels(image=3, output=2, gives="classes")
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What can be said of a family without loading torch; its parameters are counted for `counted` channels."""
+    """What can be said of a family without loading torch; its parameters are counted for `counted` channels.
+
+    `needs` is what its model says too: pairs of image and labels, or sets that need not belong together.
+    """
 
     name: str
     summary: str
@@ -31,11 +34,15 @@ class Entry:
     settings: type[Settings]
     presets: dict[str, dict[str, Any]]
     counted: Channels = ONE_MAP
+    needs: Literal["paired", "unpaired"] = "paired"
 
 
 def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
     """The entry of a family from its module of settings."""
-    return Entry(module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted)
+    needs = getattr(module, "NEEDS", "paired")
+    return Entry(
+        module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted, needs
+    )
 
 
 FAMILIES: dict[str, Entry] = {

@@ -22,6 +22,10 @@ from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.sets import files_of, is_set, matched, read_set
 from napari_advseg.volume.volume import Volume
 
+UNJUDGED = (
+    "no pairs: nothing can be validated, and a model with inside and outside swapped is not noticed"
+)
+
 
 class Lessons(Protocol):
     """Batch k, a pure function of k."""
@@ -47,22 +51,33 @@ class Data:
     withheld: Sequence[Batch]
 
 
-def prepare(
-    image: Source | Sequence[Source],
-    labels: Source | Sequence[Source],
-    recipe: Train,
-    *,
-    as_pairs: bool = False,
-) -> Reports[Data]:
-    """Read, check, decide what the labels mean, split by sections, fit the grey values.
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a training will learn from, known from the labels alone.
+
+    `training` and `validation` are section numbers through all volumes; `voxels` are annotated.
+    """
+
+    zero: Meaning
+    examples: ExampleSettings
+    censuses: list[Census]
+    training: list[int]
+    validation: list[int]
+    voxels: int
+
+    @property
+    def words(self) -> str:
+        """For example "17 sections train, 3 validate; 412,000 annotated voxels"."""
+        return in_words(self.training, self.validation, self.voxels)
+
+
+def plan(truths: Sequence[Volume], recipe: Train) -> Reports[Plan]:
+    """Decide what the labels mean, check that they can be learnt, and divide their sections.
 
     Raises:
-        ValueError: the data do not fit each other or the family.
+        ValueError: nothing is annotated, one class only, or the recipe's sections are not there.
     """
-    alone = families.load(recipe.family).Model.needs == "unpaired" and not as_pairs
-    images, truths = paired(image, labels, recipe.missing)
-    check_pairs(images, truths)
-    row = Row(images)
+    row = Row(truths)
     first, end = recipe.sections or (0, len(row))
     if not 0 <= first < end <= len(row):
         raise ValueError(
@@ -80,21 +95,41 @@ def prepare(
         row.numbers(known), range(*recipe.validation) if recipe.validation else None
     )
     voxels = sum(census.voxels(zero) for census in censuses if census.annotated(zero))
-    yield Said(in_words(training, validation, voxels) + ".")
-    learnt, judged = row.by_volume(training), row.by_volume(validation)
+    return Plan(zero, examples, censuses, training, validation, voxels)
+
+
+def prepare(
+    image: Source | Sequence[Source],
+    labels: Source | Sequence[Source],
+    recipe: Train,
+    *,
+    as_pairs: bool = False,
+) -> Reports[Data]:
+    """Read, check, decide what the labels mean, split by sections, fit the grey values.
+
+    Raises:
+        ValueError: the data do not fit each other or the family.
+    """
+    alone = families.find(recipe.family).needs == "unpaired" and not as_pairs
+    images, truths = paired(image, labels, recipe.missing)
+    check_pairs(images, truths)
+    planned = yield from plan(truths, recipe)
+    yield Said(planned.words + ".")
+    row, zero, examples = Row(images), planned.zero, planned.examples
+    learnt, judged = row.by_volume(planned.training), row.by_volume(planned.validation)
     normaliser = Normaliser.fit(images, examples.normalisation, learnt)
     batches: Lessons = Batches(
-        images, truths, examples, zero, normaliser, recipe.seed, learnt, censuses=censuses
+        images, truths, examples, zero, normaliser, recipe.seed, learnt, censuses=planned.censuses
     )
     if alone:
         yield Said(
             f"{recipe.family} does not look at which image belongs to which labels; only validation does."
         )
-        sides = Side(images, learnt), Side(truths, learnt, censuses)
+        sides = Side(images, learnt), Side(truths, learnt, planned.censuses)
         batches = Unpaired(*sides, examples, zero, normaliser, recipe.seed)
     withheld = [
         whole_section(images[at], truths[at], index, examples, zero, normaliser)
-        for at, index in map(row.place, validation)
+        for at, index in map(row.place, planned.validation)
     ]
     return Data(images, truths, zero, examples, normaliser, learnt, judged, batches, withheld)
 
@@ -105,7 +140,7 @@ def prepare_unpaired(recipe: Train) -> Reports[Data]:
     Raises:
         ValueError: the family learns from pairs, or one of the two sets is missing or of no use.
     """
-    if families.load(recipe.family).Model.needs != "unpaired":
+    if families.find(recipe.family).needs != "unpaired":
         raise ValueError(
             f"{recipe.family} learns from images with their own labels: name --image and --labels; "
             "--images and --masks are for families that need no pairs, such as cyclegan."
@@ -128,7 +163,7 @@ def prepare_unpaired(recipe: Train) -> Reports[Data]:
     normaliser = Normaliser.fit(images, examples.normalisation, learnt)
     yield Said(
         f"{sum(map(len, learnt))} sections of images and {sum(map(len, everything))} of masks, which need not "
-        f"belong together; {'some pairs beside them' if pairs else 'no pairs: nothing can be validated'}."
+        f"belong together; {'some pairs beside them' if pairs else UNJUDGED}."
     )
     few = pairs.batches if pairs and isinstance(pairs.batches, Batches) else None
     sides = Side(images, learnt), Side(masks, everything, censuses)

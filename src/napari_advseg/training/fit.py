@@ -134,8 +134,7 @@ def first_card(data: Data, recipe: Train, run: Run) -> Card:
             zero=data.zero,
             training=training,
             examples=data.examples,
-            image=recipe.image or only_source(data.images),
-            labels=recipe.labels or only_source(data.labels),
+            **sources(recipe, data),
         ),
         normaliser=data.normaliser,
         channels=run.family.channels,
@@ -144,6 +143,16 @@ def first_card(data: Data, recipe: Train, run: Run) -> Card:
         units=tuple(frame.units[place] for place in places),
         labelling=recipe.labelling.changed(zero=zero),
     )
+
+
+def sources(recipe: Train, data: Data) -> dict[str, str | None]:
+    """Image and labels as the recipe shall name them; sets that do not belong together are no pair."""
+    if recipe.images or recipe.masks:
+        return {"image": recipe.image, "labels": recipe.labels}
+    return {
+        "image": recipe.image or only_source(data.images),
+        "labels": recipe.labels or only_source(data.labels),
+    }
 
 
 def only_source(volumes: Sequence[Volume]) -> str | None:

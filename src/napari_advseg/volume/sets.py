@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_advseg.volume.files import HDF5, PNG, TIFF, Source, Unreadable, read
@@ -12,6 +12,9 @@ from napari_advseg.volume.zarr_store import Missing
 
 WILD = "*?["
 KINDS = (*TIFF, *PNG, *HDF5, ".zarr")
+WRITTEN = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
+IMAGES = "images"
+"""The phase in which the images of a set are counted."""
 
 
 def is_set(source: Source) -> bool:
@@ -19,7 +22,7 @@ def is_set(source: Source) -> bool:
     if not isinstance(source, str | os.PathLike):
         return False
     path = Path(source)
-    return any(sign in path.name for sign in WILD) or (path.is_dir() and bool(_inside(path)))
+    return _is_pattern(path) or (path.is_dir() and bool(_inside(path)))
 
 
 def files_of(source: Source) -> list[Path]:
@@ -29,8 +32,7 @@ def files_of(source: Source) -> list[Path]:
         Unreadable: there is none.
     """
     path = Path(str(source))
-    wild = any(sign in path.name for sign in WILD)
-    found = sorted(path.parent.glob(path.name)) if wild else _inside(path)
+    found = sorted(path.parent.glob(path.name)) if _is_pattern(path) else _inside(path)
     if not found:
         raise Unreadable(f"'{path}' names no image file; check the folder and the pattern.")
     return found
@@ -47,38 +49,88 @@ def read_set(source: Source, *, missing: Missing = "refuse") -> list[Volume]:
     return [read(file, missing=missing) for file in files_of(source)]
 
 
-def matched(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Path]]:
+def matched(
+    images: Sequence[Path], labels: Sequence[Path], what: tuple[str, str] = ("image", "labels")
+) -> list[tuple[Path, Path]]:
     """Each image with the labels whose name begins with the image's: a.tif with a_mask.png.
 
+    Names count up to their first dot, or whole where that does not tell the images apart.
+
     Raises:
-        ValueError: an image has no labels or several, or labels have no image; the first one is named.
+        ValueError: an image has no labels or several, or labels have no image; the first one is named. `what` says
+            what the two sides are called.
     """
+    one, other = what
+    name = _short if len(set(map(_short, images))) == len(images) else bare
     pairs = []
     for image in images:
-        own = [one for one in labels if _stem(one).startswith(_stem(image))]
         # "cell1" must not take the labels of "cell10": the longest image name that fits owns them.
-        own = [one for one in own if _owner(one, images) == image]
+        own = [label for label in labels if _owner(name(label), map(name, images)) == name(image)]
         if len(own) != 1:
-            have = "no labels" if not own else f"several labels ({', '.join(o.name for o in own)})"
+            have = f"no {other}" if not own else f"several {other} ({_listed(own)})"
             raise ValueError(
-                f"The image {image.name} has {have}: the name of its labels must begin with "
-                f"'{_stem(image)}', and only one may; name them by a pattern (labels/*_mask.png)."
+                f"The {one} {image.name} has {have}: the name of its {other} must begin with "
+                f"'{name(image)}', and only one may; name them by a pattern (masks/*_mask.png)."
             )
         pairs.append((image, own[0]))
     taken = {label for _, label in pairs}
     for label in labels:
         if label not in taken:
-            raise ValueError(f"The labels {label.name} belong to no image; remove them or add it.")
+            raise ValueError(
+                f"The {other} {label.name} belong to no {one}; remove them or add the {one}."
+            )
     return pairs
 
 
-def _owner(label: Path, images: Sequence[Path]) -> Path:
-    fitting = [image for image in images if _stem(label).startswith(_stem(image))]
-    return max(fitting, key=lambda image: len(_stem(image)))
+def outputs(files: Sequence[Path], out: str) -> list[Path]:
+    """Where what is made of each file goes: a TIFF of its name in the folder `out`, or as a pattern says.
+
+    The * of a pattern (labels/*.ome.zarr) stands for the name of the file.
+
+    Raises:
+        ValueError: `out` names a single file, or two of the files have one name.
+    """
+    place = Path(out)
+    is_pattern = place.name.count("*") == 1
+    if not is_pattern and (place.is_file() or place.name.endswith(WRITTEN)):
+        raise ValueError(
+            f"'{place}' names one file for {len(files)} images; name a folder, or a pattern with one "
+            f"* for their names ({place.parent / '*.tif'})."
+        )
+    folder, pattern = (place.parent, place.name) if is_pattern else (place, "*.tif")
+    found: dict[Path, Path] = {}
+    for file in files:
+        target = folder / pattern.replace("*", bare(file))
+        if target in found:
+            raise ValueError(
+                f"{found[target].name} and {file.name} would both go to {target}; choose one of "
+                "them by a pattern."
+            )
+        found[target] = file
+    return list(found)
 
 
-def _stem(path: Path) -> str:
+def bare(path: Path) -> str:
+    """The name of a file without the ending that says its format."""
+    ending = next((one for one in WRITTEN if path.name.lower().endswith(one)), path.suffix)
+    return path.name[: len(path.name) - len(ending)]
+
+
+def _short(path: Path) -> str:
     return path.name.partition(".")[0]
+
+
+def _owner(label: str, images: Iterable[str]) -> str | None:
+    return max((image for image in images if label.startswith(image)), key=len, default=None)
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files)
+
+
+def _is_pattern(path: Path) -> bool:
+    """Whether the name stands for many; a file may have such a name too."""
+    return any(sign in path.name for sign in WILD) and not path.exists()
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -88,5 +140,7 @@ def _inside(folder: Path) -> list[Path]:
     if (folder / ".zgroup").exists() or (folder / ".zarray").exists():
         return []
     return sorted(
-        file for file in folder.iterdir() if file.suffix in KINDS and not file.name.startswith(".")
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in KINDS and not file.name.startswith(".")
     )

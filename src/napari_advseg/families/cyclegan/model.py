@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_advseg import losses
 from napari_advseg.families.cyclegan.pool import Pool
-from napari_advseg.families.cyclegan.settings import CycleGanSettings
+from napari_advseg.families.cyclegan.settings import NEEDS, CycleGanSettings
 from napari_advseg.families.family import (
     Family,
     Player,
@@ -24,6 +24,9 @@ from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.translator import ResNetTranslator, UNetTranslator
 from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
 
+# How much less of the inside than of the outside is called inside, before a map counts as turned round.
+FLIPPED = 0.2
+
 
 class Model(Family[CycleGanSettings]):
     """Least-squares critics, cycles and identities (Zhu et al. 2017, equations 1 to 3); A images, B maps.
@@ -31,7 +34,7 @@ class Model(Family[CycleGanSettings]):
     Image and target of a batch belong together only where it says so (`paired`).
     """
 
-    needs = "unpaired"
+    needs = NEEDS
     is_adversarial = True
 
     def players(self) -> dict[str, Player]:
@@ -76,8 +79,7 @@ class Model(Family[CycleGanSettings]):
         return {
             "loss": self._content(logits, batch),
             **found,
-            # Nothing in unpaired data says which value is inside: the complement may fit better.
-            "flipped": (found["pixel_accuracy"] < 0.5).float(),
+            "flipped": self._flipped(logits, batch),
         }
 
     def paint(self, maps: Tensor) -> Tensor:
@@ -173,6 +175,16 @@ class Model(Family[CycleGanSettings]):
         return Turn(
             f"critic_{side}", loss + penalty(chosen.objective, critic, real, fake), scores=scores
         )
+
+    def _flipped(self, logits: Tensor, batch: TensorBatch) -> Tensor:
+        """1 where the complement of a map of two kinds fits better: nothing in unpaired data says which is inside."""
+        if self.channels.output > 2:
+            return torch.zeros((), device=logits.device)
+        known = (batch.weight[:, :1] > 0).float()
+        inside, found = (batch.target[:, :1] > 0.5).float(), (logits[:, :1] > 0).float()
+        hits = losses.weighted_mean(found, known * inside)
+        misses = losses.weighted_mean(found, known * (1 - inside))
+        return (hits < misses - FLIPPED).float()
 
     def _content(self, logits: Tensor, batch: TensorBatch) -> Tensor:
         return losses.l1(torch.tanh(logits), symmetric(batch.target), batch.weight)

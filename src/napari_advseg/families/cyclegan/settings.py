@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.critic import CriticSettings
@@ -11,6 +11,7 @@ from napari_advseg.settings.training import AdamSettings
 NAME = "cyclegan"
 SUMMARY = "CycleGAN: images and maps that need not belong together, translated there and back"
 REFERENCE = "Zhu, Park, Isola, Efros 2017; U-Net translators and 100 epochs of S000"
+NEEDS: Final = "unpaired"
 CRITIC = CriticSettings(norm="instance", objective="lsgan")
 
 
