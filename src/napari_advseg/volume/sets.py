@@ -26,13 +26,15 @@ def is_set(source: Source) -> bool:
 
 
 def files_of(source: Source) -> list[Path]:
-    """The image files that `source` names, by name.
+    """The image files that `source` names, by name; a single file names itself.
 
     Raises:
         Unreadable: there is none.
     """
     path = Path(str(source))
     found = sorted(path.parent.glob(path.name)) if _is_pattern(path) else _inside(path)
+    if path.is_file() or (path.is_dir() and path.suffix == ".zarr"):
+        found = [path]
     if not found:
         raise Unreadable(f"'{path}' names no image file; check the folder and the pattern.")
     return found
@@ -62,10 +64,11 @@ def matched(
     """
     one, other = what
     name = _short if len(set(map(_short, images))) == len(images) else bare
+    # "cell1" must not take the labels of "cell10": the longest image name that fits owns them.
+    owners = {label: _owner(name(label), map(name, images)) for label in labels}
     pairs = []
     for image in images:
-        # "cell1" must not take the labels of "cell10": the longest image name that fits owns them.
-        own = [label for label in labels if _owner(name(label), map(name, images)) == name(image)]
+        own = [label for label in labels if owners[label] == name(image)]
         if len(own) != 1:
             have = f"no {other}" if not own else f"several {other} ({_listed(own)})"
             raise ValueError(
@@ -73,12 +76,9 @@ def matched(
                 f"'{name(image)}', and only one may; name them by a pattern (masks/*_mask.png)."
             )
         pairs.append((image, own[0]))
-    taken = {label for _, label in pairs}
-    for label in labels:
-        if label not in taken:
-            raise ValueError(
-                f"The {other} {label.name} belong to no {one}; remove them or add the {one}."
-            )
+    lonely = next((label for label in labels if owners[label] is None), None)
+    if lonely is not None:
+        raise ValueError(f"{lonely.name} belongs to no {one}; remove it or add the {one}.")
     return pairs
 
 
