@@ -25,6 +25,16 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "hour": ("h", "hr", "hours"),
     "day": ("d", "days"),
 }
+NANOMETERS = {
+    "angstrom": 0.1,
+    "picometer": 1e-3,
+    "nanometer": 1.0,
+    "micrometer": 1e3,
+    "millimeter": 1e6,
+    "centimeter": 1e7,
+    "meter": 1e9,
+    "inch": 2.54e7,
+}
 # ImageJ writes letters beyond ASCII as a backslash, u and four digits; some programs write a tuple.
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _NAMES = {symbol: name for name, symbols in SYMBOLS.items() for symbol in symbols}
@@ -46,3 +56,11 @@ def unit_name(text: object) -> str:
 def unit_symbol(name: str) -> str:
     """The short symbol: "nm"; an unknown unit is its own symbol."""
     return SYMBOLS.get(name, (name,))[0]
+
+
+def ratio(unit: str, other: str) -> float | None:
+    """How many of the other unit make one; None where they do not measure the same, or nobody knows."""
+    if unit == other:
+        return 1.0
+    one, many = NANOMETERS.get(unit), NANOMETERS.get(other)
+    return one / many if one and many else None
