@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from napari_advseg import model_store
+from napari_advseg import first_model, model_store
 from napari_advseg.model_store import Card, State, UnreadableModel
 from napari_advseg.recipe import train_recipe
 from napari_advseg.volume.normalise import Normaliser
@@ -149,7 +149,7 @@ SAVER = textwrap.dedent(
     """
     import itertools, pathlib, sys
     import numpy as np
-    from napari_advseg import model_store
+    from napari_advseg import first_model, model_store
     from napari_advseg.model_store import Card, State
     from napari_advseg.recipe import train_recipe
     from napari_advseg.volume.normalise import Normaliser
@@ -182,3 +182,30 @@ def test_kill_9_at_any_moment_leaves_a_loadable_model(tmp_path, delay):
     state = model_store.load_state(tmp_path)
     assert (state.tensors["unet.a"] == state.facts["step"]).all()
     assert abs(state.facts["step"] - model.card.last_step) <= 1
+
+
+def test_first_is_the_model_that_comes_with_the_package(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(first_model, "FOLDER", folder)
+    assert model_store.load("first").folder == folder
+    assert model_store.read_card("first") == model_store.read_card(folder)
+    assert all(map(model_store.is_first, ("first", folder, str(folder))))
+    assert not model_store.is_first(folder.parent)
+
+
+def test_a_folder_of_that_name_wins_where_it_holds_a_model(folder, tmp_path_factory, monkeypatch):
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(first_model, "FOLDER", here / "nowhere")
+    with pytest.raises(UnreadableModel, match="comes without a model"):
+        model_store.read_card("first")
+    (here / "first").symlink_to(folder)
+    assert model_store.read_card("first") == model_store.read_card(folder)
+
+
+def test_the_model_that_comes_with_the_package_is_never_changed(folder, monkeypatch):
+    monkeypatch.setattr(first_model, "FOLDER", folder)
+    before = (folder / model_store.CARD).read_bytes()
+    for name in ("first", folder):
+        with pytest.raises(UnreadableModel, match="is not changed"):
+            model_store.save_choice(name, None)
+    assert (folder / model_store.CARD).read_bytes() == before

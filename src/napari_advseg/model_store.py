@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from napari_advseg import __version__
+from napari_advseg import __version__, first_model
 from napari_advseg.recipe import Train, in_words, to_yaml
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.channels import Channels
@@ -34,6 +34,8 @@ CARD = "model.json"
 STATE = "state.json"
 RECIPE = "recipe.yaml"
 LOG = "log.csv"
+FIRST = "first"
+"""The name of the model that comes with the package, where a folder of a model is asked for."""
 CALIBRATED = ("adapted_rand_error", "voi_split", "voi_merge")
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -57,6 +59,7 @@ class Card(Settings):
 
     format: int = setting(FORMAT, "Format", "Version of this file.", ge=1)
     made_with: str = setting(__version__, "Made with", "Version of napari-advseg.")
+    about: str = setting("", "About", "What it was trained on and is good for, where it is said.")
     recipe: Train = setting(..., "Recipe", "The recipe that was really run.")
     normaliser: Normaliser = setting(
         ..., "Normaliser", "Grey values to the unit range, fitted on the training image."
@@ -105,13 +108,37 @@ class StoredModel:
         return self.card.recipe.family
 
 
+def is_first(folder: str | os.PathLike[str]) -> bool:
+    """Whether this is the name of the model that comes with the package, or its folder."""
+    if os.fspath(folder) == FIRST:
+        return not (Path(folder) / CARD).is_file()
+    return Path(folder).resolve() == first_model.FOLDER.resolve()
+
+
+def place(folder: str | os.PathLike[str]) -> Path:
+    """The folder itself, or where the model named "first" stands, which comes with the package.
+
+    Raises:
+        UnreadableModel: this copy of the package has none.
+    """
+    if not is_first(folder):
+        return Path(folder)
+    if not first_model.is_there():
+        raise UnreadableModel(
+            f"This copy of napari-advseg comes without a model ({first_model.FOLDER} is missing); install it "
+            "again, or train one."
+        )
+    return first_model.FOLDER
+
+
 def read_card(folder: str | os.PathLike[str]) -> Card:
-    """The card of the model in `folder`.
+    """The card of the model in `folder`; "first" is the one that comes with the package.
 
     Raises:
         UnreadableModel: no model there, a newer format, or a damaged card.
     """
-    file = Path(folder) / CARD
+    folder = place(folder)
+    file = folder / CARD
     if not file.is_file():
         raise UnreadableModel(
             f"{Path(folder)} holds no model ({CARD} is missing); name the folder that train wrote."
@@ -130,11 +157,12 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
 
 
 def load(folder: str | os.PathLike[str], which: str = "best") -> StoredModel:
-    """The model in `folder` with its `best` or `last` weights.
+    """The model in `folder` with its `best` or `last` weights; "first" is the one that comes with the package.
 
     Raises:
         UnreadableModel: as `read_card`; the weights are missing, truncated or not finite.
     """
+    folder = place(folder)
     card = read_card(folder)
     if card.members:
         members = tuple(load(Path(folder) / name, which) for name in card.members)
@@ -185,9 +213,14 @@ def save_choice(folder: str | os.PathLike[str], cell: Cell, tuned: Tuned | None 
     `with_choice` says what changes; the weights stay. The new card comes back.
 
     Raises:
-        UnreadableModel: there is no model, or it is damaged.
+        UnreadableModel: there is no model, or it is damaged, or it is the one that comes with the package.
         ValueError: the folder cannot be written to; the old card is untouched.
     """
+    if is_first(folder):
+        raise UnreadableModel(
+            "The model that comes with the package is not changed; train one of your own, or copy "
+            f"{first_model.FOLDER} and choose the copy."
+        )
     card = with_choice(read_card(folder), cell, tuned)
     save_card(Path(folder), card)
     return card

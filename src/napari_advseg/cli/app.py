@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 import napari_advseg as advseg
+from napari_advseg import model_store
 from napari_advseg.bar import Bar
 from napari_advseg.progress import Report, Reports
 from napari_advseg.recipe import parse_span
@@ -106,6 +107,12 @@ def interruptible() -> Iterator[list[int]]:
 def absolute(path: str | None) -> str | None:
     """A path that means the same from every folder, so that a recipe can be replayed."""
     return None if path is None else str(Path(path).absolute())
+
+
+def model_path(model: str | None) -> str | None:
+    """The folder of a model as `absolute` gives it; "first" stays what it is, on every computer."""
+    is_first = model is not None and model_store.is_first(model)
+    return model_store.FIRST if is_first else absolute(model)
 
 
 def changed_by(tree: dict[str, Any], options: list[str] | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from napari_advseg.cli.app import (
     advseg_execute,
     app,
     changed_by,
+    model_path,
     run_visibly,
     say,
 )
@@ -25,7 +26,9 @@ from napari_advseg.settings import merge
 @app.command()
 def segment(
     image: Annotated[str, typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5 or PNG.")],
-    model: Annotated[str, typer.Option(help="Folder of a trained model.")],
+    model: Annotated[
+        str, typer.Option(help="Folder of a trained model, or first: the one that comes along.")
+    ],
     out: Annotated[
         str, typer.Option(help="Labels to write; .tif or .ome.zarr chooses the format.")
     ],
@@ -43,7 +46,7 @@ def segment(
     tree = {
         "task": "segment",
         "image": absolute(image),
-        "model": absolute(model),
+        "model": model_path(model),
         "out": absolute(out),
         "sections": sections,
         "probabilities": absolute(probabilities),

@@ -20,6 +20,7 @@ from napari_advseg.cli.app import (
     answer,
     app,
     changed_by,
+    model_path,
     run_visibly,
     say,
 )
@@ -103,7 +104,7 @@ def tune(
     }
     tree = {
         "task": "tune",
-        "model": absolute(model),
+        "model": model_path(model),
         "image": absolute(image),
         "probabilities": absolute(probabilities),
         "labels": absolute(labels),
