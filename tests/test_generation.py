@@ -9,6 +9,7 @@ import pytest
 
 import napari_advseg as advseg
 from napari_advseg import cli, drain
+from napari_advseg.gate import agreement, through_the_gate
 from napari_advseg.generation import generate
 from napari_advseg.recipe import train_recipe
 from napari_advseg.training.fit import fit
@@ -75,13 +76,69 @@ def test_a_painter_refuses_to_segment_and_a_segmenter_to_paint(painter, tissue):
         drain(generate(tissue[1], unet))
 
 
-def test_the_command_writes_pairs(painter, tmp_path, monkeypatch, capfd):
-    def call(*arguments):
+@pytest.fixture
+def call(monkeypatch, capfd):
+    def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             cli.main()
         return end.value.code, capfd.readouterr().err
 
+    return run
+
+
+@pytest.fixture(scope="module")
+def judge(tissue, tmp_path_factory):
+    """A segmenter of the real images."""
+    tree = {
+        "training": {**SMALL["training"], "steps": 40},
+        "examples": SMALL["examples"],
+        "model": {"widths": [8, 16], "optimiser": {"learning_rate": 0.005}},
+        "out": str(tmp_path_factory.mktemp("judge") / "model"),
+    }
+    return drain(fit(*tissue, train_recipe("unet", "quick", tree)))
+
+
+def test_the_gate_lets_through_what_a_segmenter_finds_again(judge, tissue):
+    image, labels = tissue
+    spoilt = image.numpy().copy()
+    spoilt[1] = np.random.default_rng(0).integers(0, 255, spoilt[1].shape)
+    passed = drain(through_the_gate(image.like(spoilt), labels, judge, 0.47))
+    assert passed.overlap[1] < 0.47 < np.delete(passed.overlap, 1).min()
+    assert np.array_equal(passed.image.numpy(), np.delete(spoilt, 1, axis=0))
+    assert np.array_equal(passed.labels.numpy(), np.delete(labels.numpy(), 1, axis=0))
+    assert passed.words.startswith("5 of 6 painted sections passed")
+    with pytest.raises(ValueError, match="ask for less overlap"):
+        drain(through_the_gate(image.like(spoilt), labels, judge, 1.0))
+
+
+def test_the_gate_judges_classes_by_their_mean_overlap(tissue):
+    image, labels = tissue
+    classes = labels.like((labels.numpy() > 0).astype(np.uint8))
+    tree = {
+        "training": {**SMALL["training"], "steps": 40},
+        "examples": {**SMALL["examples"], "targets": {"kind": "classes"}},
+        "model": {"widths": [8, 16], "optimiser": {"learning_rate": 0.005}},
+    }
+    model = drain(fit(image, classes, train_recipe("unet", "quick", tree)))
+    right = drain(agreement(image, classes, model))
+    wrong = drain(agreement(image, classes.like(1 - classes.numpy()), model))
+    assert right.min() > 0.4
+    assert wrong.max() < 0.2
+
+
+def test_the_command_has_a_gate(painter, judge, call, tmp_path):
+    asked = ("generate", "--model", painter.folder, "--gate", judge.folder, "--side", 64)
+    code, err = call(*asked, "--out", tmp_path / "all", "--agree", 0)
+    assert code == 0, err
+    assert "4 of 4 painted sections passed the gate" in err
+    code, err = call(*asked, "--out", tmp_path / "none", "--agree", 1)
+    assert code == 2
+    assert "train the painter longer" in err
+    assert not list((tmp_path / "none").iterdir())
+
+
+def test_the_command_writes_pairs(painter, tmp_path, call):
     out = tmp_path / "pairs"
     asked = ("generate", "--model", painter.folder, "--out", out, "--count", 2, "--side", 64)
     code, err = call(*asked)

@@ -56,7 +56,7 @@ def test_the_study_compares_three_kinds_of_data_and_is_not_run_twice(narrow, tis
 
 def test_a_gate_that_nothing_passes_says_what_to_do(narrow, tissue, tmp_path):
     plan = Plan((0, 3), (3, 4), (4, 6), steps=2, painter_steps=2, seeds=(0,), gate=1.0)
-    with pytest.raises(ValueError, match="train the painter longer, or lower --gate"):
+    with pytest.raises(ValueError, match="train the painter longer, or ask for less overlap"):
         drain(synthetic(*tissue, plan, tmp_path))
 
 

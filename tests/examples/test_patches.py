@@ -75,7 +75,7 @@ def test_batches_are_float_planes_with_channels():
     assert set(np.unique(batch.target)) == {0, 1}
 
 
-@pytest.mark.parametrize("kind", ["any_diff", "connectomics", "affinities"])
+@pytest.mark.parametrize("kind", ["any_diff", "connectomics", "distance", "affinities"])
 def test_a_crop_has_the_image_and_the_target_of_its_section(kind):
     image, labels = pair()
     fields = TargetSettings(kind=kind, radius=2)

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_advseg.examples.targets import reach, target_channels, targets, whole_ids
 from napari_advseg.settings.examples import TargetSettings
 
-MAPS = ("any_diff", "laplacian3", "connectomics")
+MAPS = ("any_diff", "laplacian3", "connectomics", "distance")
 MEANINGS = ("boundary", "unannotated", "background")
 few_ids = arrays(np.int64, st.tuples(*[st.integers(2, 12)] * 2), elements=st.integers(0, 4))
 dense = arrays(np.int64, st.tuples(*[st.integers(2, 12)] * 2), elements=st.integers(1, 4))
@@ -134,7 +134,7 @@ def test_a_stack_is_its_sections(labels, kind, zero, widen):
 @settings(max_examples=40, deadline=None)
 @given(
     labels=few_ids,
-    kind=st.sampled_from(["any_diff", "connectomics"]),
+    kind=st.sampled_from(["any_diff", "connectomics", "distance"]),
     zero=st.sampled_from(MEANINGS),
 )
 def test_a_larger_radius_only_adds_boundary(labels, kind, zero):
@@ -160,7 +160,18 @@ def walled(wall=2):
     return labels
 
 
-@pytest.mark.parametrize("kind", ["any_diff", "laplacian3", "connectomics"])
+@settings(max_examples=60, deadline=None)
+@given(labels=few_ids, far=st.floats(1, 6), zero=st.sampled_from(MEANINGS))
+def test_distance_rises_from_the_wall_to_one(labels, far, zero):
+    wall = made(labels, zero, kind="any_diff").interior == 0
+    share = made(labels, zero, kind="distance", distance=far).interior
+    assert np.array_equal(share == 0, wall)
+    for y, x in np.argwhere(~wall):
+        nearest = np.hypot(*(np.argwhere(wall) - (y, x)).T).min(initial=np.inf)
+        assert share[y, x] == pytest.approx(min(1, nearest / far), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", MAPS)
 @pytest.mark.parametrize("wall", [1, 2])
 def test_a_drawn_wall_is_the_target_as_it_is(kind, wall):
     labels = walled(wall)
@@ -270,7 +281,7 @@ def test_text_and_wrong_dimensions_are_refused():
 @settings(max_examples=40, deadline=None)
 @given(
     labels=arrays(np.int64, (20, 20), elements=st.integers(0, 2)),
-    kind=st.sampled_from(["any_diff", "connectomics", "laplacian3"]),
+    kind=st.sampled_from(["any_diff", "connectomics", "laplacian3", "distance"]),
     radius=st.integers(1, 2),
     widen=st.integers(0, 1),
     zero=st.sampled_from(MEANINGS),
@@ -278,7 +289,7 @@ def test_text_and_wrong_dimensions_are_refused():
 def test_a_crop_with_its_reach_has_the_target_of_the_whole(labels, kind, radius, widen, zero):
     labels[0, :2] = 1, 2  # both ids everywhere, so that laplacian3 ranks them alike
     labels[8, 8:10] = 1, 2
-    fields = TargetSettings(kind=kind, radius=radius, widen=widen)
+    fields = TargetSettings(kind=kind, radius=radius, widen=widen, distance=3.5)
     margin = reach(fields)
     whole = targets(labels, fields, zero)
     outer = labels[8 - margin : 13 + margin, 8 - margin : 13 + margin]

@@ -144,8 +144,9 @@ def test_swapped_inside_and_outside_are_said(sets):
         write(Volume(grey, Frame("zyx")), folder / "grey.tif"),
         write(Volume(ids, Frame("zyx"), kind="labels"), folder / "turned.tif"),
     ]
-    training = {**SMALL["training"], "steps": 60, "validate_every": 10, "save_every": 60}
-    model = {**SMALL["model"], "width": 8, "dropout": 0.0, "optimiser": {"learning_rate": 3e-3}}
+    training = {**SMALL["training"], "steps": 30, "validate_every": 10, "save_every": 30}
+    model = {**SMALL["model"], "width": 8, "dropout": 0.0, "paired": 100.0}
+    model["optimiser"] = {"learning_rate": 3e-3}
     changes = {"model": model, "training": training, "validation": "4:5"}
     reports = []
     drain(

@@ -87,6 +87,15 @@ def test_equal_maps_of_different_images_are_a_collapse():
     assert Watch().look([torch.ones(1, 8, 8)], true[:1]) == []
 
 
+def test_a_map_that_stays_turned_round_is_said_once():
+    watch = Watch()
+    assert [watch.measure({"flipped": 1.0}) for _ in range(2)] == [[], []]
+    (alarm,) = watch.measure({"flipped": 1.0})
+    assert "give a few pairs" in alarm.text
+    assert not alarm.is_fatal
+    assert watch.measure({"flipped": 1.0}) == watch.measure({}) == []
+
+
 def test_a_training_shows_contests_and_strips(tissue, tmp_path):
     reports = []
     recipe = train_recipe("cgan", "quick", {**SMALL, "out": str(tmp_path / "m")})

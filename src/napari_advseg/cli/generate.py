@@ -34,6 +34,17 @@ def generate(
     ] = 4,
     side: Annotated[int, typer.Option(help="Their side in pixels.", min=32)] = 512,
     seed: Annotated[int, typer.Option(help="Of the neuropil that is drawn.", min=0)] = 0,
+    gate: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of a segmenter trained on real images: only sections in which it finds the labels again "
+            "are written."
+        ),
+    ] = None,
+    agree: Annotated[
+        float,
+        typer.Option(help="Overlap (IoU) with the labels that --gate asks for.", min=0, max=1),
+    ] = 0.5,
     overwrite: Overwrite = False,
 ) -> None:
     """Write synthetic images with the labels they were painted of."""
@@ -42,6 +53,11 @@ def generate(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     image = run_visibly(import_module("napari_advseg.generation").generate(volume, stored))
+    if gate is not None:
+        judge, gates = model_store.load(gate), import_module("napari_advseg.gate")
+        passed = run_visibly(gates.through_the_gate(image, volume, judge, agree))
+        say(passed.words)
+        image, volume = passed.image, passed.labels
     frame = volume.frame.after(f"labels of a synthetic image by {Path(model).name}")
     truth = Volume(volume.array, frame, kind="labels")
     for one, name in ((image, "image.tif"), (truth, "labels.tif")):

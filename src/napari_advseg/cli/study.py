@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -36,6 +36,12 @@ def study(
             max=1,
         ),
     ] = 0.5,
+    painter: Annotated[
+        Literal["cgan", "cyclegan"], typer.Option(help="Family that paints the images.")
+    ] = "cgan",
+    painter_targets: Annotated[
+        str, typer.Option(help="What it paints of: any_diff (walls) or distance.")
+    ] = "any_diff",
 ) -> None:
     """Answer one question by several trainings; what is there already is not run again."""
     if name not in STUDIES:
@@ -49,5 +55,7 @@ def study(
         painter_steps,
         tuple(int(seed) for seed in seeds.split(",")),
         gate,
+        painter,
+        painter_targets,
     )
     answer(run_visibly(module.synthetic(absolute(image), absolute(labels), plan, Path(out))))

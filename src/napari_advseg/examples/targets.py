@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_advseg.settings.examples import TargetSettings
 from napari_advseg.volume.compiled import compiled
@@ -22,9 +24,9 @@ class Target:
     """What a network shall say and how much each voxel counts.
 
     Attributes:
-        interior: float32 of the labels' shape, 1 inside a cell and 0 on its boundary; affinities
-            have one channel per direction in front, (y, x) in 2D and (z, y, x) in 3D, classes one
-            per class.
+        interior: float32 of the labels' shape, 1 inside a cell and 0 on its boundary, for `distance`
+            with values between; affinities have one channel per direction in front, (y, x) in 2D and
+            (z, y, x) in 3D, classes one per class.
         weight: float32 of the same shape, 0 where nobody has annotated.
     """
 
@@ -91,7 +93,12 @@ def target_channels(settings: TargetSettings, dimensions: int = 2) -> int:
 
 def reach(settings: TargetSettings) -> int:
     """Pixels around a crop that its target depends on."""
-    own = {"any_diff": settings.radius, "connectomics": settings.radius + 1, "laplacian3": 1}
+    own = {
+        "any_diff": settings.radius,
+        "connectomics": settings.radius + 1,
+        "laplacian3": 1,
+        "distance": settings.radius + math.ceil(settings.distance),
+    }
     if settings.kind in own:
         return own[settings.kind] + settings.widen
     return settings.radius if settings.kind == "affinities" else 0
@@ -113,7 +120,16 @@ def _interior(stack: Ids, settings: TargetSettings, zero: Meaning) -> Floats:
     if zero != "unannotated":
         wall |= stack == 0
     inside: Floats = (widened(wall, settings.widen) == 0).astype(np.float32)
-    return inside
+    return _distance(inside, settings.distance) if settings.kind == "distance" else inside
+
+
+def _distance(inside: Floats, far: float) -> Floats:
+    """Distance in-plane to the wall in units of `far`, at most 1; a section without a wall is 1."""
+    share = np.ones_like(inside)
+    for section, made in zip(inside, share, strict=True):
+        if not section.all():
+            made[...] = np.minimum(ndimage.distance_transform_edt(section) / far, 1)
+    return share
 
 
 def _any_diff(stack: Ids, radius: int) -> Mask:

@@ -24,12 +24,15 @@ class NormalisationSettings(Settings):
 class TargetSettings(Settings):
     """How instance labels become the interior map (1 inside a cell, 0 on its boundary)."""
 
-    kind: Literal["any_diff", "laplacian3", "connectomics", "affinities", "classes"] = setting(
-        "any_diff",
-        "Target",
-        "any_diff: a wall where labels differ in a window; laplacian3: sign of a Laplacian (thesis text); "
-        "connectomics: dilated central difference (thesis code); affinities: one map a direction; "
-        "classes: the labels are classes (background, axon, myelin), not cells.",
+    kind: Literal["any_diff", "laplacian3", "connectomics", "distance", "affinities", "classes"] = (
+        setting(
+            "any_diff",
+            "Target",
+            "any_diff: a wall where labels differ in a window; laplacian3: sign of a Laplacian (thesis text); "
+            "connectomics: dilated central difference (thesis code); distance: as any_diff, rising with the distance "
+            "to the wall, which tells a painter of images more; affinities: one map a direction; "
+            "classes: the labels are classes (background, axon, myelin), not cells.",
+        )
     )
     classes: tuple[int, ...] = setting(
         (),
@@ -50,6 +53,14 @@ class TargetSettings(Settings):
     )
     background_edges: bool = setting(
         True, "Background edges", "connectomics only: draw contours towards 0 too."
+    )
+    distance: float = setting(
+        10.0,
+        "Distance",
+        "distance only: this far from the wall the map reaches 1.",
+        unit="px",
+        ge=1,
+        le=100,
     )
     widen: int = setting(
         0, "Widen", "Extra dilation of the boundary (not of affinities).", unit="px", ge=0, le=3

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from napari_advseg import model_store
-from napari_advseg.examples.patches import section_target
+from napari_advseg.gate import through_the_gate
 from napari_advseg.generation import generate
 from napari_advseg.model_store import StoredModel
 from napari_advseg.pipeline import segment
@@ -36,7 +36,10 @@ KINDS = ("real", "synthetic", "both")
 
 @dataclass(frozen=True)
 class Plan:
-    """Which sections train, validate and test (first, end), how long, how often, and how strict the gate is."""
+    """Which sections train, validate and test (first, end), how long, how often, who paints, how strict the gate is.
+
+    `gate` is the least overlap that passes, `painter` a family, `painter_targets` the kind of map that it paints of.
+    """
 
     training: tuple[int, int]
     validation: tuple[int, int]
@@ -45,6 +48,8 @@ class Plan:
     painter_steps: int
     seeds: tuple[int, ...] = (0, 1, 2)
     gate: float = 0.5
+    painter: str = "cgan"
+    painter_targets: str = "any_diff"
 
 
 def synthetic(image: Source, labels: Source, plan: Plan, out: Path) -> Reports[dict[str, Any]]:
@@ -63,8 +68,9 @@ def synthetic(image: Source, labels: Source, plan: Plan, out: Path) -> Reports[d
     painter = yield from trained(painter_of(plan, withheld, real[0]), real, out / "painter")
     turned = turned_labels(truth.cut(*plan.training))
     painted = yield from generate(turned, painter)
-    kept, sentence = yield from through_the_gate(painted, turned, judge, plan.gate)
-    yield Said(sentence)
+    passed = yield from through_the_gate(painted, turned, judge, plan.gate)
+    yield Said(passed.words)
+    kept = passed.image, passed.labels
     (out / "synthetic").mkdir(parents=True, exist_ok=True)
     for volume, name in zip(kept, ("image.tif", "labels.tif"), strict=True):
         write(volume, out / "synthetic" / name, overwrite=True)
@@ -83,7 +89,7 @@ def synthetic(image: Source, labels: Source, plan: Plan, out: Path) -> Reports[d
                 | {name: getattr(found, name) for name in MEASURES}
             )
     (out / ROWS).write_bytes(table(rows))
-    (out / REPORT).write_text(report(rows, plan, sentence), encoding="utf-8")
+    (out / REPORT).write_text(report(rows, plan, passed.words), encoding="utf-8")
     yield Saved(str(out / REPORT), "report")
     return {"rows": str(out / ROWS), "report": str(out / REPORT)}
 
@@ -125,66 +131,22 @@ def recipe_of(plan: Plan, seed: int, withheld: int, image: Volume) -> Train:
 
 
 def painter_of(plan: Plan, withheld: int, image: Volume) -> Train:
-    """The painter: the conditional GAN with its direction turned."""
+    """The painter: the conditional GAN with its direction turned, or CycleGAN, which paints as it is."""
     length = len_of(image)
+    model = {"direction": "map_to_image"} if plan.painter == "cgan" else {}
     changes = {
-        "model": {"direction": "map_to_image"},
+        "model": model,
+        "examples": {"targets": {"kind": plan.painter_targets}},
         "validation": [length - withheld, length],
         "training": {"steps": plan.painter_steps},
     }
-    return train_recipe("cgan", "quick", changes)
+    return train_recipe(plan.painter, "quick", changes)
 
 
 def turned_labels(labels: Volume) -> Volume:
     """The training labels mirrored and turned by half: shapes the painter has not seen, but real ones."""
     array = np.ascontiguousarray(labels.numpy()[..., ::-1, :])
     return Volume(array, labels.frame.after("mirrored"), kind="labels")
-
-
-def through_the_gate(
-    painted: Volume, labels: Volume, judge: StoredModel, least: float
-) -> Reports[tuple[tuple[Volume, Volume], str]]:
-    """The painted sections in which a frozen segmenter of real images finds the labels again.
-
-    A section passes where the overlap (IoU) of the interior that it finds with that of the labels is `least`.
-
-    Raises:
-        ValueError: none passes.
-    """
-    found = (
-        yield from segment(painted, judge)
-    ).probabilities.numpy() > judge.card.labelling.threshold
-    wanted = interior(labels, judge)
-    both, either = (found & wanted).sum((1, 2)), (found | wanted).sum((1, 2))
-    overlap = both / np.maximum(either, 1)
-    passed = np.flatnonzero(overlap >= least)
-    sentence = (
-        f"{len(passed)} of {len(overlap)} painted sections passed the gate (IoU of the interior that a frozen "
-        f"segmenter finds: {overlap.min():.3f} to {overlap.max():.3f}, at least {least:g} wanted)."
-    )
-    if not len(passed):
-        raise ValueError(
-            f"{sentence} Nothing is left to train on: train the painter longer, or lower --gate."
-        )
-    return (
-        (
-            painted.like(painted.numpy()[passed]),
-            Volume(labels.numpy()[passed], labels.frame, kind="labels"),
-        ),
-        sentence,
-    )
-
-
-def interior(labels: Volume, judge: StoredModel) -> np.ndarray[Any, Any]:
-    """The true interior map as the judge has learnt it."""
-    recipe = judge.card.recipe
-    zero: Any = recipe.zero if recipe.zero != "auto" else "boundary"
-    return np.stack(
-        [
-            section_target(one.astype(np.int64), recipe.examples.targets, zero)[0][0] > 0.5
-            for one in labels.sections()
-        ]
-    )
 
 
 def mixed(
@@ -221,7 +183,8 @@ def report(rows: Sequence[dict[str, Any]], plan: Plan, gate: str) -> str:
         "# Real, synthetic, and both",
         "",
         (
-            f"U-Net `quick`, {plan.steps} steps each, seeds {', '.join(map(str, plan.seeds))}; tested on real sections "
+            f"U-Net `quick`, {plan.steps} steps each, seeds {', '.join(map(str, plan.seeds))}; painted by "
+            f"{plan.painter} of {plan.painter_targets} maps; tested on real sections "
             f"{plan.test[0]}:{plan.test[1]}. {gate}"
         ),
         "",

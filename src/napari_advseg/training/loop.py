@@ -16,7 +16,16 @@ from torch import Tensor
 from napari_advseg.examples.patches import Batch
 from napari_advseg.families.family import TensorBatch
 from napari_advseg.model_store import State
-from napari_advseg.progress import Report, Reports, Saved, StepDone, Strip, Validated, Warned
+from napari_advseg.progress import (
+    Report,
+    Reports,
+    Saved,
+    Saving,
+    StepDone,
+    Strip,
+    Validated,
+    Warned,
+)
 from napari_advseg.training.run import NonFiniteLossError, Run
 from napari_advseg.training.watch import Watch
 
@@ -89,7 +98,8 @@ def train(
                     yield run.contest
                     yield from (Warned(alarm.text) for alarm in watch.see(run.contest))
                 if due(run, run.settings.validate_every) and judged:
-                    yield from validate(run, judged, keeper, best)
+                    found = yield from validate(run, judged, keeper, best)
+                    yield from (Warned(alarm.text) for alarm in watch.measure(found))
                     is_healthy = yield from looked_at(run, judged, keeper, watch)
                     if not is_healthy and run.settings.roll_back:
                         watch.forget()
@@ -98,13 +108,16 @@ def train(
                         continue
                 if due(run, run.settings.save_every) and is_healthy:
                     good = run.state()
+                    yield Saving("training state")
                     yield Saved(keeper.state(run), "training state")
     except GeneratorExit:
         keeper.state(run)
         raise
 
 
-def validate(run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best) -> Iterator[Report]:
+def validate(
+    run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best
+) -> Generator[Report, None, dict[str, float]]:
     """Measure, lower the rate if the loss stands still, keep the weights if they are the best yet."""
     measures = run.validate(withheld)
     loss = measures.pop("loss")
@@ -112,8 +125,10 @@ def validate(run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best) 
     better = math.isfinite(loss) and loss < best.loss
     if better:
         best.loss, best.step = loss, run.step
+        yield Saving("best model")
         keeper.best(run, best)
     yield Validated(run.step, loss, measures, better, run.learning_rates)
+    return measures
 
 
 def looked_at(

@@ -20,6 +20,7 @@ WINNING = 0.98
 SILENT = 1e-4
 SAME = 0.05
 PATIENCE = 8
+FLIPS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Watch:
         self._said: set[str] = set()
         self._looks = 0
         self._was_diverse = False
+        self._flips = 0
 
     def see(self, found: Contest) -> list[Alarm]:
         """Alarms about the balance between critics and the networks that they judge."""
@@ -105,6 +107,18 @@ class Watch:
             "The generator makes nearly the same map of every image: it has collapsed. Raise content_weight, lower "
             "its learning rate, or choose another objective (r1, hinge).",
             is_fatal=True,
+        )
+
+    def measure(self, measures: dict[str, float]) -> list[Alarm]:
+        """Alarms about what a validation has found."""
+        is_flipped = measures.get("flipped", 0.0) > 0.5
+        self._flips = self._flips + 1 if is_flipped else 0
+        return self._once(
+            "flipped",
+            self._flips >= FLIPS,
+            "Inside and outside are swapped: the complement of what is made of withheld images fits their annotation "
+            "better. Nothing in unpaired data tells them apart. Train again with another seed, give a few pairs "
+            "(--image, --labels), or raise model.paired.",
         )
 
     def forget(self) -> None:
