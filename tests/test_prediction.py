@@ -8,6 +8,7 @@ import torch
 
 from napari_advseg import device as devices
 from napari_advseg import drain, families, prediction
+from napari_advseg.examples.resize import resized_image
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.prediction import Agreement, Predictor, padded, predict, predict_into
 from napari_advseg.progress import BlockDone, Said, Warned
@@ -17,6 +18,7 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.part import Part
 from napari_advseg.volume.volume import Volume
 
 FP32 = PredictionSettings(precision="fp32", device="cpu")
@@ -221,11 +223,18 @@ def test_another_voxel_size_than_in_training_is_warned_of():
     model = StoredModel(
         model.card.changed(voxel_size=(4.0, 4.0), units=("nanometer",) * 2), model.weights
     )
-    near, far = (image(32, 32, scale=(size,) * 2, units=("nanometer",) * 2) for size in (4.4, 8.0))
-    assert not [r for r in reports_of(near, model, FP32)[1] if isinstance(r, Warned)]
-    assert "8 nanometer" in next(
-        r.text for r in reports_of(far, model, FP32)[1] if isinstance(r, Warned)
+    near, far, foreign = (
+        image(32, 32, scale=(size,) * 2, units=("nanometer",) * 2) for size in (4.4, 8.0, 40.0)
     )
+    as_it_is = FP32.changed(resize=False)
+    for settings in (FP32, as_it_is):
+        assert not [r for r in reports_of(near, model, settings)[1] if isinstance(r, Warned | Said)]
+        assert warning(foreign, model, settings).startswith("The image has 40 nm along y")
+    assert "8 nm along y, the model was trained at 4 nm" in warning(far, model, as_it_is)
+
+
+def warning(volume, model, settings):
+    return next(r.text for r in reports_of(volume, model, settings)[1] if isinstance(r, Warned))
 
 
 def test_padding_reflects_and_reaches_the_stride():
@@ -239,3 +248,73 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="no cuda device here"):
         Predictor(model_of((4, 4)), FP32.changed(device="cuda"))
+
+
+PARTS = (Part(100, 260, 30, 333), Part(0, 50, 0, 380), Part(390, 400, 370, 380))
+
+
+def made(volume, model, part):
+    seen = {}
+    drain(predict_into(seen.__setitem__, volume, model, FP32, part=part))
+    return np.stack([seen[k] for k in sorted(seen)]).astype(np.float32)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_equals_the_same_part_of_the_whole(part):
+    model, volume = model_of(), image(2, 400, 380)
+    whole = drain(predict(volume, model, FP32)).numpy().astype(np.float32)
+    np.testing.assert_allclose(made(volume, model, part), cut(whole, part), atol=1e-3, rtol=0)
+
+
+def cut(stack, part):
+    return stack[..., part.top : part.bottom, part.left : part.right]
+
+
+def test_a_part_of_a_scaled_model_is_close_to_the_whole():
+    model, volume = model_of((4, 4, 4), scale=0.5), image(1, 300, 300)
+    whole = drain(predict(volume, model, FP32)).numpy().astype(np.float32)
+    part = Part(101, 200, 50, 173)
+    difference = np.abs(made(volume, model, part) - cut(whole, part))
+    assert difference.shape == (1, 99, 123)
+    assert difference.mean() < 0.02
+
+
+def test_a_part_of_classes_has_the_values_of_the_classes():
+    model = model_of((4, 4, 4), channels=Channels(output=3, gives="classes"))
+    card = model.card
+    targets = card.recipe.examples.targets.changed(kind="classes", classes=(0, 2, 7))
+    examples = card.recipe.examples.changed(targets=targets)
+    model = StoredModel(card.changed(recipe=card.recipe.changed(examples=examples)), model.weights)
+    volume, part = image(2, 64, 80), Part(3, 40, 8, 60)
+    whole = drain(predict(volume, model, FP32)).numpy()
+    found = made(volume, model, part)
+    assert set(np.unique(found)) <= {0, 2, 7}
+    np.testing.assert_array_equal(found, cut(whole, part))
+
+
+def at(volume, size, unit="nanometer"):
+    return image(*volume.shape, scale=(size,) * 2, units=(unit,) * 2)
+
+
+def trained_at(size):
+    model = model_of((4, 4, 4))
+    return StoredModel(
+        model.card.changed(voxel_size=(size, size), units=("nanometer",) * 2), model.weights
+    )
+
+
+@pytest.mark.parametrize(("size", "unit"), [(8.0, "nanometer"), (0.008, "micrometer")])
+def test_the_network_sees_the_voxel_size_of_its_training(size, unit):
+    coarse = at(image(40, 60), size, unit)
+    result, reports = reports_of(coarse, trained_at(4.0), FP32)
+    fine = Volume(resized_image(coarse.numpy(), 80, 120), at(image(80, 120), 4.0).frame)
+    expected = drain(predict(fine, trained_at(4.0), FP32)).numpy()
+    np.testing.assert_allclose(result.numpy(), resized_image(expected, 40, 60), atol=5e-3, rtol=0)
+    assert result.shape == coarse.shape
+    assert "sees it at that size" in next(r.text for r in reports if isinstance(r, Said))
+
+
+def test_a_size_that_nobody_said_changes_nothing():
+    plain, pixels = image(40, 60), at(image(40, 60), 9.0, "pixel")
+    expected = drain(predict(plain, trained_at(4.0), FP32)).numpy()
+    np.testing.assert_array_equal(drain(predict(pixels, trained_at(4.0), FP32)).numpy(), expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -25,7 +26,9 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.blend import Blender
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.part import Part
 from napari_advseg.volume.tiles import Tile, TileGrid
+from napari_advseg.volume.units import PIXEL, ratio, unit_symbol
 from napari_advseg.volume.volume import Kind, Volume
 
 Map = npt.NDArray[np.float32]
@@ -36,6 +39,9 @@ AGREEING_PIXELS = 0.995
 AGREEING_VOI = 0.005
 SMALLEST_TILE = 64
 SEAM_OVERLAP = 32
+NEAR = (0.8, 1.25)
+RESIZED = (1 / 8, 3.0)
+"""Voxel sizes of image and training that count as equal, and those between which the image is resized."""
 STORED = np.dtype(np.float16)
 REDUCED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -43,13 +49,17 @@ Keep = Callable[[int, npt.NDArray[Any]], object]
 
 
 def predict(
-    volume: Volume, model: StoredModel, settings: PredictionSettings | None = None
+    volume: Volume,
+    model: StoredModel,
+    settings: PredictionSettings | None = None,
+    predictors: Sequence[Predictor] | None = None,
 ) -> Reports[Volume]:
     """The interior map of every section, float16 in [0, 1], NaN where the image was not finite.
 
     Of a model of classes: the class of every pixel, the value it had in the annotation (`stored`).
 
     The result has the frame of `volume` without channels. A 2D model goes over a stack section by section.
+    `predictors` are those of the model and settings, where several volumes are predicted (`ready`).
 
     Raises:
         ValueError: the image's channels or axes do not fit the model, a tile is too small, or memory does not
@@ -57,25 +67,56 @@ def predict(
     """
     frame = map_frame(volume, model)
     stack = np.empty((volume.size("z"), volume.size("y"), volume.size("x")), stored(model))
-    yield from predict_into(stack.__setitem__, volume, model, settings)
+    yield from predict_into(stack.__setitem__, volume, model, settings, predictors)
     kind: Kind = "labels" if gives_classes(model) else "image"
     return Volume(stack if "z" in frame.axes else stack[0], frame, kind=kind)
 
 
 def predict_into(
-    keep: Keep, volume: Volume, model: StoredModel, settings: PredictionSettings | None = None
+    keep: Keep,
+    volume: Volume,
+    model: StoredModel,
+    settings: PredictionSettings | None = None,
+    predictors: Sequence[Predictor] | None = None,
+    part: Part | None = None,
 ) -> Reports[None]:
-    """`predict`, but each section goes to `keep(index, section)`: memory does not grow with their number."""
+    """`predict`, but each section goes to `keep(index, section)`: memory does not grow with their number.
+
+    With a `part` only that of every section is made, from as much around it as the network looks at, so that it
+    equals the same part of whole sections.
+    """
     fits(volume, model)
-    chosen = settings or model.card.recipe.prediction
-    predictors = [Predictor(one, chosen) for one in model.members or (model,)]
+    predictors = predictors or ready(model, settings)
+    said = [predictor.match(volume.frame) for predictor in predictors]
+    yield from said[0]
+    volume, wanted = _surroundings(volume, part, predictors)
     yield from predictors[0].prepare(volume)
     for other in predictors[1:]:
         other.precision = predictors[0].precision
     count = volume.size("z")
     for index, section in enumerate(volume.sections()):
-        part = yield from averaged(predictors, section, index, count)
-        keep(index, part.astype(STORED) if part.ndim == 2 else predictors[0].as_classes(part))
+        found = yield from averaged(predictors, section, index, count)
+        found = found[(..., *wanted)]
+        keep(index, found.astype(STORED) if found.ndim == 2 else predictors[0].as_classes(found))
+
+
+def _surroundings(
+    volume: Volume, part: Part | None, predictors: Sequence[Predictor]
+) -> tuple[Volume, tuple[slice, slice]]:
+    """What is read for a part of every section, and where the part lies in it."""
+    if part is None:
+        return volume, (slice(None), slice(None))
+    shape = volume.size("y"), volume.size("x")
+    seen = [predictor.sees(part, shape) for predictor in predictors]
+    tops, bottoms, lefts, rights = zip(*(one.box for one in seen), strict=True)
+    read = Part(min(tops), max(bottoms), min(lefts), max(rights))
+    return read.of(volume), part.inside(read)
+
+
+def ready(model: StoredModel, settings: PredictionSettings | None = None) -> list[Predictor]:
+    """The model, or all its members, in the memory of the device; they serve any number of volumes."""
+    chosen = settings or model.card.recipe.prediction
+    return [Predictor(one, chosen) for one in model.members or (model,)]
 
 
 def averaged(
@@ -146,6 +187,8 @@ class Predictor:
         )
         self.family.put_weights(model.weights)
         self._paints = paint
+        trained = model.card.recipe.examples.scale
+        self.scale: tuple[float, float] = (trained, trained)
         for name in self.family.painting if paint else self.family.inferring:
             self.family.modules[name] = folded(self.family.modules[name]).to(  # type: ignore[call-overload]
                 device=self.device, memory_format=torch.channels_last
@@ -174,32 +217,56 @@ class Predictor:
         yield from self._choose_precision(volume)
         if self.family.tile_dependent:
             yield from self._report_seams(volume.section(volume.size("z") // 2))
-        model, here = self.model.card, volume.frame
-        there = dict(zip("yx", model.voxel_size[-2:], strict=False))
-        units = dict(zip("yx", model.units[-2:], strict=False))
-        for axis in "yx":
-            step, unit = here.step(axis), here.units[here.axes.index(axis)]
-            if (
-                unit == units.get(axis)
-                and unit != "pixel"
-                and not 0.8 <= step / there[axis] <= 1.25
-            ):
-                yield Warned(
-                    f"The image has {step:g} {unit} along {axis}, the model was trained at {there[axis]:g}; "
-                    "resize the image to that size for good results."
-                )
-                return
+
+    def match(self, frame: Frame) -> tuple[Report, ...]:
+        """Show images in the place of `frame` at the voxel size of the training; what is to be said of it."""
+        trained = self.model.card.recipe.examples.scale
+        self.scale = (trained, trained)
+        factors = self._factors(frame)
+        if all(NEAR[0] <= factor <= NEAR[1] for factor in factors):
+            return ()
+        here, there = frame.axes.index("y"), self.model.card.voxel_size[-2]
+        words = (
+            f"The image has {frame.scale[here]:g} {unit_symbol(frame.units[here])} along y, the model was trained "
+            f"at {there:g} {unit_symbol(self.model.card.units[-2])}"
+        )
+        if not self.settings.resize:
+            return (Warned(f"{words}; resize the image to that size for good results."),)
+        if not all(RESIZED[0] <= factor <= RESIZED[1] for factor in factors):
+            return (Warned(f"{words}; that is too far apart to expect good results."),)
+        self.scale = (trained * factors[0], trained * factors[1])
+        return (Said(f"{words}; the network sees it at that size."),)
+
+    def _factors(self, frame: Frame) -> tuple[float, float]:
+        """How many pixels of the training a pixel along y and x is; 1 where that is not known."""
+        card = self.model.card
+        found = []
+        for k, axis in ((-2, "y"), (-1, "x")):
+            at = frame.axes.index(axis)
+            known = len(card.voxel_size) >= 2 and len(card.units) >= 2
+            units = ratio(frame.units[at], card.units[k]) if known else None
+            is_size = units is not None and frame.units[at] != PIXEL
+            found.append(frame.scale[at] * units / card.voxel_size[k] if is_size and units else 1.0)
+        return found[0], found[1]
+
+    def sees(self, part: Part, shape: tuple[int, int]) -> Part:
+        """What of a section of `shape` the network looks at for a part of it."""
+        scale = min(self.scale)
+        step = self.family.stride if self.scale == (1, 1) else 1
+        return part.grown(math.ceil((self.halo + self.family.stride) / scale), shape, step)
 
     def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
         """What the model makes of one section (y, x) or (c, y, x), NaN where the image is not finite.
 
         An interior map (y, x), or one map a class (k, y, x); float32 in [0, 1].
         """
-        planes, scale = self._planes(image), self.model.card.recipe.examples.scale
+        planes = self._planes(image)
         height, width = image.shape[-2:]
         small = yield from self._tiled(padded(planes, self.family.stride), index, count)
         small = small[:, : planes.shape[-2], : planes.shape[-1]]
-        section = small if scale == 1 else resized_image(small, height, width)
+        section = (
+            small if planes.shape[-2:] == (height, width) else resized_image(small, height, width)
+        )
         if image.dtype.kind == "f":
             finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=0)
             section[:, ~finite] = np.nan
@@ -220,10 +287,12 @@ class Predictor:
     def _planes(self, image: npt.NDArray[Any]) -> Map:
         """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""
         planes = self.model.card.normaliser(image if image.ndim == 3 else image[None])
-        scale = self.model.card.recipe.examples.scale
-        if scale == 1:
+        if self.scale == (1, 1):
             return planes
-        height, width = (max(1, round(side * scale)) for side in planes.shape[-2:])
+        height, width = (
+            max(1, round(side * scale))
+            for side, scale in zip(planes.shape[-2:], self.scale, strict=True)
+        )
         return resized_image(planes, height, width)
 
     def _report_seams(self, image: npt.NDArray[Any]) -> Iterator[Report]:
@@ -333,6 +402,7 @@ class Predictor:
         if wanted != "auto":
             self.precision = wanted
             return
+        self.precision = "fp32"  # the volume before may have been another
         half = devices.half_precision(self.device)
         pixels = volume.size("z") * volume.size("y") * volume.size("x")
         if half == "fp32" or pixels < 4 * PROBE * PROBE:

@@ -38,6 +38,12 @@ class PredictionSettings(Settings):
         ge=0,
         le=1024,
     )
+    resize: bool = setting(
+        True,
+        "Fit voxel size",
+        "Show the network the image at the voxel size that it was trained at, where both are known and differ by "
+        "more than a quarter; what comes out has the size of the image again.",
+    )
     flips: bool = setting(
         False,
         "Average flips",
