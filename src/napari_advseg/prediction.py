@@ -252,7 +252,7 @@ class Predictor:
     def sees(self, part: Part, shape: tuple[int, int]) -> Part:
         """What of a section of `shape` the network looks at for a part of it."""
         scale = min(self.scale)
-        step = self.family.stride if self.scale == (1, 1) else 1
+        step = self.family.stride if self.scale == (1.0, 1.0) else 1
         return part.grown(math.ceil((self.halo + self.family.stride) / scale), shape, step)
 
     def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
@@ -287,7 +287,7 @@ class Predictor:
     def _planes(self, image: npt.NDArray[Any]) -> Map:
         """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""
         planes = self.model.card.normaliser(image if image.ndim == 3 else image[None])
-        if self.scale == (1, 1):
+        if self.scale == (1.0, 1.0):
             return planes
         height, width = (
             max(1, round(side * scale))

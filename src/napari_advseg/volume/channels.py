@@ -65,4 +65,5 @@ class _Channel(Windowed):
         mean = found.mean(self.axis, dtype=np.float64 if found.dtype.itemsize > 2 else np.float32)
         if found.dtype.kind in "iu":
             mean = np.rint(mean)
-        return mean.astype(found.dtype)
+        one: Array = mean.astype(found.dtype)
+        return one

@@ -86,12 +86,10 @@ def in_view(
     Pixel k reaches from k - 1/2 to k + 1/2. Of more than `most` pixels in a row or column only the middle is
     taken; where nothing of the section lies there, what lies nearest.
     """
-    (top, bottom), (left, right) = (
-        _span(length, *ends, most) for length, *ends in zip(shape, low, high, strict=True)
-    )
-    part = Part(top, bottom, left, right)
-    whole = [_span(length, *ends, length) for length, *ends in zip(shape, low, high, strict=True)]
-    return part, part.shape == tuple(end - first for first, end in whole)
+    ends = list(zip(shape, low, high, strict=True))
+    rows, columns = (_span(length, first, last, most) for length, first, last in ends)
+    whole = [_span(length, first, last, length) for length, first, last in ends]
+    return Part(*rows, *columns), [rows, columns] == whole
 
 
 def _span(length: int, low: float, high: float, most: int) -> tuple[int, int]:
