@@ -23,6 +23,8 @@ from napari_advseg.volume.zarr_store import Chunked, Missing, Node, arrays_below
 
 OURS = "napari_advseg"
 USUAL = "volumes/raw"
+SPARSE = "sparse"
+"""What a store of ours is called whose chunks are only there where something was painted."""
 TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 Json = dict[str, Any]
 
@@ -43,10 +45,11 @@ def read_zarr(
     """
     where = path / inside if inside else path
     chosen = _chosen(_node(where), level)
-    array = Chunked(chosen.node, missing)
+    is_sparse = chosen.ours.get(SPARSE) is True
+    array = Chunked(chosen.node, missing, is_sparse=is_sparse)
     letters, place = _place(chosen, array, axes)
     history = tuple(str(line) for line in chosen.ours.get("history", ()))
-    if missing == "fill":
+    if missing == "fill" and not is_sparse:
         history = (*history, "chunks that are not on disk are read as the fill value")
     name = str(chosen.ours.get("name") or plain_name(where))
     kind: Kind = "labels" if chosen.labels else "image"

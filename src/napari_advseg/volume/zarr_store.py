@@ -97,16 +97,18 @@ def arrays_below(node: Node) -> list[str]:
 class Chunked(Windowed):
     """A zarr array on disk; reading a window decodes the chunks it touches and nothing else.
 
-    Reading raises MissingChunk or CorruptChunk, each naming the chunk.
+    Reading raises MissingChunk or CorruptChunk, each naming the chunk. The chunks that a sparse array lacks are
+    empty and not missing.
     """
 
-    def __init__(self, node: Node, missing: Missing = "refuse") -> None:
+    def __init__(self, node: Node, missing: Missing = "refuse", *, is_sparse: bool = False) -> None:
         _check(node)
         self.path = node.path
+        self._is_sparse = is_sparse
         store = LocalStore(node.path, read_only=True)
         try:
             opened = zarr.open_array(
-                store=store if missing == "fill" else _Whole(store, node.path),
+                store=store if is_sparse or missing == "fill" else _Whole(store, node.path),
                 mode="r",
                 zarr_format=node.format,
             )
@@ -137,6 +139,8 @@ class Chunked(Windowed):
 
     def missing(self) -> list[str]:
         """Names of the chunks that are not on disk; looks at the first 20,000 only."""
+        if self._is_sparse:
+            return []
         names = itertools.islice(self._stored_chunks(), COUNTED_CHUNKS)
         return [name for name in names if not (self.path / name).exists()]
 

@@ -1,0 +1,87 @@
+"""What labels painted for training mean: 0 is not annotated, and two ids are the boundary and the background.
+
+A layer made for annotation says so in its history, which files keep. The two ids are far above those that anybody
+gives to cells, so that they are understood in any file, also where the history was lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Array, LazyArray, Window, Windowed
+from napari_advseg.volume.volume import Volume
+
+BOUNDARY, BACKGROUND = 1_999_999_999, 2_000_000_000
+PAINTED = "painted for training: 0 is not annotated"
+CLASSES = "classes: "
+NAMED = re.compile(r"(\d+) = ([^,]+)")
+
+
+def painted_frame(frame: Frame, classes: Mapping[int, str] | None = None) -> Frame:
+    """The frame of an annotation that lies there; `classes` are the names of its values, where it has classes."""
+    kept = [line for line in frame.history if line != PAINTED and not line.startswith(CLASSES)]
+    named = ", ".join(f"{value} = {_plain(name)}" for value, name in (classes or {}).items())
+    lines = (*kept, PAINTED, *((CLASSES + named,) if named else ()))
+    return dataclasses.replace(frame, history=lines)
+
+
+def is_painted(frame: Frame) -> bool:
+    """Whether labels that lie there were made for annotation, so that 0 is not annotated."""
+    return PAINTED in frame.history
+
+
+def classes_of(frame: Frame) -> dict[int, str]:
+    """The names of the classes by their values; empty where the labels are cells, or do not say."""
+    lines = [line for line in frame.history if line.startswith(CLASSES)]
+    return {int(value): name.strip() for value, name in NAMED.findall(lines[-1] if lines else "")}
+
+
+def without_marks(labels: Volume) -> Volume:
+    """The labels with 0 where boundary or background is painted, lazy."""
+    return dataclasses.replace(labels, array=_Marks(labels.array, labels.dtype, None))
+
+
+def with_gaps(labels: Volume) -> Volume:
+    """The labels as int64 with 0 where boundary or background is painted, and -1 where nothing is; lazy."""
+    return dataclasses.replace(labels, array=_Marks(labels.array, np.dtype(np.int64), -1))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Marks(Windowed):
+    """Labels whose two marks are read as 0, and 0 as `gap`."""
+
+    array: LazyArray
+    kind: np.dtype[Any]
+    gap: int | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.kind
+
+    @property
+    def chunks(self) -> Any:
+        """Those of the labels."""
+        return getattr(self.array, "chunks", None)
+
+    def read(self, window: Window) -> Array:
+        ids = np.array(self.array[window], dtype=self.kind)
+        marks = (ids == BOUNDARY) | (ids == BACKGROUND)
+        if self.gap is not None:
+            ids[ids == 0] = self.gap
+        ids[marks] = 0
+        return ids
+
+
+def _plain(name: str) -> str:
+    """A name without the signs that divide names."""
+    return " ".join(re.sub(r"[,=\n]", " ", name).split()) or "class"
