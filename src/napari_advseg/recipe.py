@@ -143,7 +143,12 @@ class Segment(Settings):
     task: Literal["segment"] = "segment"
     version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
     image: str = setting(..., "Image", "File or store with the raw image.")
-    model: str = setting(..., "Model", "Folder of a trained model.")
+    model: str = setting(
+        ..., "Model", "Folder of a trained model, or first: the one that comes with the package."
+    )
+    weights: Literal["best", "last"] = setting(
+        "best", "Weights", "Those with the lowest validation loss, or those after the last step."
+    )
     out: str = setting(
         ..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr."
     )
@@ -151,6 +156,16 @@ class Segment(Settings):
         None, "Interior map", "Where the interior map is kept; empty: it is not."
     )
     sections: Span = setting(None, "Sections", "Which sections, A:B; empty for all.")
+    part: tuple[int, int, int, int] | None = setting(
+        None,
+        "Part",
+        "Only this part of every section: top, bottom, left, right in pixels; empty for all.",
+    )
+    channel: int | Literal["mean"] | None = setting(
+        None,
+        "Channel",
+        "Of an image with several, for a model of one: its number, or mean; empty takes all.",
+    )
     missing: Missing = setting(
         "refuse",
         "Missing chunks",
