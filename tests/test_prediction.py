@@ -259,6 +259,17 @@ def made(volume, model, part):
     return np.stack([seen[k] for k in sorted(seen)]).astype(np.float32)
 
 
+def test_grey_values_of_another_exposure_are_taken_anew_where_that_is_asked_for():
+    model, volume = model_of(), image(2, 80, 96)
+    brighter = volume.like(volume.numpy().astype(np.uint16) * 150 + 4000)
+    plain, anew = FP32, FP32.changed(refit=True)
+    asked = drain(predict(brighter, model, anew)).numpy().astype(np.float32)
+    same = drain(predict(volume, model, anew)).numpy().astype(np.float32)
+    other = drain(predict(brighter, model, plain)).numpy().astype(np.float32)
+    np.testing.assert_allclose(asked, same, atol=2e-3)
+    assert np.abs(other - same).max() > 0.01
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_equals_the_same_part_of_the_whole(part):
     model, volume = model_of(), image(2, 400, 380)

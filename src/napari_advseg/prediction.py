@@ -29,6 +29,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.tiles import Tile, TileGrid
 from napari_advseg.volume.units import PIXEL, ratio, unit_symbol
+from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Kind, Volume
 
 Map = npt.NDArray[np.float32]
@@ -89,6 +90,8 @@ def predict_into(
     predictors = predictors or ready(model, settings)
     said = [predictor.match(volume.frame) for predictor in predictors]
     yield from said[0]
+    for predictor in predictors:
+        predictor.take_grey(volume)
     volume, wanted = _surroundings(volume, part, predictors)
     yield from predictors[0].prepare(volume)
     for other in predictors[1:]:
@@ -194,6 +197,7 @@ class Predictor:
                 device=self.device, memory_format=torch.channels_last
             )
         self._largest: int | None = None
+        self._normaliser = model.card.normaliser
 
     @property
     def halo(self) -> int:
@@ -236,6 +240,13 @@ class Predictor:
             return (Warned(f"{words}; that is too far apart to expect good results."),)
         self.scale = (trained * factors[0], trained * factors[1])
         return (Said(f"{words}; the network sees it at that size."),)
+
+    def take_grey(self, volume: Volume) -> None:
+        """Fit the grey values to this very volume where the settings ask for it; else they are the training's."""
+        card = self.model.card
+        self._normaliser = card.normaliser
+        if self.settings.refit:
+            self._normaliser = Normaliser.fit(volume, card.recipe.examples.normalisation)
 
     def _factors(self, frame: Frame) -> tuple[float, float]:
         """How many pixels of the training a pixel along y and x is; 1 where that is not known."""
@@ -286,7 +297,7 @@ class Predictor:
 
     def _planes(self, image: npt.NDArray[Any]) -> Map:
         """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""
-        planes = self.model.card.normaliser(image if image.ndim == 3 else image[None])
+        planes = self._normaliser(image if image.ndim == 3 else image[None])
         if self.scale == (1.0, 1.0):
             return planes
         height, width = (
@@ -416,9 +427,7 @@ class Predictor:
 
     def agreement(self, section: npt.NDArray[Any], half: devices.Resolved) -> Agreement:
         """How well `half` agrees with fp32 on the middle of a section."""
-        planes = self.model.card.normaliser(
-            middle(section if section.ndim == 3 else section[None], PROBE)
-        )
+        planes = self._normaliser(middle(section if section.ndim == 3 else section[None], PROBE))
         planes = padded(planes, self.family.stride)
         full, reduced = (self.infer(planes, precision) for precision in ("fp32", half))
         if self._gives_classes:

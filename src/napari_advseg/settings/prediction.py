@@ -44,6 +44,12 @@ class PredictionSettings(Settings):
         "Show the network the image at the voxel size that it was trained at, where both are known and differ by "
         "more than a quarter; what comes out has the size of the image again.",
     )
+    refit: bool = setting(
+        False,
+        "Fit grey values",
+        "Take the percentiles of grey values from every image anew, not from the training: for a model used on images "
+        "of another microscope or exposure.",
+    )
     flips: bool = setting(
         False,
         "Average flips",
