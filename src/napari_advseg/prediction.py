@@ -26,10 +26,10 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.blend import Blender
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.tiles import Tile, TileGrid
 from napari_advseg.volume.units import PIXEL, ratio, unit_symbol
-from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Kind, Volume
 
 Map = npt.NDArray[np.float32]
