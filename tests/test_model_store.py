@@ -46,6 +46,14 @@ def test_a_model_survives_its_folder(folder):
         assert model.weights[key].shape == value.shape
 
 
+def test_weights_kept_small_are_used_in_full_precision(folder):
+    save_file({"unet.a": np.full((2, 3), 0.5, np.float16)}, folder / "small.safetensors")
+    model_store.save_card(folder, card(weights={"best": "small.safetensors"}))
+    found = model_store.load(folder).weights["unet.a"]
+    assert found.dtype == np.float32
+    assert (found == 0.5).all()
+
+
 def test_a_new_save_replaces_the_old_weights_and_leaves_nothing_behind(folder):
     name = model_store.save_weights(folder, "best", 9, weights(2))
     model_store.save_card(folder, card(weights={"best": name}, best_step=9))

@@ -314,6 +314,8 @@ def _tensors(folder: Path, name: str) -> Tensors:
             raise UnreadableModel(
                 f"The weights {file} are not finite in '{key}'; the model cannot be used."
             )
+        if value.dtype == np.float16:  # the model that comes with the package is kept small
+            tensors[key] = value.astype(np.float32)
     return tensors
 
 
