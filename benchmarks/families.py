@@ -43,7 +43,7 @@ GAN = {"width": 24, "depth": 6}
 CRITIC = {"widths": [24, 48, 96, 192]}
 HEAD = (
     "dataset", "family", "seed", "fold", "steps", "image", "pixel_accuracy", "class_accuracy", "mean_iou",
-    "iou", "object_f1", "voi_split", "voi_merge", "adapted_rand_error", "open_boundary_rate",
+    "iou", "object_f1", "voi", "voi_split", "voi_merge", "adapted_rand_error", "open_boundary_rate",
     "ms_per_image", "peak_mb", "seconds_per_step", "training_mb", "parameters",
 )  # fmt: skip
 COSTS = HEAD[-5:]
@@ -306,6 +306,7 @@ def scored(dataset: Dataset, index: int, made: Path) -> dict[str, Any]:
         "iou": json.dumps({k: round(v, 4) for k, v in semantic.iou.items()}),
         "object_f1": objects.at[0].f1,
         "open_boundary_rate": objects.open_boundary_rate,
+        "voi": result.voi,
         "voi_split": result.voi_split,
         "voi_merge": result.voi_merge,
         "adapted_rand_error": result.adapted_rand_error,
@@ -395,25 +396,36 @@ def rows_for(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """The rows as CSV, and their means and standard deviations over seeds (or folds) on standard output."""
+    """The rows as CSV, and their means and standard deviations over seeds (or folds) as a table on standard output."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEAD)
         writer.writeheader()
         writer.writerows(rows)
-    measures = [name for name in HEAD[6:] if name != "iou"]
+    measures = [name for name in HEAD[6:] if any(row[name] is not None for row in rows)]
+    titles = ["family", *(name.replace("_", " ") for name in measures)]
+    lines = [titles, ["---"] * len(titles)]
     for family in dict.fromkeys(row["family"] for row in rows):
         mine = [row for row in rows if row["family"] == family]
-        runs = list(dict.fromkeys((row["seed"], row["fold"]) for row in mine))
-        cells_ = []
-        for name in measures:
-            means = [
-                statistics.mean(float(r[name] or 0) for r in mine if (r["seed"], r["fold"]) == run)
-                for run in runs
-            ]
-            spread = f" +- {statistics.stdev(means):.4f}" if len(means) > 1 else ""
-            cells_.append(f"{name} {statistics.mean(means):.4f}{spread}")
-        sys.stdout.write(f"{family}: " + "; ".join(cells_) + "\n")
+        lines.append([family, *(over_runs(mine, name) for name in measures)])
+    sys.stdout.writelines(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def over_runs(rows: Sequence[dict[str, Any]], name: str) -> str:
+    """Mean and standard deviation over runs of the mean over their images, for every class of an IoU."""
+    if name == "iou":
+        every = [{**row, **json.loads(row["iou"])} for row in rows]
+        return ", ".join(
+            f"{value}: {over_runs(every, value)}" for value in json.loads(rows[0]["iou"])
+        )
+    runs: dict[tuple[int, int], list[float]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            runs.setdefault((row["seed"], row["fold"]), []).append(float(row[name]))
+    means = [statistics.mean(values) for values in runs.values()]
+    places = 4 if max(means) < 10 else 0
+    spread = f" ± {statistics.stdev(means):.{places}f}" if len(means) > 1 else ""
+    return f"{statistics.mean(means):.{places}f}{spread}"
 
 
 if __name__ == "__main__":
