@@ -14,6 +14,7 @@ import zarr
 from napari_advseg import napari_io
 from napari_advseg.napari_io import (
     get_reader,
+    layer_axes,
     layer_to_volume,
     read_layers,
     shown_as,
@@ -110,6 +111,18 @@ def test_an_rgb_layer_has_a_channel_axis():
         (3, 4, 20, 30),
         (1, 5, 2, 2),
     )
+
+
+def test_what_is_transparent_is_no_colour():
+    colours = np.random.default_rng(0).integers(0, 255, (20, 30, 4), np.uint8)
+    volume = layer_to_volume(colours, {"rgb": True})
+    np.testing.assert_array_equal(volume.numpy(), np.moveaxis(colours[..., :3], -1, 0))
+    assert volume.frame.history == ("alpha channel dropped",)
+
+
+def test_the_viewers_order_of_axes_is_told():
+    assert layer_axes({"axis_labels": ("x", "z", "y")}, 3) == "xzy"
+    assert layer_axes({"axis_labels": ("-2", "-1")}, 2) == "yx"
 
 
 def test_axes_that_cannot_be_told_are_asked_for():

@@ -26,7 +26,7 @@ from napari_advseg.volume.files import (
     write,
 )
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
-from napari_advseg.volume.lazy import LazyArray
+from napari_advseg.volume.lazy import Cut, LazyArray
 from napari_advseg.volume.units import PIXEL, unit_name
 from napari_advseg.volume.volume import Kind, Volume
 from napari_advseg.volume.zarr_store import node_at
@@ -35,6 +35,7 @@ OURS = "napari_advseg"
 IN_MEMORY_BYTES = 1 << 30
 PROBE = 1024
 FLAT = 0.8
+RGBA = 4
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -149,11 +150,24 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
     metadata = (attributes.get("metadata") or {}).get(OURS) or {}
     samples = 1 if attributes.get("rgb") else 0
     axes = _axes(attributes, metadata, len(array.shape) - samples)
+    history = tuple(map(str, metadata.get("history", ())))
+    if samples and array.shape[-1] == RGBA:
+        array = Cut(array, len(array.shape) - 1, 0, RGBA - 1)
+        history = (*history, "alpha channel dropped")
     volume = read(array, axes=axes + "c" * samples)
-    frame = _frame(axes, attributes, tuple(map(str, metadata.get("history", ()))))
+    frame = _frame(axes, attributes, history)
     frame = _to(frame, volume.axes)
     placed = dataclasses.replace(volume, frame=frame)
     return as_labels(placed) if kind == "labels" else placed
+
+
+def layer_axes(attributes: Mapping[str, Any], count: int) -> str:
+    """The letters of a layer's `count` axes in the order that the viewer has them, colours not among them.
+
+    Raises:
+        Unreadable: they cannot be told.
+    """
+    return _axes(attributes, (attributes.get("metadata") or {}).get(OURS) or {}, count)
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
