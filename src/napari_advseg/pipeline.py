@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from napari_advseg import model_store
+from napari_advseg.in_turn import segment_set
 from napari_advseg.labelling import (
     check_stack,
     described,
@@ -26,14 +27,16 @@ from napari_advseg.labelling.fragments import fragments_beside
 from napari_advseg.model_store import StoredModel
 from napari_advseg.prediction import (
     STORED,
+    Predictor,
     fits,
     gives_classes,
     map_frame,
     predict,
     predict_into,
+    ready,
     stored,
 )
-from napari_advseg.progress import Reports, Said, Saved
+from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipe import Label, Segment, Train, Tune, to_yaml, validated
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
@@ -43,6 +46,7 @@ from napari_advseg.training.folds import train
 from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.files import Source, create, describe, read
 from napari_advseg.volume.sections import check_target
+from napari_advseg.volume.sets import is_set
 from napari_advseg.volume.volume import Volume
 
 MEMORY_SHARE = 0.25
@@ -84,6 +88,35 @@ def segment(
     return Segmented(probabilities, labels, scores)
 
 
+def segment_folder(
+    images: str | os.PathLike[str],
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    **changes: Any,
+) -> Reports[dict[str, Any]]:
+    """Labels of every image of a folder or pattern, in files of their names in the folder `out`; see `segment_set`.
+
+    `changes` are further fields of the recipe (`labelling`, `prediction`, `probabilities`).
+
+    Raises:
+        ValueError: `images` names a single image, or as `segment_set`.
+    """
+    if not is_set(images):
+        raise ValueError(f"'{images}' is no folder of images and no pattern; segment it alone.")
+    place = Path(model)
+    tree = {
+        "task": "segment",
+        "image": str(Path(images).absolute()),
+        "model": str(place.absolute() if place.exists() else model),
+        "out": str(Path(out).absolute()),
+        "overwrite": overwrite,
+    }
+    return (yield from execute({**tree, **changes}, resume))
+
+
 def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any]]:  # noqa: FBT001, FBT002
     """Run a recipe given as a nested dictionary; the paths of what was written come back."""
     recipe = validated(tree)
@@ -91,25 +124,74 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         model = yield from train(recipe, resume=resume)
         return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
     if isinstance(recipe, Segment):
-        return (yield from run_segment(recipe))
+        return (yield from run_segment(recipe, resume=resume))
     if isinstance(recipe, Tune):
         return (yield from run_tune(recipe))
     return (yield from run_label(recipe))
 
 
-def run_segment(recipe: Segment) -> Reports[dict[str, Any]]:
-    """Segment from file to file, section by section, and write the recipe beside the labels."""
+def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
+    """Segment from file to file, section by section, and write the recipe beside the labels.
+
+    Raises:
+        ValueError: something does not fit or is in the way; or `resume` is asked for a single image.
+    """
     model = model_store.load(recipe.model)
+    recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
+    if is_set(recipe.image):
+        return (yield from run_set(recipe, model, resume=resume))
+    if resume:
+        raise ValueError(
+            "Only the segmentation of several images can be resumed; start this one again with --overwrite."
+        )
+    raw = fitting(recipe, model)
+    yield Said(f"{describe(raw)}.")
+    made = yield from segmented(raw, recipe, model, ready(model, recipe.prediction))
+    beside = keep_recipe(recipe, recipe_beside(recipe.out))
+    yield Saved(recipe.out, "classes" if "classes" in made else "labels")
+    return {**made, "recipe": str(beside)}
+
+
+def run_set(recipe: Segment, model: StoredModel, *, resume: bool) -> Reports[dict[str, Any]]:
+    """Segment a folder or pattern of images with the model loaded once; see `segment_set`."""
+    predictors = ready(model, recipe.prediction)
+
+    def check(one: Segment) -> Volume:
+        return fitting(one, model)
+
+    def segment_one(one: Segment) -> Reports[dict[str, Any]]:
+        return segmented(fitting(one, model), one, model, predictors)
+
+    return (yield from segment_set(recipe, check, segment_one, resume=resume))
+
+
+def fitting(recipe: Segment, model: StoredModel) -> Volume:
+    """The image of a recipe, of which the model can make what the recipe asks for.
+
+    Raises:
+        ValueError: it cannot be read, does not fit, or what is made of it has no place.
+    """
+    if Path(recipe.out).resolve() == Path(recipe.image).resolve():
+        raise ValueError(f"The labels would replace the image '{recipe.out}'; name another file.")
     raw = read(recipe.image, missing=recipe.missing)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
-    recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
+    if gives_classes(model) and recipe.probabilities:
+        raise ValueError(
+            "This model tells classes and makes no interior map; leave out --probabilities."
+        )
     check_outputs(raw, recipe)
-    yield Said(f"{describe(raw)}.")
+    return raw
+
+
+def segmented(
+    raw: Volume, recipe: Segment, model: StoredModel, predictors: Sequence[Predictor]
+) -> Reports[dict[str, Any]]:
+    """Labels, or classes, of one image in the file that the recipe names; what was found comes back."""
     if gives_classes(model):
-        return (yield from write_classes(raw, model, recipe))
+        return (yield from write_classes(raw, recipe, model, predictors))
     with map_place(recipe, raw) as place:
-        probabilities = yield from predicted(raw, model, recipe, place)
+        probabilities = yield from predicted(raw, recipe, model, predictors, place)
         return (yield from write_labels(probabilities, recipe))
 
 
@@ -117,49 +199,45 @@ def run_label(recipe: Label) -> Reports[dict[str, Any]]:
     """Label an interior map from file to file and write the recipe beside the labels."""
     probabilities = read(recipe.probabilities)
     check_outputs(probabilities, recipe)
-    return (yield from write_labels(probabilities, recipe))
+    made = yield from write_labels(probabilities, recipe)
+    beside = keep_recipe(recipe, recipe_beside(recipe.out))
+    yield Saved(recipe.out, "labels")
+    return {**made, "recipe": str(beside)}
 
 
 def predicted(
-    raw: Volume, model: StoredModel, recipe: Segment, place: str | None
+    raw: Volume,
+    recipe: Segment,
+    model: StoredModel,
+    predictors: Sequence[Predictor],
+    place: str | None,
 ) -> Reports[Volume]:
     """The interior map, in memory or in the store at `place`."""
     if place is None:
-        return (yield from predict(raw, model, recipe.prediction))
+        return (yield from predict(raw, model, recipe.prediction, predictors))
     frame = map_frame(raw, model)
     shape = tuple(raw.size(axis) for axis in frame.axes)
     with create(place, shape, STORED, frame, overwrite=recipe.overwrite) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction)
+        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors)
+        yield Saving("interior map")
         writer.finish()
     yield Saved(place, "interior map")
     return read(place)
 
 
-def write_classes(raw: Volume, model: StoredModel, recipe: Segment) -> Reports[dict[str, Any]]:
-    """The class of every pixel, section by section, into the recipe's output, with the recipe beside it.
-
-    Raises:
-        ValueError: the recipe asks for an interior map, which such a model does not have.
-    """
-    if recipe.probabilities:
-        raise ValueError(
-            "This model tells classes and makes no interior map; leave out --probabilities."
-        )
+def write_classes(
+    raw: Volume, recipe: Segment, model: StoredModel, predictors: Sequence[Predictor]
+) -> Reports[dict[str, Any]]:
+    """The class of every pixel, section by section, into the recipe's output."""
     frame = map_frame(raw, model)
     shape = tuple(raw.size(axis) for axis in frame.axes)
     with create(
         recipe.out, shape, stored(model), frame, kind="labels", overwrite=recipe.overwrite
     ) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction)
+        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors)
+        yield Saving("classes")
         writer.finish()
-    beside = recipe_beside(recipe.out)
-    model_store.replace_file(beside, to_yaml(recipe).encode())
-    yield Saved(recipe.out, "classes")
-    return {
-        "labels": recipe.out,
-        "recipe": str(beside),
-        "classes": len(model.card.recipe.examples.targets.classes),
-    }
+    return {"labels": recipe.out, "classes": len(model.card.recipe.examples.targets.classes)}
 
 
 @contextmanager
@@ -174,7 +252,7 @@ def map_place(recipe: Segment, raw: Volume) -> Iterator[str | None]:
 
 
 def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict[str, Any]]:
-    """Label section by section into the recipe's output, and write the recipe beside it."""
+    """Label section by section into the recipe's output."""
     settings = recipe.labelling or LabellingSettings()
     frame = probabilities.frame.after(described(settings))
     with create(
@@ -185,11 +263,9 @@ def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict
         overwrite=recipe.overwrite,
     ) as writer:
         count = yield from label_into(writer.write, probabilities, settings, Path(recipe.out))
+        yield Saving("labels")
         writer.finish()
-    beside = recipe_beside(recipe.out)
-    model_store.replace_file(beside, to_yaml(recipe).encode())
-    yield Saved(recipe.out, "labels")
-    made = {"labels": recipe.out, "recipe": str(beside), "objects": count}
+    made = {"labels": recipe.out, "objects": count}
     if keeps_fragments(probabilities, settings):
         made["fragments"] = str(fragments_beside(recipe.out))
     return made
@@ -201,6 +277,12 @@ def recipe_beside(path: str | os.PathLike[str]) -> Path:
     suffixes = (".ome.zarr", ".ome.tiff", ".ome.tif", out.suffix)
     ending = next(suffix for suffix in suffixes if out.name.endswith(suffix))
     return out.with_name(f"{out.name.removesuffix(ending)}.recipe.yaml")
+
+
+def keep_recipe(recipe: Segment | Label, path: Path) -> Path:
+    """Write the recipe; its path comes back."""
+    model_store.replace_file(path, to_yaml(recipe).encode())
+    return path
 
 
 def check_outputs(image: Volume, recipe: Segment | Label) -> None:

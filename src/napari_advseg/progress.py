@@ -95,6 +95,13 @@ class BlockDone(Report):
 
 
 @dataclasses.dataclass(frozen=True)
+class Saving(Report):
+    """Something is about to be written whole: until the next report nothing should end this process."""
+
+    what: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Saved(Report):
     """Something complete now stands under `path`."""
 
@@ -106,7 +113,7 @@ Reports = Generator[Report, None, Result]
 
 KINDS: dict[str, type[Report]] = {
     kind.__name__: kind
-    for kind in (Said, Warned, Phase, StepDone, Validated, Contest, Strip, BlockDone, Saved)
+    for kind in (Said, Warned, Phase, StepDone, Validated, Contest, Strip, BlockDone, Saving, Saved)
 }
 
 

@@ -17,9 +17,10 @@ from rich.console import Console
 import napari_advseg as advseg
 from napari_advseg import model_store
 from napari_advseg.bar import Bar
-from napari_advseg.progress import Report, Reports
+from napari_advseg.progress import BlockDone, Report, Reports
 from napari_advseg.recipe import parse_span
 from napari_advseg.settings import assign
+from napari_advseg.volume.sets import IMAGES
 
 app = typer.Typer(
     add_completion=False,
@@ -69,18 +70,28 @@ def advseg_execute(tree: dict[str, Any], *, resume: bool = False) -> Reports[dic
     return running
 
 
+GO_ON = "Go on with --resume."
+
+
 class Stopped(ValueError):
     """The user asked to stop; what was whole has been saved."""
 
 
-def run_visibly(running: Reports[Any]) -> Any:
-    """Drain reports into a progress bar on standard error; Ctrl-C ends after the running step and saves."""
+def run_visibly(running: Reports[Any], go_on: str = "") -> Any:
+    """Drain reports into a progress bar on standard error; Ctrl-C ends after the running step and saves.
+
+    `go_on` says how to go on then.
+    """
+    images: list[BlockDone] = []
     with Bar(console) as bar, interruptible() as asked:
 
         def read(report: Report) -> None:
             bar.show(report)
+            if isinstance(report, BlockDone) and report.phase == IMAGES:
+                images[:] = [report]
             if asked:
-                raise Stopped("Stopped as asked; what was finished is saved. Go on with --resume.")
+                count = f" ({images[0].done} of {images[0].total} images)" if images else ""
+                raise Stopped(f"Stopped as asked; what was finished is saved{count}. {go_on}")
 
         return advseg.drain(running, read)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from napari_advseg.cli.app import Set, advseg_execute, answer, app, changed_by, run_visibly
+from napari_advseg.cli.app import GO_ON, Set, advseg_execute, answer, app, changed_by, run_visibly
 from napari_advseg.recipe import read_tree, validated
 
 
@@ -17,10 +17,11 @@ def run(
     ],
     options: Set = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training it describes.")
+        bool,
+        typer.Option("--resume", help="Go on with its training, or segment the images left."),
     ] = False,
 ) -> None:
     """Replay a recipe: a training, a segmentation, a labelling or a search for thresholds."""
     tree = changed_by(read_tree(recipe), options)
     validated(tree)
-    answer(run_visibly(advseg_execute(tree, resume=resume)))
+    answer(run_visibly(advseg_execute(tree, resume=resume), GO_ON))

@@ -9,6 +9,7 @@ import typer
 
 from napari_advseg import model_store
 from napari_advseg.cli.app import (
+    GO_ON,
     Missing,
     Sections,
     Set,
@@ -92,7 +93,7 @@ def train(
     tree = resumed(out, changes) if resume else composed(recipe, family, preset, changes)
     if not tree.get("out"):
         raise ValueError("There is no place for the model; name a folder with --out.")
-    result = run_visibly(advseg_execute(tree, resume=resume))
+    result = run_visibly(advseg_execute(tree, resume=resume), GO_ON)
     say(f"The model is in {result['model']}.")
 
 
