@@ -27,7 +27,9 @@ from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.tuning.tuned import Cell, Tuned
+from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.units import PIXEL, ratio
 
 FORMAT = 1
 CARD = "model.json"
@@ -89,6 +91,16 @@ class Card(Settings):
     best_step: int = setting(0, "Best step", "Steps behind the best weights.", ge=0)
     last_step: int = setting(0, "Last step", "Steps behind the last weights.", ge=0)
     best_loss: float | None = setting(None, "Best loss", "Validation loss of the best weights.")
+
+    def factors(self, frame: Frame) -> tuple[float, float]:
+        """How many pixels of the training image a pixel of an image is, along y and x; 1 where that is not known."""
+        found = []
+        for k, axis in ((-2, "y"), (-1, "x")):
+            unit = frame.units[frame.axes.index(axis)]
+            is_known = min(len(self.voxel_size), len(self.units)) >= 2 and unit != PIXEL
+            units = ratio(unit, self.units[k]) if is_known else None
+            found.append(frame.step(axis) * units / self.voxel_size[k] if units else 1.0)
+        return found[0], found[1]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.tiles import Tile, TileGrid
-from napari_advseg.volume.units import PIXEL, ratio, unit_symbol
+from napari_advseg.volume.units import unit_symbol
 from napari_advseg.volume.volume import Kind, Volume
 
 Map = npt.NDArray[np.float32]
@@ -226,7 +226,7 @@ class Predictor:
         """Show images in the place of `frame` at the voxel size of the training; what is to be said of it."""
         trained = self.model.card.recipe.examples.scale
         self.scale = (trained, trained)
-        factors = self._factors(frame)
+        factors = self.model.card.factors(frame)
         if all(NEAR[0] <= factor <= NEAR[1] for factor in factors):
             return ()
         here, there = frame.axes.index("y"), self.model.card.voxel_size[-2]
@@ -247,18 +247,6 @@ class Predictor:
         self._normaliser = card.normaliser
         if self.settings.refit:
             self._normaliser = Normaliser.fit(volume, card.recipe.examples.normalisation)
-
-    def _factors(self, frame: Frame) -> tuple[float, float]:
-        """How many pixels of the training a pixel along y and x is; 1 where that is not known."""
-        card = self.model.card
-        found = []
-        for k, axis in ((-2, "y"), (-1, "x")):
-            at = frame.axes.index(axis)
-            known = len(card.voxel_size) >= 2 and len(card.units) >= 2
-            units = ratio(frame.units[at], card.units[k]) if known else None
-            is_size = units is not None and frame.units[at] != PIXEL
-            found.append(frame.scale[at] * units / card.voxel_size[k] if is_size and units else 1.0)
-        return found[0], found[1]
 
     def sees(self, part: Part, shape: tuple[int, int]) -> Part:
         """What of a section of `shape` the network looks at for a part of it."""
