@@ -124,3 +124,53 @@ def test_a_one_slice_stack_and_a_section_smaller_than_a_crop_go_through(tmp_path
     fitted = advseg.drain(advseg.fit(image, labels, train_recipe("unet", "quick", SMALL)))
     done = advseg.drain(advseg.segment(image, fitted))
     assert done.labels.shape == done.probabilities.shape == image.shape
+
+
+def test_a_part_of_the_sections_is_the_same_part_of_the_whole_at_its_place(image, model, tmp_path):
+    full = {"precision": "fp32"}
+    whole, piece = tmp_path / "whole.ome.zarr", tmp_path / "piece.ome.zarr"
+    run(recipe(image, model, tmp_path / "a.tif", probabilities=str(whole), prediction=full))
+    made, _ = run(
+        recipe(
+            image,
+            model,
+            tmp_path / "b.ome.zarr",
+            probabilities=str(piece),
+            prediction=full,
+            sections=[2, 4],
+            part=[20, 70, 33, 96],
+        )
+    )
+    expected = advseg.read(whole).numpy()[2:4, 20:70, 33:96].astype(np.float32)
+    found, labels = advseg.read(piece), advseg.read(made["labels"])
+    np.testing.assert_allclose(found.numpy().astype(np.float32), expected, atol=1e-3)
+    frame = advseg.read(image).frame
+    for volume in (found, labels):
+        assert volume.shape == (2, 50, 63)
+        places = zip(frame.translate, (2, 20, 33), frame.scale, strict=True)
+        assert volume.frame.translate == tuple(at + k * step for at, k, step in places)
+
+
+def test_one_channel_of_a_colour_image_is_segmented_by_a_model_of_one(
+    tissue, image, model, tmp_path
+):
+    grey = tissue[0].numpy()
+    frame = Frame("czyx", (1, *tissue[0].frame.scale))
+    colours = advseg.write(Volume(np.stack([grey, 255 - grey]), frame), tmp_path / "c.ome.zarr")
+    with pytest.raises(ValueError, match="2 channels"):
+        run(recipe(str(colours), model, tmp_path / "no.tif"))
+    run(recipe(str(colours), model, tmp_path / "one.tif", channel=0))
+    run(recipe(image, model, tmp_path / "grey.tif"))
+    np.testing.assert_array_equal(
+        advseg.read(tmp_path / "one.tif").numpy(), advseg.read(tmp_path / "grey.tif").numpy()
+    )
+
+
+def test_the_last_weights_are_used_where_they_are_asked_for(image, model, tmp_path, monkeypatch):
+    asked = []
+    load = pipeline.model_store.load
+    monkeypatch.setattr(
+        pipeline.model_store, "load", lambda *names: asked.append(names) or load(*names)
+    )
+    run(recipe(image, model, tmp_path / "a.tif", weights="last"))
+    assert asked == [(model, "last")]

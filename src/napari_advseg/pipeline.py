@@ -44,7 +44,10 @@ from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.training.folds import train
 from napari_advseg.training.tune import run_tune
+from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import Source, create, describe, read
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.part import Part
 from napari_advseg.volume.sections import check_target
 from napari_advseg.volume.sets import is_set
 from napari_advseg.volume.volume import Volume
@@ -136,7 +139,7 @@ def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, A
     Raises:
         ValueError: something does not fit or is in the way; or `resume` is asked for a single image.
     """
-    model = model_store.load(recipe.model)
+    model = model_store.load(recipe.model, recipe.weights)
     recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
     if is_set(recipe.image):
         return (yield from run_set(recipe, model, resume=resume))
@@ -175,13 +178,19 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
         raise ValueError(f"The labels would replace the image '{recipe.out}'; name another file.")
     raw = read(recipe.image, missing=recipe.missing)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
+    raw = one_channel(raw, recipe.channel)
     fits(raw, model)
     if gives_classes(model) and recipe.probabilities:
         raise ValueError(
             "This model tells classes and makes no interior map; leave out --probabilities."
         )
-    check_outputs(raw, recipe)
+    check_outputs(wanted(raw, recipe), recipe)
     return raw
+
+
+def wanted(raw: Volume, recipe: Segment) -> Volume:
+    """What of the image is segmented; the network looks at what is around it too."""
+    return Part(*recipe.part).of(raw) if recipe.part else raw
 
 
 def segmented(
@@ -190,7 +199,7 @@ def segmented(
     """Labels, or classes, of one image in the file that the recipe names; what was found comes back."""
     if gives_classes(model):
         return (yield from write_classes(raw, recipe, model, predictors))
-    with map_place(recipe, raw) as place:
+    with map_place(recipe, wanted(raw, recipe)) as place:
         probabilities = yield from predicted(raw, recipe, model, predictors, place)
         return (yield from write_labels(probabilities, recipe))
 
@@ -213,12 +222,12 @@ def predicted(
     place: str | None,
 ) -> Reports[Volume]:
     """The interior map, in memory or in the store at `place`."""
+    part = Part(*recipe.part) if recipe.part else None
     if place is None:
-        return (yield from predict(raw, model, recipe.prediction, predictors))
-    frame = map_frame(raw, model)
-    shape = tuple(raw.size(axis) for axis in frame.axes)
+        return (yield from predict(raw, model, recipe.prediction, predictors, part))
+    frame, shape = made_of(raw, recipe, model)
     with create(place, shape, STORED, frame, overwrite=recipe.overwrite) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors)
+        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors, part)
         yield Saving("interior map")
         writer.finish()
     yield Saved(place, "interior map")
@@ -229,15 +238,22 @@ def write_classes(
     raw: Volume, recipe: Segment, model: StoredModel, predictors: Sequence[Predictor]
 ) -> Reports[dict[str, Any]]:
     """The class of every pixel, section by section, into the recipe's output."""
-    frame = map_frame(raw, model)
-    shape = tuple(raw.size(axis) for axis in frame.axes)
+    part = Part(*recipe.part) if recipe.part else None
+    frame, shape = made_of(raw, recipe, model)
     with create(
         recipe.out, shape, stored(model), frame, kind="labels", overwrite=recipe.overwrite
     ) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors)
+        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors, part)
         yield Saving("classes")
         writer.finish()
     return {"labels": recipe.out, "classes": len(model.card.recipe.examples.targets.classes)}
+
+
+def made_of(raw: Volume, recipe: Segment, model: StoredModel) -> tuple[Frame, tuple[int, ...]]:
+    """Where the map of an image lies, and its shape."""
+    target = wanted(raw, recipe)
+    frame = map_frame(target, model)
+    return frame, tuple(target.size(axis) for axis in frame.axes)
 
 
 @contextmanager

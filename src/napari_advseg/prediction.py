@@ -54,8 +54,9 @@ def predict(
     model: StoredModel,
     settings: PredictionSettings | None = None,
     predictors: Sequence[Predictor] | None = None,
+    part: Part | None = None,
 ) -> Reports[Volume]:
-    """The interior map of every section, float16 in [0, 1], NaN where the image was not finite.
+    """The interior map of every section, or of a part of them, float16 in [0, 1], NaN where the image was not finite.
 
     Of a model of classes: the class of every pixel, the value it had in the annotation (`stored`).
 
@@ -66,9 +67,10 @@ def predict(
         ValueError: the image's channels or axes do not fit the model, a tile is too small, or memory does not
             suffice for the smallest tile.
     """
-    frame = map_frame(volume, model)
-    stack = np.empty((volume.size("z"), volume.size("y"), volume.size("x")), stored(model))
-    yield from predict_into(stack.__setitem__, volume, model, settings, predictors)
+    wanted = part.of(volume) if part else volume
+    frame = map_frame(wanted, model)
+    stack = np.empty((wanted.size("z"), wanted.size("y"), wanted.size("x")), stored(model))
+    yield from predict_into(stack.__setitem__, volume, model, settings, predictors, part)
     kind: Kind = "labels" if gives_classes(model) else "image"
     return Volume(stack if "z" in frame.axes else stack[0], frame, kind=kind)
 
