@@ -91,7 +91,7 @@ def test_a_training_gets_copies_beside_its_model(stored, tmp_path):
 def test_a_rotated_layer_is_refused_with_the_reason():
     layer = Image(np.zeros((20, 24)), rotate=30)
     assert "rotated" in handover.why_not_segment(layer)
-    assert "rotated" in handover.why_not_train(layer, Labels(np.ones((20, 24), int)))
+    assert "rotated" in handover.pairing(layer, Labels(np.ones((20, 24), int)), "unet").problem
 
 
 def test_names_that_are_free_are_found_and_unfinished_writes_are_no_free_place(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cc3d
 import numpy as np
 
 from napari_advseg.examples.sections import as_volume, plane, read_window
@@ -14,6 +15,11 @@ from napari_advseg.volume.volume import Volume
 
 MOST = 64
 VOID = 255
+FEW = 8
+PIECES = 3
+SPECK = 10
+LOOKED_AT = 8
+WINDOW = 2048
 
 
 class Classes(NamedTuple):
@@ -42,9 +48,8 @@ def decide_classes(
     found = sorted(value for value in counts if value >= 0 and (value or zero != "unannotated"))
     if named:
         return _as_named(tuple(named), counts, found)
-    whole = [value for value in found if value != VOID]
-    is_palette = len(whole) > 1 and whole == list(range(whole[0], whole[0] + len(whole)))
-    values = tuple(whole if is_palette else found)
+    void = void_among(found)
+    values = tuple(value for value in found if value != void)
     if len(values) > MOST:
         raise ValueError(
             f"The labels hold {len(values)} values, which are cells or grey values and no classes; "
@@ -55,8 +60,53 @@ def decide_classes(
             f"The labels hold one class only ({', '.join(map(str, values)) or 'none'}); "
             "paint a second one, or say what 0 means (zero)."
         )
-    left_out = " 255 is left out." if VOID in found and VOID not in values else ""
+    left_out = "" if void is None else f" {void} is left out."
     return Classes(values, f"{_shares(values, counts)}.{left_out}")
+
+
+def look_like_classes(labels: Volume, sections: Sequence[int]) -> tuple[int, ...]:
+    """The values of labels that look like classes and not like cells; none where they do not.
+
+    Classes are few, at least two beside 0, and lie in many pieces of 10 px and more; the id of a cell is in one piece.
+    Some of the sections are looked at, of large ones the middle.
+    """
+    volume = as_volume(labels)
+    rows, columns = (_middle(volume.size(axis)) for axis in "yx")
+    values: set[int] = set()
+    present = pieces = 0
+    for index in _some(sections):
+        ids = plane(read_window(volume, index, rows, columns))
+        if ids.size and (ids.min() < 0 or ids.max() > VOID):
+            return ()
+        small = whole_ids(ids).astype(np.uint8)
+        found = np.flatnonzero(np.bincount(small.ravel()))
+        values.update(map(int, found))
+        if len(values) > FEW:
+            return ()
+        present += int((found > 0).sum())
+        sizes = np.bincount(cc3d.connected_components(small, connectivity=8).ravel())[1:]
+        pieces += int((sizes >= SPECK).sum())
+    is_so = len(values - {0, VOID}) >= 2 and pieces >= PIECES * present
+    return tuple(sorted(values)) if is_so else ()
+
+
+def _middle(length: int) -> slice:
+    start = max(0, (length - WINDOW) // 2)
+    return slice(start, start + WINDOW)
+
+
+def _some(sections: Sequence[int]) -> list[int]:
+    """At most eight of the sections, evenly spread."""
+    if len(sections) <= LOOKED_AT:
+        return list(sections)
+    return [sections[round(at)] for at in np.linspace(0, len(sections) - 1, LOOKED_AT)]
+
+
+def void_among(found: Sequence[int]) -> int | None:
+    """255 where it stands beside 0, 1, 2 ... without a gap, as in palette images (PASCAL VOC); else None."""
+    whole = [value for value in found if value != VOID]
+    is_palette = len(whole) > 1 and whole == list(range(whole[0], whole[0] + len(whole)))
+    return VOID if is_palette and VOID in found else None
 
 
 def _count(labels: Sequence[Volume], sections: Sequence[Sequence[int]]) -> Reports[dict[int, int]]:

@@ -19,13 +19,50 @@ SLOW = "(no GPU: training takes minutes to hours)"
 NO_IMAGE = "Choose an image layer: open a file, or File > Open Sample > Adversarial segmentation."
 
 
-def why_no_pair(image: Volume | None, labels: Volume | None) -> str:
-    """Why an image and an annotation cannot be trained on; None stands for a layer that is not chosen."""
+@dataclasses.dataclass(frozen=True)
+class Pairing:
+    """How an image and an annotation are learnt from: as a pair, or as two sets that need not belong together.
+
+    `problem` says why they cannot be, `words` which of the two it will be where a family can do both.
+    """
+
+    problem: str = ""
+    words: str = ""
+    is_pair: bool = True
+
+
+def pairing(image: Volume | None, labels: Volume | None, family: str) -> Pairing:
+    """How a family would learn from these; None stands for a layer that is not chosen."""
     if image is None:
-        return NO_IMAGE
+        return Pairing(NO_IMAGE)
     if labels is None:
-        return "Choose a labels layer: add one below the layer list and paint a few cells in it."
-    return _why_apart(image, labels, "zyx")
+        return Pairing(
+            "Choose a labels layer: add one below the layer list and paint a few cells in it."
+        )
+    if families.find(family).needs == "paired":
+        return Pairing(_why_apart(image, labels, "zyx"))
+    if any(image.size(axis) != labels.size(axis) for axis in "zyx"):
+        return Pairing(words=_unpaired_words(image, labels), is_pair=False)
+    return Pairing(
+        _why_apart(image, labels, "zyx"),
+        f"As a pair: {family} does not look at which labels belong to which section, but withheld sections "
+        "are compared.",
+    )
+
+
+def _unpaired_words(image: Volume, labels: Volume) -> str:
+    pictures, masks = (
+        f"{one.size('z')} section{'s' if one.size('z') > 1 else ''} of {one.size('y')} x {one.size('x')} px"
+        for one in (image, labels)
+    )
+    words = (
+        f"Unpaired: the image has {pictures}, the labels have {masks}; they need not belong together. "
+        "Nothing can be validated, so look at the first result."
+    )
+    steps = [one.frame.step("x") for one in (image, labels)]
+    if not math.isclose(*steps, rel_tol=CLOSE):
+        words += " Their voxel sizes differ: objects should be equally large in pixels."
+    return words
 
 
 def why_not_tune(shown: Volume | None, truth: Volume | None, *, names_sections: bool) -> str:

@@ -46,12 +46,12 @@ def taken(layer: Any) -> Volume:
     return Volume(volume.array, volume.frame, _file_of(volume, attributes), volume.kind)
 
 
-def why_not_train(image: Any, labels: Any) -> str:
-    """Why these layers (None where none is chosen) cannot be trained on; empty where they can."""
+def pairing(image: Any, labels: Any, family: str) -> checks.Pairing:
+    """How a family would learn from these layers (None where none is chosen), or why it cannot."""
     try:
-        return checks.why_no_pair(image and taken(image), labels and taken(labels))
+        return checks.pairing(image and taken(image), labels and taken(labels), family)
     except ValueError as error:
-        return str(error)
+        return checks.Pairing(str(error))
 
 
 def why_not_segment(image: Any) -> str:
@@ -77,6 +77,8 @@ def why_not_tune(shown: Any, truth: Any, *, names_sections: bool) -> str:
 def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> Train:
     """The recipe with its data named; copies stand beside the model, so that it can be replayed.
 
+    Image and labels that do not belong together are named as such, for a family that needs no pairs.
+
     Raises:
         ValueError: nothing is painted, or a copy cannot be written.
     """
@@ -84,7 +86,9 @@ def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> 
     beside = model.with_name(f"{model.name}-data")
     painted = _copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True)
     shown = _named(image, beside / f"image{COPY}", stopped)
-    return recipe.changed(out=str(model), image=shown, labels=painted)
+    if checks.pairing(image, labels, recipe.family).is_pair:
+        return recipe.changed(out=str(model), image=shown, labels=painted)
+    return recipe.changed(out=str(model), images=shown, masks=painted)
 
 
 def segmentation(recipe: Segment, image: Volume, folder: Path, stopped: Stopped) -> Segment:

@@ -17,6 +17,7 @@ from napari_advseg.gui.cockpit import Cockpit
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.job_dock import JobDock, NewPlace
+from napari_advseg.gui.lesson import Lesson, Wish
 from napari_advseg.gui.panel import LayerChoice, browse_new_folder, note, side_by_side
 from napari_advseg.gui.plots import Curves
 from napari_advseg.recipe import Train, train_recipe
@@ -38,9 +39,10 @@ class TrainDock(JobDock):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._layers_problem = ""
+        self._pairing = checks.Pairing()
         self.image = LayerChoice(self._viewer, Image)
         self.labels = LayerChoice(self._viewer, Labels)
+        self.lesson = Lesson(self._session)
         self.family = PatientComboBox()
         self.family.addItems(list(families.FAMILIES))
         self.preset = PatientComboBox()
@@ -90,6 +92,7 @@ class TrainDock(JobDock):
         rows = rows_of(
             ("Image", self.image),
             ("Labels", self.labels),
+            self.lesson,
             ("Family", self.family),
             ("Preset", self.preset),
             self.preset_words,
@@ -109,7 +112,9 @@ class TrainDock(JobDock):
     def _connect(self) -> None:
         self.image.currentIndexChanged.connect(self._propose_place)
         self.labels.currentIndexChanged.connect(self._look_at_layers)
+        self.lesson.kind_chosen.connect(self._choose_kind)
         self.family.currentIndexChanged.connect(self._fill_presets)
+        self.family.currentIndexChanged.connect(self._propose_place)
         self.preset.currentIndexChanged.connect(self._take_preset)
         self.out.looked.connect(self._judge)
         for form in (self.main, self.length, self.advanced):
@@ -148,6 +153,7 @@ class TrainDock(JobDock):
         self.main.set(base.changed(**self.main.shown()) if not self.main.problem else base)
         self.length.set(base.training)
         self.advanced.set(base)
+        self._look_at_layers()
 
     def _replace_advanced(self, base: Train) -> None:
         self.advanced = Form(base, only=ADVANCED, without=HIDDEN)
@@ -160,8 +166,11 @@ class TrainDock(JobDock):
             self._take_preset()
 
     def _look_at_layers(self, *_: object) -> None:
-        self._layers_problem = handover.why_not_train(self.image.layer, self.labels.layer)
+        self._pairing = handover.pairing(self.image.layer, self.labels.layer, self._family())
         self._judge()
+
+    def _choose_kind(self, kind: str) -> None:
+        self.advanced.group("examples").group("targets").row("kind").editor.write(kind)
 
     def _propose_place(self, *_: object) -> None:
         self._look_at_layers()
@@ -175,13 +184,23 @@ class TrainDock(JobDock):
     def _problem(self, *, resume: bool = False) -> str:
         forms = (self.main, self.length, self.advanced)
         return (
-            self._layers_problem
+            self._pairing.problem
             or next((form.problem for form in forms if form.problem), "")
+            or self._no_sections()
             or ("" if resume else self.out.problem)
         )
 
+    def _no_sections(self) -> str:
+        chosen = self.main.shown()
+        if self._pairing.is_pair or not (chosen["sections"] or chosen["validation"]):
+            return ""
+        return "Where image and labels do not belong together all sections are learnt from: empty the rows on sections."
+
     def _judge(self, *_: object) -> None:
         super()._judge()
+        is_valid = not any(form.problem for form in (self.main, self.length, self.advanced))
+        wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
+        self.lesson.look(self.labels.layer, wish)
         self.conflict.setVisible(self.out.place.holds == "model" and not self._is_running)
         self.resume.setEnabled(not self._problem(resume=True))
 
@@ -208,6 +227,9 @@ class TrainDock(JobDock):
 
     def _settle(self) -> None:
         self.out.look()
+
+    def _tidy_up(self) -> None:
+        self.lesson.look(None, None)
 
     def _paint(self, *_: object) -> None:
         for live in (self.curves, self.cockpit):
