@@ -13,16 +13,32 @@ import time
 import psutil
 import pytest
 
-from napari_advseg.engine import Cancelled, Engine, Failed, Finished, Lost, Ready, Reported
+from napari_advseg.engine import (
+    NICENESS,
+    Awake,
+    Begun,
+    Cancelled,
+    Engine,
+    Failed,
+    Finished,
+    Heard,
+    Lost,
+    Patience,
+    Ready,
+    Reported,
+    Silent,
+    parent,
+)
 from napari_advseg.progress import Said, StepDone
 from napari_advseg.recipe import Label, train_recipe
 
 WAIT_S = 30
+SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 CHILD = """
     import os, sys, time
     from napari_advseg import engine
-    from napari_advseg.progress import Said, StepDone
+    from napari_advseg.progress import Said, Saving, StepDone
 
     def execute(tree, resume):
         how = tree["out"] or ""
@@ -34,11 +50,16 @@ CHILD = """
             raise KeyError("no such thing")
         if how == "gone":
             sys.stderr.write("the last words\\n"); sys.stderr.flush(); os._exit(7)
-        if how == "deaf":
-            while True: os.kill(os.getpid(), 19) or time.sleep(1)
+        if how in ("deaf", "saves"):
+            if how == "saves":
+                yield Saving("model")
+            else:
+                time.sleep(float(tree["labels"] or 0))
+            os.kill(os.getpid(), 19)
+            time.sleep(0.1)
         step = 0
         try:
-            while how == "endless" or step < 3:
+            while how in ("endless", "saves") or step < 3:
                 step += 1
                 time.sleep(0.01)
                 yield StepDone(step, 3, {"loss": 0.5}, 0.01)
@@ -47,16 +68,21 @@ CHILD = """
             raise
         return {"steps": step, "resume": resume}
 
-    engine.serve(execute, lambda: {"device": "none", "nice": os.nice(0)})
+    def describe():
+        if len(sys.argv) > 1:
+            sys.exit(int(sys.argv[1]))
+        return {"device": "none", "nice": os.nice(0)}
+
+    engine.serve(execute, describe, lambda: sys.stderr.write("memory is given back\\n"))
 """
 
 
 class Child:
     """An engine and what it said."""
 
-    def __init__(self, command):
+    def __init__(self, command, patience=None):
         self.said = queue.Queue()
-        self.engine = Engine(self.said.put, command)
+        self.engine = Engine(self.said.put, command, patience)
 
     def until(self, kind):
         """The messages up to the first of a kind."""
@@ -73,9 +99,14 @@ class Child:
 
 
 @pytest.fixture
-def child(tmp_path):
-    script = tmp_path / "child.py"
-    script.write_text(textwrap.dedent(CHILD))
+def script(tmp_path):
+    path = tmp_path / "child.py"
+    path.write_text(textwrap.dedent(CHILD))
+    return path
+
+
+@pytest.fixture
+def child(script):
     started = Child([sys.executable, str(script)])
     yield started
     started.engine.stop()
@@ -84,7 +115,7 @@ def child(tmp_path):
 def test_a_started_child_says_on_what_it_computes_and_is_nice(child):
     child.engine.start()
     (ready,) = child.until(Ready)
-    assert ready.device == {"device": "none", "nice": 10}
+    assert ready.device == {"device": "none", "nice": min(19, os.nice(0) + NICENESS)}
     assert child.engine.alive
     child.engine.start()
     assert child.said.empty()
@@ -103,7 +134,7 @@ def test_jobs_run_in_turn_each_with_its_number(child):
     jobs = [child.run("fine") for _ in range(3)]
     heard = [message for _ in jobs for message in child.until(Finished)]
     assert [message.job for message in heard if not isinstance(message, Ready)] == [
-        job for job in jobs for _ in range(5)
+        job for job in jobs for _ in range(6)
     ]
 
 
@@ -162,17 +193,37 @@ def test_a_paused_job_stands_still_until_it_may_go_on(child, tmp_path):
     assert child.until(Cancelled)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_killed_child_is_noticed_with_all_its_jobs(child, tmp_path):
-    jobs = (child.run("endless", labels=str(tmp_path / "saved")), child.run("fine"))
+@SIGNALS
+def test_a_killed_child_is_noticed_and_what_waited_goes_on_in_another(child, tmp_path):
+    first = child.run("endless", labels=str(tmp_path / "saved"))
+    second, third = child.run("fine"), child.run("fine")
     child.until(Reported)
+    child.engine.cancel(third)
     os.kill(child.engine.process_id, signal.SIGKILL)
     lost = child.until(Lost)[-1]
-    assert lost.jobs == jobs
+    assert (lost.jobs, lost.restarts) == ((first,), True)
     assert "ended by signal 9" in lost.text
     assert "memory" in lost.text
-    child.run("fine")
-    assert child.until(Finished)
+    heard = child.until(Finished)
+    assert heard[-1].job == second
+    assert any(isinstance(message, Ready) for message in heard)
+    assert Cancelled(third) in heard
+
+
+@SIGNALS
+def test_an_idle_child_that_dies_is_started_again_until_that_is_hopeless(child):
+    child.engine.start()
+    child.until(Ready)
+    for is_last in (False, False, True):
+        os.kill(child.engine.process_id, signal.SIGKILL)
+        lost = child.until(Lost)[-1]
+        assert (lost.jobs, lost.restarts) == ((), not is_last)
+        assert "Start again" not in lost.text
+        if lost.restarts:
+            child.until(Ready)
+    assert not child.engine.alive
+    child.run("fine")  # a job always gets a try
+    child.until(Finished)
 
 
 def test_a_child_that_ends_by_itself_leaves_its_last_words(child):
@@ -190,13 +241,81 @@ def test_kill_ends_it_at_once(child, tmp_path):
     assert child.until(Lost)[-1].jobs == (job,)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_job_that_hears_no_cancel_is_killed_after_a_while(child):
-    job = child.run("deaf")
+@SIGNALS
+def test_a_job_that_hears_no_cancel_is_killed_after_a_while(child, monkeypatch):
+    monkeypatch.setattr(parent, "CANCEL_GRACE_S", 0.3)
+    job = child.run("deaf", labels="0.5")
     child.until(Reported)
-    time.sleep(0.3)
+    child.engine.proceed(job)  # an order that was heard before is no answer to this one
+    child.until(Heard)
+    stopped(child)
     child.engine.cancel(job)
-    assert child.until(Lost)[-1].jobs == (job,)
+    lost = child.until(Lost)[-1]
+    assert lost.jobs == (job,)
+    assert "ended as asked" in lost.text
+
+
+@SIGNALS
+def test_a_child_that_saves_is_not_killed(child, tmp_path, monkeypatch):
+    monkeypatch.setattr(parent, "CANCEL_GRACE_S", 0.2)
+    job = child.run("saves", labels=str(tmp_path / "saved"))
+    child.until(Reported)
+    child.until(Reported)
+    stopped(child)
+    child.engine.cancel(job)
+    time.sleep(1)
+    os.kill(child.engine.process_id, signal.SIGCONT)
+    assert child.until(Cancelled)[-1] == Cancelled(job)
+
+
+@SIGNALS
+def test_a_cancel_that_waits_its_turn_kills_no_other_job(child, monkeypatch):
+    monkeypatch.setattr(parent, "CANCEL_GRACE_S", 0.2)
+    first, second = child.run("deaf"), child.run("fine")
+    child.until(Reported)
+    stopped(child)
+    child.engine.cancel(second)
+    time.sleep(0.6)
+    os.kill(child.engine.process_id, signal.SIGCONT)
+    assert child.until(Finished)[-1].job == first
+    assert child.until(Cancelled)[-1].job == second
+
+
+@SIGNALS
+@pytest.mark.parametrize("how", ["idle", "deaf"])
+def test_a_child_without_a_sign_of_life_is_said_and_so_is_its_return(script, how):
+    child = Child([sys.executable, str(script)], Patience(60, 1.5, 2))
+    child.engine.start()
+    child.until(Ready)
+    job = child.run(how) if how == "deaf" else None
+    if job is None:
+        os.kill(child.engine.process_id, signal.SIGSTOP)
+    silent = child.until(Silent)[-1]
+    assert silent.job == job
+    assert silent.seconds > 1.5
+    os.kill(child.engine.process_id, signal.SIGCONT)
+    child.until(Awake)
+    assert child.engine.alive
+    child.engine.stop()
+
+
+def test_what_a_job_held_is_given_back_when_it_is_over(child):
+    child.run("wrong")
+    child.until(Failed)
+    child.run("gone")
+    child.until(Lost)
+    child.run("wrong")
+    child.until(Failed)
+    child.engine.kill()
+    assert child.until(Lost)[-1].text.endswith("memory is given back")
+
+
+def test_a_cancel_is_acknowledged_at_once(child, tmp_path):
+    job = child.run("endless", labels=str(tmp_path / "saved"))
+    child.until(Begun)
+    child.engine.cancel(job)
+    heard = child.until(Cancelled)
+    assert [one for one in heard if isinstance(one, Heard)] == [Heard(job, "cancel")]
 
 
 def test_stop_lets_it_save_ends_it_and_says_nothing(child, tmp_path):
@@ -214,9 +333,8 @@ def test_stop_lets_it_save_ends_it_and_says_nothing(child, tmp_path):
     child.engine.stop()
 
 
-def test_a_child_whose_parent_dies_saves_and_ends(child, tmp_path):
+def test_a_child_whose_parent_dies_saves_and_ends(script, tmp_path):
     saved = tmp_path / "saved"
-    script = tmp_path / "child.py"
     parent = f"""
         import os, sys, time
         from napari_advseg.engine import Engine, Reported
@@ -245,8 +363,28 @@ def test_a_child_whose_parent_dies_saves_and_ends(child, tmp_path):
     assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_command_that_is_no_child_is_lost_not_waited_for(tmp_path):
-    child = Child([sys.executable, "-c", "print('no JSON'); raise SystemExit(3)"])
-    child.engine.start()
-    assert "ended with code 3" in child.until(Lost)[-1].text
+def test_a_child_that_never_gets_ready_is_lost_with_all_its_jobs_and_not_tried_again(script):
+    child = Child([sys.executable, str(script), "3"])
+    jobs = (child.run("fine"), child.run("fine"))
+    lost = child.until(Lost)[-1]
+    assert "ended with code 3" in lost.text
+    assert (lost.jobs, lost.restarts) == (jobs, False)
+    assert not child.engine.alive
     child.engine.stop()
+
+
+def test_after_its_end_nothing_starts_any_more(child):
+    child.engine.stop()
+    child.engine.start()
+    child.run("fine")
+    assert not child.engine.alive
+
+
+def stopped(child):
+    """Wait until the child stands still."""
+    process = psutil.Process(child.engine.process_id)
+    for _ in range(100 * WAIT_S):
+        if process.status() == psutil.STATUS_STOPPED:
+            return
+        time.sleep(0.01)
+    raise TimeoutError("It never stood still.")

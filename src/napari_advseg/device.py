@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any, Literal
 
@@ -64,6 +65,15 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
+
+
+def release_memory() -> None:
+    """Give back what a job that has ended still holds, on a GPU too: other programs, and the viewer, may need it."""
+    gc.collect()  # networks, optimisers and hooks refer to each other
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -25,4 +25,5 @@ def serve() -> None:
     engine.serve(
         lambda tree, resume: import_module("napari_advseg.pipeline").execute(tree, resume),
         lambda: import_module("napari_advseg.device").describe_device(),
+        lambda: import_module("napari_advseg.device").release_memory(),
     )
