@@ -10,6 +10,7 @@ from napari_advseg import pipeline
 from napari_advseg.progress import BlockDone, Saved
 from napari_advseg.recipe import train_recipe
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import classes_of, with_names
 from napari_advseg.volume.volume import Volume
 
 SMALL = {
@@ -174,3 +175,15 @@ def test_the_last_weights_are_used_where_they_are_asked_for(image, model, tmp_pa
     )
     run(recipe(image, model, tmp_path / "a.tif", weights="last"))
     assert asked == [(model, "last")]
+
+
+def test_classes_keep_the_names_that_the_annotation_gave_them(tissue, image, tmp_path):
+    cells = tissue[1]
+    named = with_names(cells.frame, {0: "wall", 1: "axon", 2: "glia", 9: "nowhere"})
+    classes = Volume((cells.numpy() % 3).astype(np.uint8), named, kind="labels")
+    changes = {**SMALL, "examples": {**SMALL["examples"], "targets": {"kind": "classes"}}}
+    changes = {**changes, "zero": "background", "out": str(tmp_path / "m")}
+    model = advseg.drain(advseg.fit(tissue[0], classes, train_recipe("unet", "quick", changes)))
+    assert model.card.class_names == {0: "wall", 1: "axon", 2: "glia"}
+    made, _ = run(recipe(image, str(tmp_path / "m"), tmp_path / "c.ome.zarr"))
+    assert classes_of(advseg.read(made["labels"]).frame) == model.card.class_names

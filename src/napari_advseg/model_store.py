@@ -69,6 +69,9 @@ class Card(Settings):
     polarity: str = setting("interior", "Polarity", "1 is inside a cell.")
     grey: str = setting("uint8", "Grey values", "Type of the training image's values.")
     channels: Channels = setting(Channels(), "Channels", "Of the image and of the output.")
+    class_names: dict[int, str] = setting(
+        {}, "Class names", "Of the classes that it tells, as they were called in the annotation."
+    )
     voxel_size: tuple[float, ...] = setting(
         (), "Voxel size", "Of the training image, z y x or y x."
     )

@@ -47,6 +47,7 @@ from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import Source, create, describe, read
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.sections import check_target
 from napari_advseg.volume.sets import is_set
@@ -240,6 +241,7 @@ def write_classes(
     """The class of every pixel, section by section, into the recipe's output."""
     part = Part(*recipe.part) if recipe.part else None
     frame, shape = made_of(raw, recipe, model)
+    frame = with_names(frame, model.card.class_names)
     with create(
         recipe.out, shape, stored(model), frame, kind="labels", overwrite=recipe.overwrite
     ) as writer:

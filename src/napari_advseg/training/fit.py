@@ -25,6 +25,7 @@ from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
 from napari_advseg.training.run import Run
 from napari_advseg.training.strip import strip_of
 from napari_advseg.volume.files import Source
+from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Volume
 
 LOG_HEAD = ["step", "phase", "name", "value"]
@@ -138,11 +139,20 @@ def first_card(data: Data, recipe: Train, run: Run) -> Card:
         ),
         normaliser=data.normaliser,
         channels=run.family.channels,
+        class_names=class_names(data),
         grey=str(data.images[0].dtype),
         voxel_size=tuple(frame.scale[place] for place in places),
         units=tuple(frame.units[place] for place in places),
         labelling=recipe.labelling.changed(zero=zero),
     )
+
+
+def class_names(data: Data) -> dict[int, str]:
+    """What the annotations call the classes that are learnt."""
+    named: dict[int, str] = {}
+    for volume in data.labels:
+        named |= classes_of(volume.frame)
+    return {value: name for value, name in named.items() if value in data.examples.targets.classes}
 
 
 def sources(recipe: Train, data: Data) -> dict[str, str | None]:

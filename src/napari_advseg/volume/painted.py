@@ -25,10 +25,15 @@ NAMED = re.compile(r"(\d+) = ([^,]+)")
 
 def painted_frame(frame: Frame, classes: Mapping[int, str] | None = None) -> Frame:
     """The frame of an annotation that lies there; `classes` are the names of its values, where it has classes."""
-    kept = [line for line in frame.history if line != PAINTED and not line.startswith(CLASSES)]
-    named = ", ".join(f"{value} = {_plain(name)}" for value, name in (classes or {}).items())
-    lines = (*kept, PAINTED, *((CLASSES + named,) if named else ()))
-    return dataclasses.replace(frame, history=lines)
+    kept = tuple(line for line in frame.history if line not in (PAINTED, *_said_of_classes(frame)))
+    return with_names(dataclasses.replace(frame, history=(*kept, PAINTED)), classes or {})
+
+
+def with_names(frame: Frame, classes: Mapping[int, str]) -> Frame:
+    """The frame of labels with the names of the classes that their values are, in place of those before."""
+    kept = tuple(line for line in frame.history if line not in _said_of_classes(frame))
+    named = ", ".join(f"{value} = {_plain(name)}" for value, name in classes.items())
+    return dataclasses.replace(frame, history=(*kept, *((CLASSES + named,) if named else ())))
 
 
 def is_painted(frame: Frame) -> bool:
@@ -38,7 +43,7 @@ def is_painted(frame: Frame) -> bool:
 
 def classes_of(frame: Frame) -> dict[int, str]:
     """The names of the classes by their values; empty where the labels are cells, or do not say."""
-    lines = [line for line in frame.history if line.startswith(CLASSES)]
+    lines = _said_of_classes(frame)
     return {int(value): name.strip() for value, name in NAMED.findall(lines[-1] if lines else "")}
 
 
@@ -80,6 +85,10 @@ class _Marks(Windowed):
             ids[ids == 0] = self.gap
         ids[marks] = 0
         return ids
+
+
+def _said_of_classes(frame: Frame) -> list[str]:
+    return [line for line in frame.history if line.startswith(CLASSES)]
 
 
 def _plain(name: str) -> str:
