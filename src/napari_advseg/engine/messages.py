@@ -69,6 +69,7 @@ class Lost:
     text: str
     jobs: tuple[int, ...]
     restarts: bool = False
+    was_unforeseen: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -310,7 +310,7 @@ class Engine:
             waiting = dict(itertools.islice(life.orders.items(), 1, None))
             restarts = self._may_restart(life, is_awaited=bool(waiting))
         lost = tuple(life.orders)[: 1 if restarts else None]
-        self._receive(Lost(life.obituary(), lost, restarts))
+        self._receive(Lost(life.obituary(), lost, restarts, not life.is_unwanted))
         if restarts:
             self._hand_on(life, waiting)
 

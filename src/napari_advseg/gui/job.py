@@ -86,6 +86,7 @@ class Job(QObject):
         self.curves: dict[str, Curve] = {}
         self.contest: Contest | None = None
         self.samples = ""
+        self.is_heard = False
         self._pace = Pace()
         self._is_new = False
         self._drawn_at = 0.0
@@ -95,10 +96,20 @@ class Job(QObject):
         """Whether it has ended."""
         return self.state == "ended"
 
+    def begin(self) -> None:
+        """It is its turn."""
+        if self.state == "waiting":
+            self.enter("running")
+
+    def hear(self, order: str) -> None:
+        """The child has understood an order."""
+        if order == "cancel":
+            self.is_heard = True
+            self._is_new = True
+
     def read(self, report: Report) -> None:
         """Take in a report."""
-        if self.state == "waiting":
-            self.state = "running"
+        self.begin()
         match report:
             case Said(text):
                 self.log.append(Line(text))
@@ -156,7 +167,7 @@ class Job(QObject):
                 else "Starting the compute process"
             )
         if self.state == "cancelling":
-            return "Stopping"
+            return "Stopping after the running step" if self.is_heard else "Stopping"
         count = f" {self.done} of {self.total}" if self.total else ""
         if self.state == "paused":
             return f"Paused{' at' if count else ''}{count}"

@@ -9,6 +9,7 @@ crosses threads.
 from __future__ import annotations
 
 import atexit
+import html
 import os
 import queue
 import shutil
@@ -26,23 +27,32 @@ from qtpy.QtWidgets import QApplication
 
 from napari_advseg.engine import (
     NICENESS,
+    Awake,
+    Begun,
     Cancelled,
     Engine,
     Failed,
     Finished,
+    Heard,
     Lost,
     Message,
+    Patience,
     Ready,
     Reported,
+    Silent,
 )
 from napari_advseg.gui import window
 from napari_advseg.gui.job import Job
-from napari_advseg.progress import Report
+from napari_advseg.progress import Report, Warned
 from napari_advseg.recipe import Recipe
 
 INBOX_EVERY_MS = 30
 NAME = "napari-advseg session"
+RESTART = "Restart it"
+AGAIN = "A new one is started."
+GIVEN_UP = "It is not started again by itself; Start and Run try once more. `napari-advseg doctor` looks for the cause."
 
+OfJob = Begun | Heard | Reported | Finished | Cancelled | Failed
 Stopped = Callable[[], bool]
 Tell = Callable[[Report], object]
 
@@ -73,18 +83,20 @@ class Session(QObject):
     trained = Signal(str)  # a model folder that a training has just written
     recalibrated = Signal(str)  # a model folder whose thresholds were chosen anew
     command: ClassVar[Sequence[str] | None] = None  # the child; None for the command line itself
+    patience: ClassVar[Patience | None] = None  # with a silent child
 
     def __init__(self, viewer: Any) -> None:
         host = window.main_window(viewer)
         super().__init__(host)
         self.setObjectName(NAME)
         self.device: dict[str, Any] | None = None
+        self.trouble = ""  # what is wrong with the child, as a sentence
         self.model = ""
         self.folder = Path(tempfile.mkdtemp(prefix="napari-advseg-"))
         self._inbox: queue.SimpleQueue[Message | Callable[[], None]] = queue.SimpleQueue()
         self._bell = Bell()
         self._bell.rung.connect(self._empty_inbox, Qt.ConnectionType.QueuedConnection)
-        self._engine = Engine(self._inbox.put, self.command)
+        self._engine = Engine(self._inbox.put, self.command, self.patience)
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="napari-advseg")
         self._patient = ThreadPoolExecutor(2, "napari-advseg-patient", _step_back)
         self._ending = Ending(self._engine, (self._workers, self._patient), self.folder)
@@ -106,6 +118,19 @@ class Session(QObject):
     def start(self) -> None:
         """Start the child in the background unless it runs."""
         self._workers.submit(self._engine.start)
+
+    def restart(self, *_: object) -> None:
+        """End the child at once, whatever it does, and start another; a running job is lost with it."""
+        if self._engine.alive:
+            self._engine.kill()
+        else:
+            self.start()
+
+    def or_trouble(self, line: str) -> str:
+        """A dock's line on where it computes; in its place what is wrong with the child, with a link to restart it."""
+        return (
+            f"{html.escape(self.trouble)} <a href='restart'>{RESTART}</a>" if self.trouble else line
+        )
 
     def background(self, work: Callable[[], Any], *, is_long: bool = False) -> Task:
         """Do `work` on a thread; what `is_long` leaves the processor to the viewer and to short work."""
@@ -232,32 +257,58 @@ class Session(QObject):
     def _hear(self, message: Message) -> None:
         match message:
             case Ready(device):
-                self.device = device
-                self.ready.emit(device)
+                self._turn(device)
             case Lost():
                 self._lose(message)
-            case Reported(number, report):
-                for job in self._numbered(number):
-                    job.read(report)
-            case Finished(number) | Cancelled(number) | Failed(number):
-                for job in self._numbered(number):
-                    self._end(job, message)
+            case Silent():
+                self._miss(message)
+            case Awake():
+                self._turn(self.device)
+            case _:
+                for job in self._numbered(message.job):
+                    self._pass_on(job, message)
+
+    def _pass_on(self, job: Job, message: OfJob) -> None:
+        match message:
+            case Begun():
+                job.begin()
+            case Heard(_, order):
+                job.hear(order)
+            case Reported(_, report):
+                job.read(report)
+            case Finished() | Cancelled() | Failed():
+                self._end(job, message)
+
+    def _turn(self, device: dict[str, Any] | None, trouble: str = "") -> None:
+        """Tell the docks how the child is."""
+        self.device, self.trouble = device, trouble
+        self.ready.emit(device)
+
+    def _miss(self, message: Silent) -> None:
+        """Say that the child gives no sign of life, and offer to start another."""
+        text = f"The compute process has given no sign of life for {message.seconds:.0f} s."
+        self._turn(self.device, text)
+        for job in self._numbered(message.job):
+            text = f"{text} It may be busy with one long calculation: wait, or restart it and go on from the last save."
+            job.read(Warned(text))
+        window.offer(text, RESTART, self.restart)
 
     def _lose(self, message: Lost) -> None:
-        self.device = None
-        self.ready.emit(None)
+        self._turn(None, "" if message.restarts else f"{message.text} {GIVEN_UP}")
         for number in message.jobs:
             for job in self._numbered(number):
                 killed = job.state == "cancelling"
                 self._end(job, Cancelled(number) if killed else message)
+        if not message.jobs and message.was_unforeseen:
+            window.show_error(f"{message.text} {AGAIN if message.restarts else GIVEN_UP}")
 
     def _end(self, job: Job, how: Finished | Cancelled | Failed | Lost) -> None:
         if job in self._jobs:
             self._jobs.remove(job)
         job.end(how)
 
-    def _numbered(self, number: int) -> list[Job]:
-        return [job for job in self._jobs if job.number == number]
+    def _numbered(self, number: int | None) -> list[Job]:
+        return [job for job in self._jobs if number is not None and job.number == number]
 
 
 def _deliver(task: Task, future: Future[Any]) -> None:

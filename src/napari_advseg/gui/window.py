@@ -8,7 +8,13 @@ from typing import Any
 from napari import layers
 from napari._app_model import get_app_model
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import (
+    Notification,
+    NotificationSeverity,
+    notification_manager,
+    show_error,
+    show_info,
+)
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QMainWindow
 
@@ -23,6 +29,7 @@ __all__ = [
     "canvas_size",
     "colours",
     "main_window",
+    "offer",
     "show_error",
     "show_info",
     "unwrapped",
@@ -66,6 +73,12 @@ def bound_to(key: str) -> str:
             if str(bound) == key:
                 return str(getattr(command, "__name__", command)).replace("_", " ")
     return ""
+
+
+def offer(what: str, action: str, do: Callable[[], object]) -> None:
+    """Say something with a button that does something about it."""
+    actions = ((action, lambda _dialog: do()),)
+    notification_manager.dispatch(Notification(what, NotificationSeverity.WARNING, actions))
 
 
 def canvas_size(viewer: Any) -> tuple[int, int]:
