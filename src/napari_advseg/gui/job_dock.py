@@ -106,6 +106,7 @@ class JobDock(QWidget):
         self.buttons.run.clicked.connect(self.start)
         self.buttons.cancel.clicked.connect(self._cancel)
         self._session.ready.connect(self._show_device)
+        self.device.linkActivated.connect(self._session.restart)
         self._show_device(self._session.device)
         self._look_at_layers()
         self._session.attend(self.kind, self._hand_over)
@@ -127,7 +128,8 @@ class JobDock(QWidget):
         self.buttons.follow(None)
 
     def _show_device(self, device: dict[str, object] | None) -> None:
-        self.device.setText(checks.device_line(device, self.slow_words))
+        line = checks.device_line(device, self.slow_words)
+        self.device.setText(self._session.or_trouble(line))
 
     @property
     def _is_running(self) -> bool:
