@@ -70,17 +70,18 @@ def advseg_execute(tree: dict[str, Any], *, resume: bool = False) -> Reports[dic
     return running
 
 
-GO_ON = "Go on with --resume."
+SAVED = "what was finished is saved."
+GO_ON = f"{SAVED} Go on with --resume."
 
 
 class Stopped(ValueError):
     """The user asked to stop; what was whole has been saved."""
 
 
-def run_visibly(running: Reports[Any], go_on: str = "") -> Any:
+def run_visibly(running: Reports[Any], stopped: str = SAVED) -> Any:
     """Drain reports into a progress bar on standard error; Ctrl-C ends after the running step and saves.
 
-    `go_on` says how to go on then.
+    `stopped` says what is left then.
     """
     images: list[BlockDone] = []
     with Bar(console) as bar, interruptible() as asked:
@@ -90,8 +91,8 @@ def run_visibly(running: Reports[Any], go_on: str = "") -> Any:
             if isinstance(report, BlockDone) and report.phase == IMAGES:
                 images[:] = [report]
             if asked:
-                count = f" ({images[0].done} of {images[0].total} images)" if images else ""
-                raise Stopped(f"Stopped as asked; what was finished is saved{count}. {go_on}")
+                after = f" after {images[0].done} of {images[0].total} images" if images else ""
+                raise Stopped(f"Stopped as asked{after}; {stopped}")
 
         return advseg.drain(running, read)
 

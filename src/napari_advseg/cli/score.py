@@ -8,15 +8,15 @@ import typer
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import Json, Missing, Sections, answer, app, cut_alike, say
-from napari_advseg.cli.score_text import class_lines, object_lines, score_lines
-
-OF_INSTANCES = ("by", "boundary", "border", "zero", "rand")
-OF_OBJECTS = ("iou", "detections", "probabilities")
+from napari_advseg.cli.score_measure import OF_INSTANCES, OF_OBJECTS, Wanted, measured
+from napari_advseg.cli.score_sets import document, score_sets, write_csv
+from napari_advseg.cli.score_text import score_lines, several_lines
+from napari_advseg.volume.sets import is_set
 
 
 @app.command()
 def score(
-    labels: Annotated[str, typer.Argument(help="Predicted labels.")],
+    labels: Annotated[str, typer.Argument(help="Predicted labels, or a folder of them.")],
     truth: Annotated[str, typer.Argument(help="True labels on the same voxels.")],
     sections: Sections = None,
     by: Annotated[str | None, typer.Option(help="section or volume.")] = None,
@@ -56,85 +56,59 @@ def score(
         int | None, typer.Option(metavar="N", help="With --classes: true class left out.")
     ] = None,
     missing: Missing = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--csv", metavar="FILE", help="Of folders: the rows of the images as CSV."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare labels with the truth."""
-    given = {
-        name: value
-        for name, value in {
-            **dict(zip(OF_INSTANCES, (by, boundary, border, zero, rand), strict=True)),
-            **dict(zip(OF_OBJECTS, (iou, detections, probabilities), strict=True)),
-            "tolerance": tolerance,
-            "ignore": ignore,
-        }.items()
-        if value is not None
+    """Compare labels with the truth: of one image, or of two folders matched by name."""
+    options = {
+        **dict(zip(OF_INSTANCES, (by, boundary, border, zero, rand), strict=True)),
+        **dict(zip(OF_OBJECTS, (iou, detections, probabilities), strict=True)),
+        "tolerance": tolerance,
+        "ignore": ignore,
     }
-    check_together(given, objects=objects, classes=classes)
+    given = {name: value for name, value in options.items() if value is not None}
+    wanted = Wanted(given, objects=objects, classes=classes)
+    wanted.check()
     paths = [labels, truth, *([probabilities] if probabilities else [])]
-    volumes = [advseg.read(path, missing=missing or "refuse") for path in paths]
-    if sections is not None:
-        volumes = cut_all(volumes, sections)
-    if classes:
-        document, lines = of_classes(volumes, given)
+    if any(map(is_set, paths[:2])):
+        found, lines = of_folders(paths, wanted, missing, sections=sections, table=table)
     else:
-        document, lines = of_labels(volumes, given, objects=objects)
+        found, lines = of_one(paths, wanted, missing, sections=sections, table=table)
     if as_json:
-        answer(document)
+        answer(found)
     else:
         typer.echo("\n".join(lines))
 
 
-def check_together(given: dict[str, Any], *, objects: bool, classes: bool) -> None:
-    """Refuse options that have no effect beside the others."""
-    if classes:
-        wrong = [*(name for name in (*OF_INSTANCES, *OF_OBJECTS) if name in given)]
-        wrong += ["objects"] if objects else []
-        if wrong:
-            raise ValueError(
-                f"--classes compares class maps, in which there are no objects; "
-                f"leave out {_options(wrong)}."
-            )
-        return
-    if "ignore" in given:
-        raise ValueError("--ignore leaves out a class of a class map; add --classes.")
-    wrong = [name for name in (*OF_OBJECTS, "tolerance") if name in given]
-    if wrong and not objects:
-        raise ValueError(f"{_options(wrong)} is for the score of objects; add --objects.")
+def of_one(
+    paths: list[str], wanted: Wanted, missing: Any, *, sections: str | None, table: str | None
+) -> tuple[Any, list[str]]:
+    """The scores of one image, as JSON and as lines."""
+    if table is not None:
+        raise ValueError("--csv is a table of several images; name two folders or patterns.")
+    volumes = [advseg.read(path, missing=missing or "refuse") for path in paths]
+    if sections is not None:
+        volumes = cut_all(volumes, sections)
+    found = measured(volumes, wanted.without_void(volumes[1:2]))
+    for text in found.warnings:
+        say(f"Warning: {text}")
+    return found.document, found.lines
 
 
-def of_classes(volumes: list[Any], given: dict[str, Any]) -> tuple[Any, list[str]]:
-    """The score of class maps, as JSON and as lines."""
-    names = {"tolerance": "width", "ignore": "ignore"}
-    result = advseg.semantic_score(
-        *volumes, **{names[name]: value for name, value in given.items()}
-    )
-    if not result.scored:
-        say("Warning: the truth has no pixel that counts, so nothing was compared.")
-    return result.to_json(), class_lines(result)
-
-
-def of_labels(volumes: list[Any], given: dict[str, Any], *, objects: bool) -> tuple[Any, list[str]]:
-    """The score of labels, with that of their objects if asked for, as JSON and as lines."""
-    pair, maps = volumes[:2], volumes[2:]
-    fields = {name: given[name] for name in OF_INSTANCES if name in given}
-    result = advseg.score(*pair, **fields)
-    if not result.scored:
-        say(
-            "Warning: the truth has no labelled pixel there, so nothing was compared and every value is 0."
-        )
-    document, lines = result.to_json(), score_lines(result)
-    if objects:
-        names = {"iou": "ious", "tolerance": "tolerance", "detections": "detections"}
-        fields |= {setting: given[name] for name, setting in names.items() if name in given}
-        found = advseg.object_score(*pair, probabilities=maps[0] if maps else None, **fields)
-        if found.masks.left_out:
-            say(
-                f"Average precision left out {found.masks.left_out} objects: it looks at "
-                f"{found.rules.detections} in an image; --detections sets more."
-            )
-        document["objects"] = found.to_json()
-        lines += ["", *object_lines(found)]
-    return document, lines
+def of_folders(
+    paths: list[str], wanted: Wanted, missing: Any, *, sections: str | None, table: str | None
+) -> tuple[Any, list[str]]:
+    """The scores of several images, as JSON and as lines."""
+    if sections is not None:
+        raise ValueError("Sections are chosen from one image; leave out --sections for several.")
+    found = score_sets(paths, wanted, missing)
+    if table is not None:
+        write_csv(table, found)
+    names, rows = [files[0].name for files, _ in found], [one.row for _, one in found]
+    return document(found), several_lines(names, rows)
 
 
 def cut_all(volumes: list[Any], sections: str) -> list[Any]:
@@ -148,7 +122,3 @@ def cut_all(volumes: list[Any], sections: str) -> list[Any]:
 def in_lines(result: Any) -> str:
     """The score as a small table, the flattering numbers beside the honest ones."""
     return "\n".join(score_lines(result))
-
-
-def _options(names: list[str]) -> str:
-    return ", ".join(f"--{name}" for name in names)

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from napari_advseg.scoring.several import ABOVE, HIGH_IOU, Row, columns_of, summary
 
 AT = ("precision", "recall", "f1", "mean_iou", "panoptic_quality")
 PRECISION = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
 OF_CLASSES = ("pixel_accuracy", "class_accuracy", "mean_iou", "mean_boundary_iou")
 BY_CLASS = ("accuracy", "iou", "dice", "boundary_iou")
+COLUMNS, LONGEST = 6, 30
+HEADS = {
+    "voi_split": "split",
+    "voi_merge": "merge",
+    "voi": "VOI",
+    "adapted_rand_error": "ARand",
+    "cremi_score": "CREMI",
+    "ignored_fraction": "ignored",
+    "object_dice": "Dice",
+    "open_boundary_rate": "open",
+    "boundary_f1": "boundary",
+    "true_objects": "true",
+    "labelled_objects": "labelled",
+    "count_error": "miscounted",
+    "pixel_accuracy": "pixels",
+    "class_accuracy": "classes",
+    "mean_iou": "mean IoU",
+    "mean_boundary_iou": "boundary",
+}
 
 
 def score_lines(result: Any) -> list[str]:
@@ -58,13 +80,40 @@ def class_lines(result: Any) -> list[str]:
     return [*lines, f"({result.scored} pixels; higher is better)"]
 
 
+def several_lines(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """A row for each image, then what they come to, in blocks of columns that fit a screen."""
+    found, columns = summary(rows), columns_of(rows)
+    lines = [*zip(names, rows, strict=True)]
+    lines += [(what.replace("_", " "), one) for what, one in found.items()]
+    width = min(LONGEST, max(len(name) for name, _ in lines)) + 2
+    text: list[str] = []
+    for first in range(0, len(columns), COLUMNS):
+        block = columns[first : first + COLUMNS]
+        text.append(" " * width + "".join(f"{_head(name):>11}" for name in block))
+        text += [_line(name, one, block, width) for name, one in lines if set(block) & set(one)]
+        text.append("")
+    better = "VOI, ARand and CREMI: lower is better" if "voi" in columns else "higher is better"
+    above = f"; above {HIGH_IOU}: share of images with a larger IoU" if ABOVE in found else ""
+    return [*text, f"({len(rows)} images; {better}{above})"]
+
+
+def _head(column: str) -> str:
+    return HEADS.get(column, column.replace("iou_", "IoU "))
+
+
+def _line(name: str, one: Row, block: Sequence[str], width: int) -> str:
+    shown = name if len(name) < width - 1 else f"…{name[3 - width :]}"
+    cells = (number(one[column]) if column in one else "" for column in block)
+    return f"{shown:<{width}}" + "".join(f"{cell:>11}" for cell in cells)
+
+
 def row(name: str, *values: float | str | None) -> str:
     """A name and its numbers in columns."""
     return f"{name:<22}" + "".join(f"{number(value):>11}" for value in values)
 
 
 def number(value: float | str | None) -> str:
-    """Four digits, a word as it is, or n/a."""
+    """Four digits, a word or a count as it is, or n/a."""
     if value is None:
         return "n/a"
-    return value if isinstance(value, str) else f"{value:.4f}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ import typer
 from napari_advseg import model_store
 from napari_advseg.cli.app import (
     GO_ON,
+    SAVED,
     Missing,
     Overwrite,
     Sections,
@@ -64,8 +65,8 @@ def segment(
         "prediction": card.recipe.prediction.model_dump(),
         "labelling": card.labelling.model_dump(),
     }
-    go_on = GO_ON if is_set(image) else "Start again with --overwrite."
-    result = run_visibly(advseg_execute(merge(tree, changes), resume=resume), go_on)
+    stopped = GO_ON if is_set(image) else f"{SAVED} Start again with --overwrite."
+    result = run_visibly(advseg_execute(merge(tree, changes), resume=resume), stopped)
     say(f"{found(result)} in {result['labels']}; the recipe is {result['recipe']}.")
 
 

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_advseg.examples.classes import MOST
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.contingency import Contingency, as_ids, contingency, merged
 from napari_advseg.scoring.outlines import near_outline
-from napari_advseg.scoring.pair import paired
+from napari_advseg.scoring.pair import as_label_volume, paired
 from napari_advseg.volume.volume import Array, Volume
 
 Classes = Mapping[int, float]
@@ -99,6 +100,25 @@ def semantic_score(
         boundary_iou=boundary_iou,
         scored=everywhere.total,
     )
+
+
+def class_values(*maps: Volume | Array) -> tuple[int, ...] | None:
+    """All values of class maps in order; None where there are more than 64, as in cells or grey values.
+
+    Raises:
+        ValueError: a map has other axes than yx or zyx.
+    """
+    found: set[int] = set()
+    for one in maps:
+        for part in in_order(_present, read_sections(as_label_volume(one, "Classes"))):
+            found |= part
+            if len(found) > MOST:
+                return None
+    return tuple(sorted(found))
+
+
+def _present(section: Array) -> set[int]:
+    return set(np.unique(section).tolist())
 
 
 @dataclasses.dataclass(frozen=True)
