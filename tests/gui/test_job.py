@@ -36,13 +36,20 @@ def test_the_bar_says_phase_count_and_state(qtbot):
     assert job.progress_words() == "Waits for the end of: Training a"
     job.read(Phase("predict", 4))
     job.read(BlockDone("predict", 1, 4))
-    assert job.progress_words() == "Predict 1 of 4"
+    assert job.progress_words() == "Predicting tile 1 of 4"
     job.read(StepDone(7, 10, {"unet/loss": 1.0}, 0.1))
     assert job.progress_words().startswith("Training 7 of 10")
     job.enter("paused")
     assert job.progress_words() == "Paused at 7 of 10"
     job.enter("cancelling")
     assert job.progress_words() == "Stopping"
+
+
+def test_a_copy_is_counted_before_the_child_is_asked(qtbot):
+    job = Job("segment", "Segmenting")
+    job.read(BlockDone("copy", 3, 20))
+    assert job.state == "preparing"
+    assert job.progress_words() == "Copying section 3 of 20"
 
 
 def test_it_ends_once(qtbot):

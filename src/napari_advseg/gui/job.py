@@ -30,6 +30,18 @@ REDRAW_S = 0.1
 CURVE_POINTS = 4000
 PACE_OVER = 30
 
+# What the phases of a segmentation count; others are called what they are.
+PHASES = {
+    "copy": "Copying section",
+    "predict": "Predicting tile",
+    "read": "Reading section",
+    "label": "Labelling section",
+    "link": "Linking section",
+    "cut": "Cutting fragments, step",
+    "fragments": "Keeping fragments, section",
+    "contacts": "Weighing walls, section",
+}
+
 State = Literal["preparing", "waiting", "running", "paused", "cancelling", "ended"]
 End = Finished | Cancelled | Failed | Lost
 Curve = list[tuple[int, float]]
@@ -158,7 +170,7 @@ class Job(QObject):
 
     def progress_words(self) -> str:
         """What the bar says: phase, k of n, time left."""
-        if self.state == "preparing":
+        if self.state == "preparing" and not self.total:
             return "Preparing the data"
         if self.state == "waiting":
             return (
@@ -173,7 +185,8 @@ class Job(QObject):
             return f"Paused{' at' if count else ''}{count}"
         left = self._pace.seconds_left(self.total)
         time_left = f" · {duration(left)} left" if left is not None and self.total else ""
-        return f"{self.phase[:1].upper()}{self.phase[1:]}{count}{time_left}"
+        phase = PHASES.get(self.phase, f"{self.phase[:1].upper()}{self.phase[1:]}")
+        return f"{phase}{count}{time_left}"
 
     def _watch(self, report: Contest | Strip) -> None:
         if isinstance(report, Strip):

@@ -42,6 +42,7 @@ from napari_advseg.engine import (
     Silent,
 )
 from napari_advseg.gui import window
+from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.job import Job
 from napari_advseg.progress import Report, Warned
 from napari_advseg.recipe import Recipe
@@ -146,13 +147,16 @@ class Session(QObject):
         return task
 
     def run(
-        self, kind: str, title: str, prepare: Callable[[Stopped], Recipe], *, resume: bool = False
+        self, kind: str, title: str, prepare: Callable[[Errand], Recipe], *, resume: bool = False
     ) -> Job:
         """A job: `prepare` (on a thread; it asks whether to give up) makes the recipe that the child then runs."""
         job = self._begun(kind, title)
-        task = self.background(
-            partial(prepare, lambda: job.state == "cancelling" or self._ending.has_begun)
+        inbox = self._inbox
+        errand = Errand(
+            lambda: job.state == "cancelling" or self._ending.has_begun,
+            lambda report: inbox.put(partial(job.read, report)),
         )
+        task = self.background(partial(prepare, errand))
         task.done.connect(partial(self._hand_in, job, resume))
         task.failed.connect(partial(self._give_up, job))
         return job
