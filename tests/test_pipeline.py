@@ -187,3 +187,12 @@ def test_classes_keep_the_names_that_the_annotation_gave_them(tissue, image, tmp
     assert model.card.class_names == {0: "wall", 1: "axon", 2: "glia"}
     made, _ = run(recipe(image, str(tmp_path / "m"), tmp_path / "c.ome.zarr"))
     assert classes_of(advseg.read(made["labels"]).frame) == model.card.class_names
+
+
+def test_an_image_can_be_placed_elsewhere_than_its_file_says(image, model, tmp_path):
+    placed = {"scale": [30, 5, 6], "units": ["nanometer"] * 3, "translate": [1, 2, 3]}
+    made, _ = run(recipe(image, model, tmp_path / "a.ome.zarr", placed=placed, sections=[1, 3]))
+    frame = advseg.read(made["labels"]).frame
+    assert (frame.scale, frame.translate) == ((30, 5, 6), (31, 2, 3))
+    with pytest.raises(ValueError, match="2 entries for 3 axes"):
+        run(recipe(image, model, tmp_path / "b.tif", placed={**placed, "scale": [1, 1]}))

@@ -178,6 +178,8 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The labels would replace the image '{recipe.out}'; name another file.")
     raw = read(recipe.image, missing=recipe.missing)
+    if recipe.placed is not None:
+        raw = dataclasses.replace(raw, frame=dataclasses.replace(raw.frame, **dict(recipe.placed)))
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     raw = one_channel(raw, recipe.channel)
     fits(raw, model)

@@ -137,6 +137,14 @@ class Train(Settings):
         return model if isinstance(model, kind) else kind.model_validate(model or {})
 
 
+class Placement(Settings):
+    """Where a volume lies, one number an axis, in place of what its file says."""
+
+    scale: tuple[float, ...] = setting(..., "Scale", "Size of a voxel along every axis.")
+    units: tuple[str, ...] = setting(..., "Units", "Its unit along every axis.")
+    translate: tuple[float, ...] = setting(..., "Translate", "Position of the first voxel.")
+
+
 class Segment(Settings):
     """One segmentation of a volume: image, model, output and how."""
 
@@ -154,6 +162,9 @@ class Segment(Settings):
     )
     probabilities: str | None = setting(
         None, "Interior map", "Where the interior map is kept; empty: it is not."
+    )
+    placed: Placement | None = setting(
+        None, "Placed", "Where the image lies, if not where its file says; empty: as the file says."
     )
     sections: Span = setting(None, "Sections", "Which sections, A:B; empty for all.")
     part: tuple[int, int, int, int] | None = setting(
