@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,3 +102,22 @@ def test_a_sweep_tries_every_rate_and_names_the_best(tree, tmp_path):
 def test_what_cannot_be_studied_is_refused(tree, changes, words):
     with pytest.raises(ValueError, match=words):
         drain(execute({**tree, **changes}))
+
+
+def test_a_class_that_one_fold_does_not_hold_is_left_out_there(tissue, tmp_path):
+    image, labels = tissue
+    classes = (labels.numpy() > 0).astype(np.uint8)
+    classes[0, :20] = 2
+    paths = [
+        write(one, tmp_path / name)
+        for one, name in ((image, "i.tif"), (labels.like(classes), "c.tif"))
+    ]
+    tree = {**SMALL, "image": str(paths[0]), "labels": str(paths[1]), "out": str(tmp_path / "m")}
+    tree["examples"] = {**SMALL["examples"], "targets": {"kind": "classes", "classes": [0, 1, 2]}}
+    drain(execute({**tree, "folds": 2}))
+    with (tmp_path / "m" / "folds.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(float(row["iou_of_1"]) > 0 for row in rows)
+    assert model_store.read_card(tmp_path / "m").calibration["iou_of_1"] == pytest.approx(
+        np.mean([float(row["iou_of_1"]) for row in rows])
+    )

@@ -90,8 +90,11 @@ def _judged(
         f"On sections {[*numbers]}: mean IoU {result.mean_iou:.4f} ({shares}), "
         f"pixel accuracy {result.pixel_accuracy:.4f}, class accuracy {result.class_accuracy:.4f}."
     )
-    measured = ("mean_iou", "pixel_accuracy", "class_accuracy")
-    return model.card.changed(calibration={name: getattr(result, name) for name in measured})
+    measured = {
+        name: getattr(result, name) for name in ("mean_iou", "pixel_accuracy", "class_accuracy")
+    }
+    by_class = {f"iou_of_{value}": share for value, share in result.iou.items()}
+    return model.card.changed(calibration=measured | by_class)
 
 
 def _with_thresholds(

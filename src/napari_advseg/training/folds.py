@@ -129,8 +129,8 @@ def together(recipe: Train, cards: Sequence[Card]) -> Card:
         name: statistics.mean(getattr(card.labelling, name) for card in cards) for name in names
     }
     scores = {
-        name: statistics.mean(card.calibration[name] for card in cards)
-        for name in first.calibration
+        name: statistics.mean(values)
+        for name, values in by_measure([card.calibration for card in cards]).items()
     }
     return first.changed(
         recipe=first.recipe.changed(
@@ -146,18 +146,25 @@ def together(recipe: Train, cards: Sequence[Card]) -> Card:
 def in_words(scores: Sequence[dict[str, float]]) -> str:
     """For example "mean iou 0.9712 +- 0.0031"."""
     parts = []
-    for name in scores[0]:
-        values = [one[name] for one in scores]
-        parts.append(
-            f"{name.replace('_', ' ')} {statistics.mean(values):.4f} +- {statistics.stdev(values):.4f}"
-        )
+    for name, values in by_measure(scores).items():
+        spread = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        parts.append(f"{name.replace('_', ' ')} {statistics.mean(values):.4f}{spread}")
     return ", ".join(parts)
+
+
+def by_measure(scores: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    """Every measure with its values; a class that a fold does not hold has none there."""
+    found: dict[str, list[float]] = {}
+    for one in scores:
+        for name, value in one.items():
+            found.setdefault(name, []).append(value)
+    return found
 
 
 def table(rows: Sequence[Measures]) -> bytes:
     """Rows as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
