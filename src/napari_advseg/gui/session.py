@@ -45,6 +45,7 @@ from napari_advseg.gui import window
 from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.job import Job
 from napari_advseg.progress import Report, Warned
+from napari_advseg.project import Project
 from napari_advseg.recipe import Recipe
 
 INBOX_EVERY_MS = 30
@@ -83,6 +84,8 @@ class Session(QObject):
     ready = Signal(object)  # what the child computes on: a dict, or None when it has gone
     trained = Signal(str)  # a model folder that a training has just written
     recalibrated = Signal(str)  # a model folder whose thresholds were chosen anew
+    project_opened = Signal(object)  # the project of this window; None when it was closed
+    handed_in = Signal(object)  # a job whose recipe the child has got
     command: ClassVar[Sequence[str] | None] = None  # the child; None for the command line itself
     patience: ClassVar[Patience | None] = None  # with a silent child
 
@@ -93,6 +96,7 @@ class Session(QObject):
         self.device: dict[str, Any] | None = None
         self.trouble = ""  # what is wrong with the child, as a sentence
         self.model = ""
+        self.project: Project | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="napari-advseg-"))
         self._inbox: queue.SimpleQueue[Message | Callable[[], None]] = queue.SimpleQueue()
         self._bell = Bell()
@@ -244,6 +248,7 @@ class Session(QObject):
         job.waits_for = next((other.title for other in self._jobs if other.number is not None), "")
         job.number = self._engine.run(recipe, resume=resume)
         job.enter("waiting")
+        self.handed_in.emit(job)
 
     def _give_up(self, job: Job, text: str) -> None:
         self._end(job, Cancelled(0) if job.state == "cancelling" else Failed(0, text))
