@@ -38,7 +38,7 @@ class Canvas(Windowed):
         self.path = path
         self.frame = frame
         self._array: Any = zarr.open_array(LocalStore(path / LEVEL), mode="r+")
-        self._dtype = np.dtype(self._array.dtype)
+        self._dtype: np.dtype[Any] = np.dtype(self._array.dtype)
         self.chunks = tuple(int(length) for length in self._array.chunks)
         self._painted = _chunks_on_disk(path / LEVEL, len(self.chunks))
 
