@@ -78,6 +78,27 @@ def bounds_of(field: FieldInfo) -> tuple[float, float]:
     return low, high
 
 
+def range_words(field: FieldInfo) -> str:
+    """The bounds as a sentence: "At least 1, less than 2."; empty where there is none."""
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    found = [
+        f"{said} {float(bound):.6g}"
+        for part in field.metadata
+        for name, said in words.items()
+        if (bound := getattr(part, name, None)) is not None and math.isfinite(bound)
+    ]
+    said = ", ".join(found)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def described(widget: QWidget, name: str, about: str) -> None:
+    """Say what a control is, to screen readers and when the mouse rests on it; its parts keep words of their own."""
+    for part in (widget, *widget.findChildren(QWidget)):
+        if part.focusPolicy() != Qt.FocusPolicy.NoFocus or part is widget:
+            part.setAccessibleName(part.accessibleName() or name)
+            part.setToolTip(part.toolTip() or about)
+
+
 def empty_words(field: FieldInfo) -> str:
     """What an empty field means, as its description says it: "all" from "..., empty for all."."""
     found = re.search(r"[Ee]mpty:? (?:for )?([^.;]+)", field.description or "")

@@ -13,11 +13,11 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from napari_advseg.gui.editors import Editor, alternatives, bounds_of, editor_of
+from napari_advseg.gui.editors import Editor, alternatives, described, editor_of, range_words
+from napari_advseg.gui.panel import Toned
 from napari_advseg.settings import Settings
 
 Chosen = TypeVar("Chosen", bound=Settings)
-PROBLEM_STYLE = "color: #ff6b6b;"
 LABEL_WIDTH = 124
 INSET = 12
 
@@ -130,8 +130,8 @@ class Form(QWidget, Generic[Chosen]):
             return
         editor = editor_of(field, slider)
         label = row_label(_title(name, field))
-        for widget in (label, editor.widget):
-            widget.setToolTip(_tooltip(field))
+        label.setToolTip(_tooltip(name, field))
+        described(editor.widget, _title(name, field), _tooltip(name, field))
         row = Row(field.title or name, editor, _problem_label())
         self._rows[name] = row
         self._layout.addRow(label, editor.widget)
@@ -175,12 +175,13 @@ class Group(QWidget):
         self._without = without
         self._form: Form[Any] | None = None
         self._present = QCheckBox("set by hand") if optional else None
-        self._fold = Fold(field.title or "", self._made)
-        self._fold.setToolTip(field.description or "")
+        self._fold = Fold(field.title or "", self._made, field.description or "")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         if self._present is not None:
+            self._present.setAccessibleName(f"{field.title}: set by hand")
+            self._present.setToolTip(f"<p>{field.description or ''} Off: chosen for you.</p>")
             column.addWidget(self._present)
             self._present.toggled.connect(self._fold.setEnabled)
             self._present.toggled.connect(self.changed)
@@ -229,13 +230,15 @@ class Group(QWidget):
 class Fold(QWidget):
     """A title that shows and hides what is under it; the content is made when it is first shown."""
 
-    def __init__(self, title: str, make: Callable[[], QWidget]) -> None:
+    def __init__(self, title: str, make: Callable[[], QWidget], about: str = "") -> None:
         super().__init__()
         self._make = make
         self._content: QWidget | None = None
         self._button = QToolButton()
         self._button.setText(title)
         self._button.setCheckable(True)
+        self._button.setToolTip(f"<p>{about or f'Show or hide: {title}'}</p>")
+        self._button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._button.setAutoRaise(True)
         self._button.setArrowType(Qt.ArrowType.RightArrow)
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -284,15 +287,18 @@ def row_label(words: str) -> QLabel:
     return label
 
 
-def rows_of(*rows: tuple[str, QWidget] | QWidget) -> QFormLayout:
-    """Widgets under each other, with the words before them lined up as in a form."""
+def rows_of(*rows: tuple[str, QWidget] | tuple[str, QWidget, str] | QWidget) -> QFormLayout:
+    """Widgets under each other, with the words before them lined up as in a form; a third part explains a row."""
     layout = QFormLayout()
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     for row in rows:
         if isinstance(row, QWidget):
             layout.addRow(row)
         else:
-            layout.addRow(row_label(row[0]), row[1])
+            label, about = row_label(row[0]), "".join(row[2:])
+            label.setToolTip(about)
+            described(row[1], row[0], about)
+            layout.addRow(label, row[1])
     return layout
 
 
@@ -311,20 +317,14 @@ def _title(name: str, field: FieldInfo) -> str:
     return f"{title} ({unit})" if unit and not title.lower().startswith(unit) else title
 
 
-def _tooltip(field: FieldInfo) -> str:
-    low, high = bounds_of(field)
-    span = (
-        f" Between {low:g} and {high:g}."
-        if abs(low) < float("inf") and abs(high) < float("inf")
-        else ""
-    )
-    return f"<p>{field.description or ''}{span}</p>"
+def _tooltip(name: str, field: FieldInfo) -> str:
+    """Title with unit, what a larger value does, and the range."""
+    words = " ".join(filter(None, (field.description, range_words(field))))
+    return f"<p><b>{_title(name, field)}</b><br>{words}</p>"
 
 
 def _problem_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setStyleSheet(PROBLEM_STYLE)
+    label = Toned("problem")
     label.hide()
     return label
 

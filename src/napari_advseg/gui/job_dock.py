@@ -3,17 +3,21 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 import napari
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
-from napari_advseg.gui import checks, handover, window
+from napari_advseg.gui import checks, handover, shortcuts, window
+from napari_advseg.gui.form import Fold
+from napari_advseg.gui.help import KEYS as KEYS_PAGE
+from napari_advseg.gui.help import open_help
 from napari_advseg.gui.job import End, Job
+from napari_advseg.gui.keys import KeyList
 from napari_advseg.gui.panel import (
     Buttons,
     LayerChoice,
@@ -23,8 +27,10 @@ from napari_advseg.gui.panel import (
     note,
 )
 from napari_advseg.gui.session import Session, session_of
+from napari_advseg.gui.shortcuts import Shortcut
 
-TOP_PX = 132
+FORM_PX = 132
+NO_DOCK = "Open a dock first: Plugins > Adversarial segmentation."
 
 
 class JobDock(QWidget):
@@ -34,7 +40,11 @@ class JobDock(QWidget):
     """
 
     kind: ClassVar[str]
+    page: ClassVar[str] = (
+        ""  # what "?" opens; empty for the section of docks.md that is named like the dock
+    )
     run_words: ClassVar[str] = "Run"
+    run_about: ClassVar[str] = ""
     can_pause: ClassVar[bool] = False
     slow_words: ClassVar[str] = ""
     cancelled_words: ClassVar[str] = "Cancelled."
@@ -51,6 +61,8 @@ class JobDock(QWidget):
         self._halves.setChildrenCollapsible(False)
         self.device = note()
         self.buttons = Buttons(self.run_words, can_pause=self.can_pause, log_px=self.log_px)
+        self.buttons.run_about = self.run_about
+        self._keys: tuple[Shortcut, ...] = ()
 
     def reset_choices(self, _event: object = None) -> None:
         """Called by napari when layers come, go or are renamed."""
@@ -62,10 +74,19 @@ class JobDock(QWidget):
         """Run, unless something is in the way; then that is said."""
         raise NotImplementedError
 
+    def shortcuts(self) -> Sequence[Shortcut]:
+        """What keys can do in this dock, besides starting, stopping and help."""
+        return ()
+
+    def open_help(self) -> None:
+        """Show the page on this dock."""
+        open_help(self._viewer, self.page or f"docks.md#{self.kind}")
+
     def event(self, event: QEvent) -> bool:
         """Notice that napari has closed the dock: it takes the parent away and forgets the widget."""
         if event.type() == QEvent.Type.ParentChange:
             if self._is_docked and self.parent() is None:
+                shortcuts.withdraw(self._viewer, *self._keys)
                 self._tidy_up()
             self._is_docked = self.parent() is not None
         return bool(super().event(event))
@@ -91,33 +112,58 @@ class JobDock(QWidget):
     def _open(self, content: QWidget, result: QWidget | None = None) -> None:
         """Show `content` above the buttons, and a job that is under way already.
 
-        `result` comes between them behind a handle; `_reveal` shows it.
+        `result` comes below them behind a handle; `_reveal` shows it.
         """
+        self._keys = tuple(self.shortcuts())
+        shortcuts.register(self._viewer, *_common_keys(self._viewer), *self._keys)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self._halves, stretch=1)
-        self._halves.addWidget(in_scroll_area(content))
+        self._halves.addWidget(self._upper(content))
         if result is not None:
             self._halves.addWidget(result)
             result.hide()
-        whole.addWidget(self.device)
-        self.device.setVisible(self.shows_device)
-        whole.addWidget(self.buttons)
-        self.buttons.run.clicked.connect(self.start)
-        self.buttons.cancel.clicked.connect(self._cancel)
-        self._session.ready.connect(self._show_device)
-        self.device.linkActivated.connect(self._session.restart)
+        self._connect_buttons()
         self._show_device(self._session.device)
         self._look_at_layers()
         self._session.attend(self.kind, self._hand_over)
         self._follow(self._session.running(self.kind))
+
+    def _upper(self, content: QWidget) -> QWidget:
+        """What is chosen, where it is computed, and the buttons."""
+        keys = Fold("Shortcuts", self._key_list, "The keys of this dock")
+        form = QWidget()
+        inside = QVBoxLayout(form)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(content)
+        inside.addWidget(keys)
+        upper = QWidget()
+        column = QVBoxLayout(upper)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(in_scroll_area(form), stretch=1)
+        column.addWidget(self.device)
+        self.device.setVisible(self.shows_device)
+        column.addWidget(self.buttons)
+        return upper
+
+    def _connect_buttons(self) -> None:
+        self.buttons.run.clicked.connect(self.start)
+        self.buttons.cancel.clicked.connect(self._cancel)
+        self.buttons.help.clicked.connect(self.open_help)
+        self._session.ready.connect(self._show_device)
+        self.device.linkActivated.connect(self._session.restart)
+
+    def _key_list(self) -> KeyList:
+        every = (*_common_keys(self._viewer), *self._keys)
+        return KeyList(every, partial(open_help, self._viewer, KEYS_PAGE))
 
     def _reveal(self) -> None:
         """Show the result; the first time it takes most of the room."""
         result = self._halves.widget(1)
         if result.isHidden():
             result.show()
-            self._halves.setSizes([TOP_PX, max(TOP_PX, self._halves.height() - TOP_PX)])
+            upper = FORM_PX + self.buttons.sizeHint().height()
+            self._halves.setSizes([upper, max(upper, self._halves.height() - upper)])
 
     def _hand_over(self) -> None:
         """A newer dock of this kind follows the job from now on."""
@@ -175,6 +221,41 @@ class JobDock(QWidget):
     def _fail(self, text: str) -> None:
         self.buttons.tell(text, is_warning=True)
         window.show_error(text)
+
+
+def front_dock(viewer: Any) -> JobDock | None:
+    """The dock that the user sees: the one with the focus, else any that is not behind another."""
+    docks = [
+        dock
+        for dock in window.main_window(viewer).findChildren(JobDock)
+        if dock.isVisible() and not dock.visibleRegion().isEmpty()
+    ]
+    focus = QApplication.focusWidget()
+    with_focus = (dock for dock in docks if focus is not None and dock.isAncestorOf(focus))
+    return next(with_focus, docks[0] if docks else None)
+
+
+def _common_keys(viewer: Any) -> tuple[Shortcut, ...]:
+    """What keys do in whichever dock is in front."""
+    press = partial(_press, viewer)
+    return (
+        Shortcut("start", "Start what the dock in front does", "Ctrl-Enter", partial(press, "run")),
+        Shortcut("cancel", "Cancel it", "Ctrl-Shift-Enter", partial(press, "cancel")),
+        Shortcut("help", "Explain the dock in front", "Shift-H", partial(press, "help")),
+    )
+
+
+def _press(viewer: Any, which: str) -> None:
+    """Press a button of the dock in front, or say why it cannot be pressed."""
+    dock = front_dock(viewer)
+    if dock is None:
+        window.show_info(NO_DOCK)
+        return
+    button = getattr(dock.buttons, which)
+    if button.isEnabled():
+        button.click()
+    else:
+        window.show_info(button.toolTip())
 
 
 class NewPlace(PathLine):

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import html
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -29,6 +30,19 @@ from napari_advseg.gui.results import is_ours
 LOG_LINES = 500
 NARROWEST = 310
 WARNING_COLOUR = "#d97706"
+IDLE = "Nothing is running."
+PAUSE = {False: "Hold after the running step", True: "Go on where it was held"}
+CANCEL = {
+    False: "Stop after the running step; what is there so far is kept",
+    True: "Stop now, without waiting for the step",
+}
+
+Tone = Literal["plain", "warning", "problem"]
+# On a dark and on a light ground, each at least 4.5 : 1 against it.
+TONES: dict[Tone, tuple[str, str]] = {
+    "warning": ("#f2a65a", "#8a4500"),
+    "problem": ("#ff8a80", "#b3261e"),
+}
 
 
 class LayerChoice(PatientComboBox):
@@ -82,8 +96,10 @@ class PathLine(QWidget):
         self.line.textChanged.connect(self.changed)
         self.line.textEdited.connect(self.chosen)
         self._browse = browse
+        self._about = ""
         button = QPushButton("…")
         button.setToolTip("Choose from your folders")
+        button.setAccessibleName("Choose from your folders")
         button.setFixedWidth(28)
         button.clicked.connect(self._choose)
         row = QHBoxLayout(self)
@@ -100,7 +116,17 @@ class PathLine(QWidget):
     def set(self, path: object) -> None:
         """Show another path."""
         self.line.setText(str(path))
-        self.line.setToolTip(str(path))
+        self._explain()
+
+    def setToolTip(self, about: str) -> None:  # noqa: N802 - Qt's name
+        """Say what the path is for, under the whole path, which the line may be too short for."""
+        super().setToolTip(about)
+        self._about = about
+        self._explain()
+
+    def _explain(self) -> None:
+        parts = (html.escape(self.path), self._about)
+        self.line.setToolTip("".join(f"<p>{part}</p>" for part in parts if part))
 
     def _choose(self) -> None:
         chosen = self._browse(self, self.path)
@@ -130,17 +156,61 @@ def browse_table(parent: QWidget, start: str) -> str:
     return str(QFileDialog.getSaveFileName(parent, "Save the table as", start, "CSV (*.csv)")[0])
 
 
+class Toned(QLabel):
+    """Words that wrap, in the theme's colour or in that of a warning or a problem, on dark and on light ground."""
+
+    def __init__(self, tone: Tone = "plain", *, size_pt: int | None = None) -> None:
+        super().__init__()
+        self._tone: Tone = tone
+        self._font = f"font-size: {size_pt}pt;" if size_pt else ""
+        self.setWordWrap(True)
+        self._dye()
+
+    def set_tone(self, tone: Tone) -> None:
+        """Mean it as a warning, as a problem, or as neither."""
+        self._tone = tone
+        self._dye()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._dye()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Follow the theme of the window that it came into."""
+        super().showEvent(event)
+        self._dye()
+
+    def _dye(self) -> None:
+        colour = colour_of(self._tone, self.parentWidget() or self)
+        style = self._font + (f"color: {colour};" if self._tone != "plain" else "")
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
+
+
+def colour_of(tone: Tone, ground: QWidget) -> str:
+    """A colour for words on a widget of the viewer, as #rrggbb."""
+    ink = ground.palette().windowText().color()
+    is_dark = ink.lightness() > 127
+    return TONES[tone][0 if is_dark else 1] if tone in TONES else str(ink.name())
+
+
 class Buttons(QWidget):
-    """Run, perhaps Pause, and Cancel, with the reason why Run is off, a bar and a log."""
+    """Run, perhaps Pause, Cancel and "?", with the reason why Run is off, a bar and a log."""
 
     def __init__(self, run: str, *, can_pause: bool, log_px: int) -> None:
         super().__init__()
         self.run = QPushButton(run)
         self.pause = QPushButton("Pause")
         self.cancel = QPushButton("Cancel")
+        self.help = QPushButton("?")
+        self.help.setFixedWidth(28)
+        self.help.setToolTip("Explain this dock; the page opens here, without a network")
+        self.help.setAccessibleName("Help on this dock")
         self.pause.setVisible(can_pause)
-        self.why = QLabel()
-        self.why.setWordWrap(True)
+        self.run_about, self.cancel_about = "", ""
+        self.why = Toned()
         self.remedy = QVBoxLayout()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -152,9 +222,14 @@ class Buttons(QWidget):
         self.log.setMaximumBlockCount(LOG_LINES)
         self.log.setFixedHeight(log_px)
         self.log.setPlaceholderText("What happens is said here.")
+        self.log.setAccessibleName("What has happened")
+        self.log.setToolTip("What has happened; warnings are coloured")
+        self.log.setTabChangesFocus(True)
+        self._lines: deque[tuple[str, Tone]] = deque(maxlen=LOG_LINES)
         row = QHBoxLayout()
         for button in (self.run, self.pause, self.cancel):
-            row.addWidget(button)
+            row.addWidget(button, stretch=1)
+        row.addWidget(self.help)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
@@ -174,6 +249,7 @@ class Buttons(QWidget):
     def refuse(self, reason: str) -> None:
         """Switch Run off with a reason, or on with none."""
         self.run.setEnabled(not reason)
+        self.run.setToolTip(reason or self.run_about)
         self.why.setText(reason)
         self.why.setVisible(bool(reason))
 
@@ -187,11 +263,13 @@ class Buttons(QWidget):
         self.bar.setVisible(is_running)
         self.words.setVisible(is_running)
         self.pause.setEnabled(job is not None and job.state in ("running", "paused"))
-        self.pause.setText("Continue" if job is not None and job.state == "paused" else "Pause")
+        is_paused = job is not None and job.state == "paused"
+        self.pause.setText("Continue" if is_paused else "Pause")
+        self.pause.setToolTip(PAUSE[is_paused] if self.pause.isEnabled() else IDLE)
         self.cancel.setEnabled(is_running)
-        self.cancel.setText(
-            "Stop now" if job is not None and job.state == "cancelling" else "Cancel"
-        )
+        is_stopping = job is not None and job.state == "cancelling"
+        self.cancel.setText("Stop now" if is_stopping else "Cancel")
+        self.cancel.setToolTip(CANCEL[is_stopping] if is_running else IDLE)
         if job is None:
             return
         self.bar.setRange(0, job.total)
@@ -203,20 +281,25 @@ class Buttons(QWidget):
 
     def tell(self, text: str, *, is_warning: bool = False) -> None:
         """Add a sentence to the log."""
-        words = html.escape(text)
-        self.log.appendHtml(
-            f"<span style='color: {WARNING_COLOUR}'>{words}</span>"
-            if is_warning
-            else f"<span>{words}</span>"
-        )
+        self._lines.append((text, "warning" if is_warning else "plain"))
+        self._write(*self._lines[-1])
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Write the log anew in the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.log.clear()
+            for line in self._lines:
+                self._write(*line)
+
+    def _write(self, text: str, tone: Tone) -> None:
+        colour = "" if tone == "plain" else f" style='color: {colour_of(tone, self)}'"
+        self.log.appendHtml(f"<span{colour}>{html.escape(text)}</span>")
 
 
-def note() -> QLabel:
+def note() -> Toned:
     """A quiet sentence under a row, in the colour of the theme."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setStyleSheet("font-size: 9pt;")
-    return label
+    return Toned(size_pt=9)
 
 
 def side_by_side(*widgets: QWidget) -> QWidget:

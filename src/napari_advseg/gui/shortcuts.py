@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from app_model.types import KeyCode
 from napari.components import ViewerModel
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
+from napari.utils.interactions import KEY_SYMBOLS
 from napari.utils.interactions import Shortcut as Interaction
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -28,7 +28,6 @@ from napari_advseg.gui.remembered import remember, remembered
 PREFIX = "napari-advseg:"
 BOARD = "napari-advseg shortcuts"
 TITLE = "Adversarial segmentation"
-UNKNOWN = str(KeyCode.UNKNOWN)
 
 _is_us: ContextVar[bool] = ContextVar("_is_us", default=False)
 
@@ -172,12 +171,19 @@ def _checked(name: str, keys: str) -> str:
         return ""
     binding = coerce_keybinding(keys)
     written = str(binding)
-    if not written or any(str(part.key) == UNKNOWN for part in binding.parts):
-        raise ValueError(f"'{keys}' is not a key; write it like N, Shift-N or Ctrl-Enter.")
+    if not written or not all(_is_usable(str(part.key)) for part in binding.parts):
+        raise ValueError(
+            f"napari takes no '{keys}' as a key; choose one like N, Shift-N or Ctrl-Enter."
+        )
     other = taken_by(written, name)
     if other:
         raise ValueError(f"{written} belongs to '{other}' already; choose another key.")
     return written
+
+
+def _is_usable(key: str) -> bool:
+    """Whether napari can name the key: it warns of F1 to F12, at every look at a list."""
+    return len(key) == 1 or key in KEY_SYMBOLS
 
 
 def _bind(name: str, keys: str) -> None:
