@@ -11,6 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from napari_advseg.project import (
+    Annotated,
+    Placed,
+    Shown,
+    UnreadableProject,
+    annotation_at,
+    annotations_in,
+    content_of,
+    is_project,
+    located,
+    problems_in,
+)
+from napari_advseg.proofreading.journal import look
 from napari_advseg.volume.files import (
     HDF5,
     PNG,
@@ -47,11 +60,13 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return get_reader(path[0]) if len(path) == 1 else None
     place = Path(path)
     if place.is_dir():
+        if is_project(place):
+            return read_project
         return read_layers if node_at(place) or place.suffix.lower() == ".zarr" else None
     return read_layers if place.suffix.lower() in (*TIFF, *HDF5, *PNG) else None
 
 
-def read_layers(path: str | Sequence[str]) -> list[LayerData]:
+def read_layers(path: str | Sequence[str], kind: Kind | None = None) -> list[LayerData]:
     """One layer for the volume at `path`, lazy, with its scale, units and place; a pyramid is
     multiscale. Labels are read into memory up to 1 GiB, so that they can be painted on.
 
@@ -68,12 +83,160 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
             stacklevel=2,
         )
     pyramid = levels(source, missing="fill" if lost else "refuse")
-    data, attributes, kind = volume_to_layer(pyramid[0], shown_as(pyramid[0]))
-    if kind == "labels" and small(pyramid[0]):
-        return [(pyramid[0].numpy(), attributes, kind)]
+    data, attributes, shown = volume_to_layer(pyramid[0], kind or shown_as(pyramid[0]))
+    if shown == "labels" and small(pyramid[0]):
+        return [(pyramid[0].numpy(), attributes, shown)]
     if len(pyramid) > 1:
         data, attributes["multiscale"] = [level.array for level in pyramid], True
-    return [(data, attributes, kind)]
+    return [(data, attributes, shown)]
+
+
+def read_project(path: str | Sequence[str]) -> list[LayerData]:
+    """The images and annotations of a project as layers; a warning for each that cannot be shown.
+
+    Their metadata says which project they come from, so that a window with our docks works in it from now on.
+
+    Raises:
+        Unreadable: the project is damaged, of a newer version, or holds nothing that could be shown.
+    """
+    folder = Path(path if isinstance(path, str) else path[0])
+    try:
+        found = project_layers(folder)
+    except UnreadableProject as fault:
+        raise Unreadable(str(fault)) from fault
+    for problem in found.problems:
+        warnings.warn(problem, stacklevel=2)
+    if not found.layers:
+        raise Unreadable(
+            f"Project '{folder.name}' holds no images or annotations yet; open it from the lower right corner of the "
+            "window, or with `napari-advseg gui`, and add an image."
+        )
+    return found.layers
+
+
+@dataclasses.dataclass(frozen=True)
+class ProjectLayers:
+    """What a project shows.
+
+    Attributes:
+        problems: a sentence for each image or annotation that cannot be shown as it should.
+        recovered: for each annotation its name and the number of edits of the session that was asked about.
+    """
+
+    layers: list[LayerData]
+    problems: list[str]
+    recovered: dict[str, int]
+
+
+def project_layers(folder: Path, session: str = "") -> ProjectLayers:
+    """The images and annotations of a project, in this order; `session` counts the edits of one.
+
+    Raises:
+        UnreadableProject: there is none, or it is damaged or of a newer version.
+    """
+    found = ProjectLayers([], problems_in(folder), {})
+    for shown in content_of(folder).images:
+        try:
+            found.layers.append(_shown_layer(folder, shown))
+        except ValueError as fault:
+            found.problems.append(f"'{shown.name}' is not shown: {fault}")
+    for place, entry in annotations_in(folder):
+        if entry.removed:
+            continue
+        try:
+            layer = annotation_layer(folder, place, found.problems)
+            stored = look(place)
+        except ValueError as fault:
+            found.problems.append(f"'{entry.name}' is not shown: {fault}")
+            continue
+        if layer is not None and stored is not None:
+            found.layers.append(layer)
+            edits = stored.edits_of(session)
+            found.recovered.update({entry.name: edits} if edits else {})
+    return found
+
+
+def annotation_layer(folder: Path, place: Path, problems: list[str]) -> LayerData | None:
+    """An annotation of a project as it was after its last edit; None where nothing of it was ever written.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    entry, stored = annotation_at(place), look(place)
+    if stored is None:
+        return None
+    beneath = None
+    if stored.base is None:
+        beneath = _beneath(folder, entry, problems)
+    if stored.damaged:
+        problems.append(
+            f"{_counted(stored.damaged, 'edit')} of '{entry.name}' cannot be read and is left out; the file is kept in "
+            f"{place}."
+        )
+    if stored.strange:
+        problems.append(
+            f"{_counted(stored.strange, 'edit')} of '{entry.name}' belong to other data that were never complete, and "
+            f"are left out; the file is kept in {place}."
+        )
+    labels = stored.array(beneath)
+    is_small = labels.nbytes <= IN_MEMORY_BYTES
+    said = {**entry.metadata, "project": str(folder), "annotation": place.name}
+    attributes = {"name": entry.name, **attributes_of(entry.placed), "metadata": {OURS: said}}
+    return (labels[...] if is_small else labels, attributes, "labels")
+
+
+def placed_of(attributes: Mapping[str, Any]) -> Placed:
+    """Where a layer lies, from its attributes; what does nothing is left out."""
+    count = len(np.ravel(attributes.get("scale", ())))
+    matrices = {name: np.asarray(attributes.get(name, ()), float) for name in ("rotate", "affine")}
+    shear = np.ravel(np.asarray(attributes.get("shear", ()), float))
+    told: dict[str, Any] = {
+        name: tuple(map(tuple, matrix.tolist()))
+        for name, matrix in matrices.items()
+        if matrix.ndim == 2 and not np.allclose(matrix, np.eye(len(matrix)))
+    }
+    if shear.size and shear.any() and count:
+        told["shear"] = tuple(shear.tolist())
+    return Placed(
+        axis_labels=tuple(str(one) for one in attributes.get("axis_labels") or ()),
+        scale=tuple(np.ravel(attributes.get("scale", ())).astype(float).tolist()),
+        translate=tuple(np.ravel(attributes.get("translate", ())).astype(float).tolist()),
+        units=tuple(str(unit) for unit in attributes.get("units") or ()),
+        **told,
+    )
+
+
+def attributes_of(placed: Placed) -> dict[str, Any]:
+    """A layer's attributes that put it where it lies."""
+    told = {name: getattr(placed, name) for name in type(placed).model_fields}
+    return {name: list(value) for name, value in told.items() if value}
+
+
+def _shown_layer(folder: Path, shown: Shown) -> LayerData:
+    """A file of a project as it was shown."""
+    (data, attributes, kind), *_ = read_layers(located(folder, shown), shown.kind)
+    metadata = attributes["metadata"]
+    metadata[OURS]["project"] = str(folder)
+    placed = attributes_of(shown.placed)
+    if len(placed.get("scale", ())) == len(attributes["scale"]):
+        attributes = {**attributes, **placed}
+    return data, {**attributes, "name": shown.name, "metadata": metadata}, kind
+
+
+def _beneath(folder: Path, entry: Annotated, problems: list[str]) -> LazyArray | None:
+    """The labels that an annotation began as, where they are in a file."""
+    if not entry.source:
+        problems.append(
+            f"'{entry.name}' was still being copied into the project when the last session ended: what was painted "
+            "since is shown, what was there before is not."
+        )
+        return None
+    path = located(folder, Shown(name=entry.name, path=entry.source, absolute=entry.source))
+    return as_labels(read(path)).array
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''}"
 
 
 def shown_as(volume: Volume) -> Kind:
@@ -260,9 +423,14 @@ __all__ = [
     "LayerData",
     "Unreadable",
     "Unwritable",
+    "annotation_layer",
+    "attributes_of",
     "get_reader",
     "layer_to_volume",
+    "placed_of",
+    "project_layers",
     "read_layers",
+    "read_project",
     "volume_to_layer",
     "write_image",
     "write_labels",
