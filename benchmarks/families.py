@@ -47,6 +47,11 @@ HEAD = (
     "ms_per_image", "peak_mb", "seconds_per_step", "training_mb", "parameters",
 )  # fmt: skip
 COSTS = HEAD[-5:]
+TABLE = (
+    "iou", "pixel_accuracy", "class_accuracy", "object_f1", "voi", "adapted_rand_error", "ms_per_image", "peak_mb",
+    "parameters",
+)  # fmt: skip
+WALLS = ("voi_split", "voi_merge", "open_boundary_rate")
 
 
 @dataclass(frozen=True)
@@ -402,7 +407,8 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, HEAD)
         writer.writeheader()
         writer.writerows(rows)
-    measures = [name for name in HEAD[6:] if any(row[name] is not None for row in rows)]
+    is_instances = DATASETS[rows[0]["dataset"]] is isbi2012
+    measures = (*TABLE, *WALLS) if is_instances else TABLE
     titles = ["family", *(name.replace("_", " ") for name in measures)]
     lines = [titles, ["---"] * len(titles)]
     for family in dict.fromkeys(row["family"] for row in rows):
@@ -423,7 +429,7 @@ def over_runs(rows: Sequence[dict[str, Any]], name: str) -> str:
         if row.get(name) is not None:
             runs.setdefault((row["seed"], row["fold"]), []).append(float(row[name]))
     means = [statistics.mean(values) for values in runs.values()]
-    places = 4 if max(means) < 10 else 0
+    places = 3 if max(means) < 10 else 0
     spread = f" ± {statistics.stdev(means):.{places}f}" if len(means) > 1 else ""
     return f"{statistics.mean(means):.{places}f}{spread}"
 
