@@ -29,7 +29,7 @@ import numpy as np
 from skimage.transform import resize
 
 import napari_advseg as advseg
-from napari_advseg import model_store
+from napari_advseg import families, model_store
 from napari_advseg.progress import Report, StepDone, Warned
 from napari_advseg.recipe import train_recipe
 from napari_advseg.scoring.objects import object_score
@@ -262,7 +262,6 @@ def train(
     cost = {
         "seconds_per_step": statistics.median(seconds),
         "training_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "parameters": sum(v.size for k, v in model.weights.items() if "running" not in k),
         "warned": warned,
         "calibration": model.card.calibration,
     }
@@ -283,7 +282,14 @@ def segment(dataset: Dataset, tests: Sequence[int], out: Path) -> None:
         made = advseg.drain(advseg.segment(image, model)).labels
         spent.append(1000 * (time.perf_counter() - started))
         advseg.write(made, out / f"{i}.tif", overwrite=True)
+    inferring = families.load(model.family).Model(model.card.recipe.model, model.card.channels)
+    used = [
+        value
+        for key, value in model.weights.items()
+        if key.split(".")[0] in inferring.inferring and "running" not in key
+    ]
     cost = {
+        "parameters": sum(value.size for value in used if value.dtype.kind == "f"),
         "ms_per_image": statistics.median(spent[1:]),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
