@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_advseg.examples.classes import decide_classes
+from napari_advseg.examples.classes import decide_classes, unseen_classes
 from napari_advseg.examples.sections import as_volume
 from napari_advseg.examples.targets import targets
 from napari_advseg.progress import drain
@@ -61,3 +61,22 @@ def test_the_target_of_classes_is_one_hot_and_leaves_other_values_out():
     np.testing.assert_array_equal(made.weight[1], [[1, 1, 1], [0, 0, 1]])
     unknown = targets(ids, TargetSettings(kind="classes", classes=(1, 2)), "unannotated")
     np.testing.assert_array_equal(unknown.weight[0], [[0, 1, 1], [0, 0, 1]])
+
+
+def warned(labels):
+    return drain(decide_classes([as_volume(labels)], [[0]], (), "background")).warning
+
+
+def test_many_values_in_one_piece_each_are_warned_of_as_cells():
+    rows, columns = np.mgrid[:40, :40]
+    cells = (rows // 10 * 4 + columns // 10).astype(np.uint8)
+    assert "look like cells" in warned(cells)
+    stripes = np.repeat(columns // 4 + 1, 4, axis=0).astype(np.uint8)
+    assert not warned(np.where(np.arange(160)[:, None] % 20 < 10, stripes, 0))
+
+
+def test_classes_that_sections_lack_are_found():
+    labels = [np.array([[[0, 1]], [[2, 0]]], np.uint8), np.array([[[3, 3]]], np.uint8)]
+    volumes = [as_volume(one) for one in labels]
+    assert drain(unseen_classes(volumes, [[0], [0]], (0, 1, 2, 3, 9))) == (2, 9)
+    assert drain(unseen_classes(volumes, [[0, 1], []], (0, 1))) == ()

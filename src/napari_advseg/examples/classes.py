@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cc3d
 import numpy as np
+import numpy.typing as npt
 
 from napari_advseg.examples.sections import as_volume, plane, read_window
 from napari_advseg.examples.targets import Meaning, whole_ids
@@ -17,9 +18,16 @@ MOST = 64
 VOID = 255
 FEW = 8
 PIECES = 3
+ALONE = 1.2
 SPECK = 10
 LOOKED_AT = 8
 WINDOW = 2048
+CELLS = (
+    "The values look like cells and not like classes: nearly each is in one piece. If they are cells, choose another "
+    "kind of target (examples.targets.kind=any_diff)."
+)
+Array = npt.NDArray[Any]
+Item = TypeVar("Item")
 
 
 class Classes(NamedTuple):
@@ -61,7 +69,42 @@ def decide_classes(
             "paint a second one, or say what 0 means (zero)."
         )
     left_out = "" if void is None else f" {void} is left out."
-    return Classes(values, f"{_shares(values, counts)}.{left_out}")
+    are_cells = len(values) > FEW and look_like_cells(labels, sections)
+    return Classes(values, f"{_shares(values, counts)}.{left_out}", CELLS if are_cells else "")
+
+
+def unseen_classes(
+    labels: Sequence[Volume], sections: Sequence[Sequence[int]], classes: Sequence[int]
+) -> Reports[tuple[int, ...]]:
+    """Those of the classes that no pixel of these sections has; reading ends when all were seen."""
+    left, total, done = set(classes), sum(map(len, sections)), 0
+    yield Phase("Looking for the classes", total)
+    for one, chosen in zip(labels, sections, strict=True):
+        volume = as_volume(one)
+        for index in chosen:
+            if not left:
+                return ()
+            ids = plane(read_window(volume, index, slice(None), slice(None)))
+            left -= set(np.unique(ids).tolist())
+            done += 1
+            yield BlockDone("Looking for the classes", done, total)
+    return tuple(value for value in classes if value in left)
+
+
+def look_like_cells(labels: Sequence[Volume], sections: Sequence[Sequence[int]]) -> bool:
+    """Whether the values look like ids of cells: nearly all are one piece in their section.
+
+    Some of the sections are looked at, of large ones the middle.
+    """
+    present = pieces = 0
+    every = [(one, index) for one, chosen in zip(labels, sections, strict=True) for index in chosen]
+    for one, index in _some(every):
+        volume = as_volume(one)
+        rows, columns = (_middle(volume.size(axis)) for axis in "yx")
+        ids = whole_ids(plane(read_window(volume, index, rows, columns)))
+        present += len(np.unique(ids[ids > 0]))
+        pieces += _pieces(np.maximum(ids, 0))
+    return 0 < pieces <= ALONE * present
 
 
 def look_like_classes(labels: Volume, sections: Sequence[int]) -> tuple[int, ...]:
@@ -84,10 +127,15 @@ def look_like_classes(labels: Volume, sections: Sequence[int]) -> tuple[int, ...
         if len(values) > FEW:
             return ()
         present += int((found > 0).sum())
-        sizes = np.bincount(cc3d.connected_components(small, connectivity=8).ravel())[1:]
-        pieces += int((sizes >= SPECK).sum())
+        pieces += _pieces(small)
     is_so = len(values - {0, VOID}) >= 2 and pieces >= PIECES * present
     return tuple(sorted(values)) if is_so else ()
+
+
+def _pieces(ids: Array) -> int:
+    """Connected pieces of equal values above 0, from 10 px."""
+    sizes = np.bincount(cc3d.connected_components(ids, connectivity=8).ravel())[1:]
+    return int((sizes >= SPECK).sum())
 
 
 def _middle(length: int) -> slice:
@@ -95,7 +143,7 @@ def _middle(length: int) -> slice:
     return slice(start, start + WINDOW)
 
 
-def _some(sections: Sequence[int]) -> list[int]:
+def _some(sections: Sequence[Item]) -> list[Item]:
     """At most eight of the sections, evenly spread."""
     if len(sections) <= LOOKED_AT:
         return list(sections)

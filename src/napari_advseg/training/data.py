@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from napari_advseg import families
 from napari_advseg.examples.census import Census, take_census
-from napari_advseg.examples.classes import decide_classes
+from napari_advseg.examples.classes import decide_classes, unseen_classes
 from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
 from napari_advseg.examples.sections import Row, in_words, split_sections
 from napari_advseg.examples.targets import Meaning
@@ -17,7 +19,7 @@ from napari_advseg.examples.zero import check_trainable, decide_zero
 from napari_advseg.progress import Reports, Said, Warned
 from napari_advseg.recipe import Missing, Train
 from napari_advseg.settings.examples import ExampleSettings
-from napari_advseg.volume.files import Source, as_labels, read
+from napari_advseg.volume.files import Source, Unreadable, as_labels, read
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.sets import files_of, is_set, matched, read_set
 from napari_advseg.volume.volume import Volume
@@ -111,10 +113,12 @@ def prepare(
         ValueError: the data do not fit each other or the family.
     """
     alone = families.find(recipe.family).needs == "unpaired" and not as_pairs
-    images, truths = paired(image, labels, recipe.missing)
-    check_pairs(images, truths)
+    with unpaired_hint(alone=alone):
+        images, truths = paired(image, labels, recipe.missing)
+        check_pairs(images, truths)
     planned = yield from plan(truths, recipe)
     yield Said(planned.words + ".")
+    yield from warn_of_division(planned, truths)
     row, zero, examples = Row(images), planned.zero, planned.examples
     learnt, judged = row.by_volume(planned.training), row.by_volume(planned.validation)
     normaliser = Normaliser.fit(images, examples.normalisation, learnt)
@@ -132,6 +136,43 @@ def prepare(
         for at, index in map(row.place, planned.validation)
     ]
     return Data(images, truths, zero, examples, normaliser, learnt, judged, batches, withheld)
+
+
+@contextmanager
+def unpaired_hint(*, alone: bool) -> Iterator[None]:
+    """Where a family that needs no pairs refuses what are none, say how such data are given."""
+    try:
+        yield
+    except ValueError as error:
+        if not alone or isinstance(error, Unreadable):
+            raise
+        raise ValueError(
+            f"{error} What does not belong together goes into --images and --masks."
+        ) from error
+
+
+def warn_of_division(planned: Plan, truths: Sequence[Volume]) -> Reports[None]:
+    """Warn of a model that will look better than it is, and of classes that it cannot learn."""
+    if not planned.validation:
+        count = len(planned.training)
+        yield Warned(
+            f"Only {count} annotated {'sections' if count > 1 else 'section'}: nothing can be withheld, so the scores "
+            "of this model will look too good; annotate at least 3 sections or images."
+        )
+        return
+    if planned.examples.targets.kind != "classes":
+        return
+    row = Row(truths)
+    sides = row.by_volume(planned.training), row.by_volume(planned.validation)
+    missing = yield from unseen_classes(truths, sides[0], planned.examples.targets.classes)
+    if missing:
+        nowhere = yield from unseen_classes(truths, sides[1], missing)
+        withheld = ", ".join(str(value) for value in missing if value not in nowhere)
+        if withheld:
+            yield Warned(
+                f"The class {withheld} occurs only in the withheld sections: it is not learnt, and counts as an error "
+                "there. Withhold others (--validate), or annotate it elsewhere too."
+            )
 
 
 def prepare_unpaired(recipe: Train) -> Reports[Data]:
@@ -193,13 +234,17 @@ def paired(
     """Images and their labels: one of each, two folders or patterns matched by name, or two lists."""
     images, truths = several(image), several(labels)
     if any(map(is_set, (*images, *truths))):
-        files = [[file for one in side for file in files_of(one)] for side in (images, truths)]
-        names = matched(*files)
+        names = matched(all_files(images), all_files(truths))
         images, truths = [name for name, _ in names], [name for _, name in names]
     return (
         [read(one, missing=missing) for one in images],
         [as_labels(read(one, missing=missing)) for one in truths],
     )
+
+
+def all_files(sources: Sequence[Source]) -> list[Path]:
+    """The files that several folders, patterns or files name."""
+    return [file for one in sources for file in files_of(one)]
 
 
 def several(given: Source | Sequence[Source]) -> list[Source]:

@@ -114,9 +114,9 @@ def fold_spans(span: tuple[int, int], folds: int) -> list[tuple[int, int]]:
     """
     count = span[1] - span[0]
     if not 2 <= folds <= count:
-        raise ValueError(
-            f"{count} sections (or images) cannot be divided into {folds} folds; choose 2 to {count}."
-        )
+        what = "section" if count == 1 else "sections (or images)"
+        choose = f"choose 2 to {count}" if count > 1 else "annotate more"
+        raise ValueError(f"{count} {what} cannot be divided into {folds} folds; {choose}.")
     parts = np.array_split(np.arange(*span), folds)
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
 
