@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from napari import layers
@@ -28,8 +31,10 @@ __all__ = [
     "bound_to",
     "canvas_size",
     "colours",
+    "little_garbage",
     "main_window",
     "offer",
+    "overlays",
     "show_error",
     "show_info",
     "unwrapped",
@@ -79,6 +84,28 @@ def offer(what: str, action: str, do: Callable[[], object]) -> None:
     """Say something with a button that does something about it."""
     actions = ((action, lambda _dialog: do()),)
     notification_manager.dispatch(Notification(what, NotificationSeverity.WARNING, actions))
+
+
+def overlays(layer: Any) -> Mapping[str, Any]:
+    """What napari draws on a layer besides its data: outlines, brush, lasso."""
+    found: Mapping[str, Any] = getattr(layer, "_overlays", {})
+    return found
+
+
+@contextmanager
+def little_garbage() -> Iterator[None]:
+    """Removing a layer makes napari collect garbage, which takes the longer the more there is; here there is little.
+
+    It does so for the sake of drivers of Windows, where it may.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def canvas_size(viewer: Any) -> tuple[int, int]:
