@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Layer
 from napari.utils import CyclicLabelColormap
 
+from napari_advseg.gui import window
+from napari_advseg.gui.turns import Turns
 from napari_advseg.napari_io import LayerData
 from napari_advseg.volume.volume import Array
 
 _OURS: weakref.WeakSet[Layer] = weakref.WeakSet()
+_EXPECTED: weakref.WeakSet[Layer] = weakref.WeakSet()
+"""Layers that are in the list already and seen a moment later."""
 
 
 def add(viewer: Any, layer_data: LayerData) -> Layer:
@@ -29,7 +34,17 @@ def is_ours(layer: Layer) -> bool:
 def set_visible(viewer: Any, layer: Layer | None, *, visible: bool) -> None:
     """Show or hide a layer that is still there."""
     if layer is not None and layer in viewer.layers:
+        _EXPECTED.discard(layer)
         layer.visible = visible
+
+
+def take_away(viewer: Any, layer: Layer) -> None:
+    """Hide a layer of ours, give its memory back, and remove it from the list in the next turn."""
+    layer.visible = False
+    _EXPECTED.discard(layer)
+    if isinstance(layer.data, np.ndarray) and layer.data.ndim == layer.ndim:
+        layer.data = np.zeros((1,) * layer.ndim, layer.dtype)
+    Turns(viewer, [partial(_drop, viewer, layer)])
 
 
 def flat_colours(colours: Sequence[str]) -> CyclicLabelColormap:
@@ -72,7 +87,8 @@ class OwnLayer:
             layer = Labels(
                 data, **{**attributes, "name": self._name, "metadata": {}}, **self._style
             )
-            layer.editable = False
+            layer.editable = False  # so it needs no tools either
+            _overlays_off(layer)
             _OURS.add(layer)
             self._layer = _add_quietly(self._viewer, layer)
             return
@@ -85,7 +101,7 @@ class OwnLayer:
         """Take the layer away."""
         layer, self._layer = self.layer, None
         if layer is not None:
-            self._viewer.layers.remove(layer)
+            take_away(self._viewer, layer)
 
 
 def _redraw(layer: Labels, data: Array) -> None:
@@ -99,9 +115,42 @@ def _redraw(layer: Labels, data: Array) -> None:
 
 
 def _add_quietly(viewer: Any, layer: Layer) -> Layer:
-    """Add a layer and leave the user's own selected: the next brush stroke must not land in another one."""
+    """Add a layer and leave the user's own selected: the next brush stroke must not land in another one.
+
+    Adding, drawing and the tools for painting take long enough each to have a turn of the event loop of their own.
+    """
     active = viewer.layers.selection.active
+    tools = _overlays_off(layer)
+    if layer.visible:
+        layer.visible = False
+        _EXPECTED.add(layer)
     viewer.add_layer(layer)
     if active is not None:
         viewer.layers.selection.active = active
+    Turns(viewer, [partial(_show, layer), *(partial(_switch_on, layer, tool) for tool in tools)])
     return layer
+
+
+def _show(layer: Layer) -> None:
+    if layer in _EXPECTED:
+        _EXPECTED.discard(layer)
+        layer.visible = True
+
+
+def _overlays_off(layer: Layer) -> list[str]:
+    """Switch off what napari draws on a layer besides its data, and build only when it is on; the names come back."""
+    overlays = window.overlays(layer)
+    names = [name for name, overlay in overlays.items() if overlay.visible]
+    for name in names:
+        overlays[name].visible = False
+    return names
+
+
+def _switch_on(layer: Layer, name: str) -> None:
+    window.overlays(layer)[name].visible = True
+
+
+def _drop(viewer: Any, layer: Layer) -> None:
+    if layer in viewer.layers:
+        with window.little_garbage():
+            viewer.layers.remove(layer)
