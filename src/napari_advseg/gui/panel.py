@@ -37,11 +37,12 @@ CANCEL = {
     True: "Stop now, without waiting for the step",
 }
 
-Tone = Literal["plain", "warning", "problem"]
+Tone = Literal["plain", "warning", "problem", "guide"]
 # On a dark and on a light ground, each at least 4.5 : 1 against it.
 TONES: dict[Tone, tuple[str, str]] = {
     "warning": ("#f2a65a", "#8a4500"),
     "problem": ("#ff8a80", "#b3261e"),
+    "guide": ("#ffd23f", "#1f5fbf"),
 }
 
 
@@ -226,7 +227,7 @@ class Buttons(QWidget):
         self.log.setToolTip("What has happened; warnings are coloured")
         self.log.setTabChangesFocus(True)
         self._lines: deque[tuple[str, Tone]] = deque(maxlen=LOG_LINES)
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
         for button in (self.run, self.pause, self.cancel):
             row.addWidget(button, stretch=1)
         row.addWidget(self.help)
@@ -245,6 +246,10 @@ class Buttons(QWidget):
     def insert_above_log(self, widget: QWidget) -> None:
         """Put a widget between the bar and the log."""
         self._column.insertWidget(self._column.indexOf(self.log), widget)
+
+    def put_before_run(self, button: QPushButton) -> None:
+        """Put another button first."""
+        self._row.insertWidget(0, button, stretch=1)
 
     def refuse(self, reason: str) -> None:
         """Switch Run off with a reason, or on with none."""
@@ -323,8 +328,9 @@ def legend(entries: Sequence[tuple[str, str, str]]) -> QWidget:
 
 
 def in_scroll_area(content: QWidget) -> QScrollArea:
-    """`content` in an area that scrolls up and down only."""
+    """`content` in an area that scrolls up and down only; the keyboard goes to what is in it."""
     area = QScrollArea()
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
