@@ -26,8 +26,10 @@ from napari_advseg.gui.panel import (
     in_scroll_area,
     note,
 )
+from napari_advseg.gui.ring import watch_focus
 from napari_advseg.gui.session import Session, session_of
 from napari_advseg.gui.shortcuts import Shortcut
+from napari_advseg.gui.tour import Guide
 
 FORM_PX = 132
 NO_DOCK = "Open a dock first: Plugins > Adversarial segmentation."
@@ -78,6 +80,10 @@ class JobDock(QWidget):
         """What keys can do in this dock, besides starting, stopping and help."""
         return ()
 
+    def tour_stop(self) -> QWidget:
+        """The control that the tour asks to press, ready to be pressed."""
+        return self.buttons.run
+
     def open_help(self) -> None:
         """Show the page on this dock."""
         open_help(self._viewer, self.page or f"docks.md#{self.kind}")
@@ -118,11 +124,13 @@ class JobDock(QWidget):
         shortcuts.register(self._viewer, *_common_keys(self._viewer), *self._keys)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
+        whole.addWidget(Guide(self._viewer))
         whole.addWidget(self._halves, stretch=1)
         self._halves.addWidget(self._upper(content))
         if result is not None:
             self._halves.addWidget(result)
             result.hide()
+        watch_focus(self._viewer, self)
         self._connect_buttons()
         self._show_device(self._session.device)
         self._look_at_layers()
