@@ -264,4 +264,4 @@ def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_chi
 
 def test_the_theme_colours_the_curves(train):
     train._viewer.theme = "light"
-    assert train.curves._plots["losses"].backgroundBrush().color().lightness() > 128
+    assert train.live.cockpit.balance.area.backgroundBrush().color().lightness() > 128

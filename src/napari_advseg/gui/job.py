@@ -97,7 +97,8 @@ class Job(QObject):
         self.log: list[Line] = []
         self.curves: dict[str, Curve] = {}
         self.contest: Contest | None = None
-        self.samples = ""
+        self.gradients: dict[str, Curve] = {}
+        self.samples: list[tuple[int, str]] = []
         self.is_heard = False
         self._pace = Pace()
         self._is_new = False
@@ -190,9 +191,11 @@ class Job(QObject):
 
     def _watch(self, report: Contest | Strip) -> None:
         if isinstance(report, Strip):
-            self.samples = report.path
+            self.samples.append((report.step, report.path))
         else:
             self.contest = report
+            for player, norm in report.gradients.items():
+                extend(self.gradients.setdefault(player, []), report.step, norm)
 
     def _tell_once(self, line: Line) -> None:
         if line not in self.log:
@@ -210,10 +213,14 @@ class Job(QObject):
 
     def _draw(self, prefix: str, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
-            curve = self.curves.setdefault(f"{prefix}{name}", [])
-            curve.append((step, value))
-            if len(curve) > CURVE_POINTS:
-                del curve[1:-1:2]
+            extend(self.curves.setdefault(f"{prefix}{name}", []), step, value)
+
+
+def extend(curve: Curve, step: int, value: float) -> None:
+    """Append a point; of a curve that has very many every other one goes."""
+    curve.append((step, value))
+    if len(curve) > CURVE_POINTS:
+        del curve[1:-1:2]
 
 
 def without_echoes(values: dict[str, float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Live curves of a training: losses above, validation measures below, in the viewer's colours."""
+"""Live curves of a training, in the viewer's colours: what each player loses, and what validation measures."""
 
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
@@ -6,73 +6,158 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyqtgraph
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_advseg.gui.job import Curve
 
 PENS = ("#4fa3ff", "#ff9f40", "#5ac18e", "#c586c0", "#e06c75", "#d7ba7d")
-LOSSES = "losses"
-MEASURES = "measures"
+VALIDATION, CRITICS = "validation", "critic"
+LOWEST_PX = 64
+# Terms that differ so much are drawn on a logarithmic axis, else the smaller ones are a flat line.
+WIDE = 30.0
 
 
-class Curves(QWidget):
-    """Two small plots over the training step; the lower one appears with the first validation measure."""
+class Plot(QWidget):
+    """A small plot with its legend above it, where it hides nothing; the legend tells the last values."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str) -> None:
         super().__init__()
-        self._plots = {LOSSES: _plot(), MEASURES: _plot()}
+        self._title = title
         self._lines: dict[str, pyqtgraph.PlotDataItem] = {}
+        self._is_log = False
+        self.legend = legend()
+        self.area = bare_plot()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        for plot in self._plots.values():
-            column.addWidget(plot)
-        self._plots[MEASURES].hide()
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Wide enough to read, low enough for a laptop."""
-        return QSize(280, 230)
+        column.setSpacing(0)
+        column.addWidget(self.legend)
+        column.addWidget(self.area, stretch=1)
 
     def paint(self, background: str, foreground: str) -> None:
         """Take on the colours of a theme."""
-        for plot in self._plots.values():
-            plot.setBackground(background)
-            for side in ("left", "bottom"):
-                plot.getAxis(side).setPen(foreground)
-                plot.getAxis(side).setTextPen(foreground)
-            plot.getPlotItem().legend.setLabelTextColor(foreground)
+        paint(self.area, background, foreground)
 
-    def show_curves(self, curves: Mapping[str, Curve]) -> None:
-        """Draw what is known so far."""
+    def show_curves(self, curves: Mapping[str, Curve], *, dashed: bool = False) -> None:
+        """Draw these curves by their names."""
+        self._choose_axis(curves)
+        words = [f"<b>{self._title}</b>"]
         for name, curve in curves.items():
-            line = self._lines.get(name) or self._begin(name)
+            line = self._lines.get(name) or self._begin(name, dashed=dashed)
             steps, values = zip(*curve, strict=True)
             line.setData(steps, values)
+            colour = line.opts["pen"].color().name()
+            words.append(f"<span style='color: {colour}'>■</span> {name}&nbsp;{values[-1]:.3g}")
+        self.legend.setText(" &nbsp; ".join(words))
 
     def clear(self) -> None:
         """Forget all curves."""
-        for plot in self._plots.values():
-            plot.getPlotItem().clear()
-            plot.getPlotItem().legend.clear()
+        self.area.getPlotItem().clear()
         self._lines.clear()
-        self._plots[MEASURES].hide()
+        self.legend.clear()
 
-    def _begin(self, name: str) -> pyqtgraph.PlotDataItem:
-        is_loss = "validation" not in name or name == "validation loss"
-        plot = self._plots[LOSSES if is_loss else MEASURES]
-        plot.show()
-        pen = pyqtgraph.mkPen(PENS[len(self._lines) % len(PENS)], width=1 if is_loss else 2)
-        checked = {"symbol": "o", "symbolSize": 5, "symbolBrush": pen.color(), "symbolPen": None}
-        style = checked if name.startswith("validation") else {}
-        line = plot.plot([], [], name=name.replace("/", " ").replace("_", " "), pen=pen, **style)
-        self._lines[name] = line
-        return line
+    def _choose_axis(self, curves: Mapping[str, Curve]) -> None:
+        values = [abs(curve[-1][1]) for curve in curves.values()]
+        lowest = min((value for curve in curves.values() for _, value in curve), default=0.0)
+        is_log = lowest > 0 and max(values) > WIDE * min(values)
+        if is_log != self._is_log:
+            self._is_log = is_log
+            self.area.setLogMode(y=is_log)
+
+    def _begin(self, name: str, *, dashed: bool) -> pyqtgraph.PlotDataItem:
+        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+        is_checked = self._title == VALIDATION or name.startswith(VALIDATION)
+        pen = pyqtgraph.mkPen(PENS[len(self._lines) % len(PENS)], width=1 + is_checked, style=style)
+        dots = {"symbol": "o", "symbolSize": 5, "symbolBrush": pen.color(), "symbolPen": None}
+        self._lines[name] = self.area.plot([], [], pen=pen, **(dots if is_checked else {}))
+        return self._lines[name]
 
 
-def _plot() -> pyqtgraph.PlotWidget:
+class Curves(QWidget):
+    """A plot for each player (one for all critics) over the training step, and one of what validation measures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plots: dict[str, Plot] = {}
+        self._colours = ("#262930", "#f0f1f2")
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+
+    def paint(self, background: str, foreground: str) -> None:
+        """Take on the colours of a theme."""
+        self._colours = (background, foreground)
+        for plot in self.plots.values():
+            plot.paint(background, foreground)
+
+    def show_curves(self, curves: Mapping[str, Curve]) -> None:
+        """Draw what is known so far."""
+        for title, own in grouped(curves).items():
+            if title not in self.plots:
+                self._begin(title)
+            self.plots[title].show_curves(own)
+
+    def clear(self) -> None:
+        """Forget all curves."""
+        for plot in self.plots.values():
+            self._column.removeWidget(plot)
+            plot.deleteLater()
+        self.plots.clear()
+
+    def _begin(self, title: str) -> None:
+        plot = self.plots[title] = Plot(title)
+        plot.paint(*self._colours)
+        place = self._column.count() - (VALIDATION in self.plots and title != VALIDATION)
+        self._column.insertWidget(place, plot)
+
+
+def grouped(curves: Mapping[str, Curve]) -> dict[str, dict[str, Curve]]:
+    """Curves by the plot that shows them: "generator/fooling" as "fooling" of the generator.
+
+    The validation loss lies beside the only player's loss; where there are several players it is on another scale.
+    """
+    players = {plot_of(name) for name in curves} - {VALIDATION}
+    groups: dict[str, dict[str, Curve]] = {}
+    for name, curve in curves.items():
+        title, short = plot_of(name), words(name.rpartition("/")[2])
+        if title == VALIDATION:
+            short = words(name.removeprefix(f"{VALIDATION} "))
+            if short == "loss" and len(players) == 1:
+                title, short = next(iter(players)), "validation loss"
+        elif title == CRITICS and sum(plot_of(other) == CRITICS for other in curves) > 1:
+            short = words(name.replace("/", " "))
+        groups.setdefault(title, {})[short] = curve
+    return groups
+
+
+def plot_of(name: str) -> str:
+    """The title of the plot that a curve belongs to."""
+    if name.startswith(f"{VALIDATION} "):
+        return VALIDATION
+    player = name.partition("/")[0]
+    if player.startswith("critic"):
+        return CRITICS
+    return words(player.replace("+", ", ")) if "/" in name else "loss"
+
+
+def words(name: str) -> str:
+    """A name of the log as one reads it."""
+    return name.replace("_", " ")
+
+
+def legend() -> QLabel:
+    """A small line of words that wraps and never makes a dock wider."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet("font-size: 8pt;")
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def bare_plot() -> pyqtgraph.PlotWidget:
+    """A plot that only shows."""
     plot = pyqtgraph.PlotWidget()
-    plot.setMinimumHeight(104)
+    plot.setMinimumHeight(LOWEST_PX)
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
@@ -80,5 +165,12 @@ def _plot() -> pyqtgraph.PlotWidget:
         plot.getAxis(side).enableAutoSIPrefix(False)  # noqa: FBT003 - pyqtgraph's interface
     plot.getPlotItem().setDownsampling(auto=True, mode="peak")
     plot.getPlotItem().setClipToView(True)
-    plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-4)
     return plot
+
+
+def paint(plot: pyqtgraph.PlotWidget, background: str, foreground: str) -> None:
+    """Give a plot the colours of a theme."""
+    plot.setBackground(background)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).setPen(foreground)
+        plot.getAxis(side).setTextPen(foreground)

@@ -13,13 +13,12 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import families
 from napari_advseg.gui import checks, handover, window
-from napari_advseg.gui.cockpit import Cockpit
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.job_dock import JobDock, NewPlace
 from napari_advseg.gui.lesson import Lesson, Wish
+from napari_advseg.gui.live import Live
 from napari_advseg.gui.panel import LayerChoice, browse_new_folder, note, side_by_side
-from napari_advseg.gui.plots import Curves
 from napari_advseg.recipe import Train, train_recipe
 
 MAIN = ("sections", "validation", "zero")
@@ -55,15 +54,11 @@ class TrainDock(JobDock):
         self.rename = QPushButton("Take a new name")
         self.conflict = side_by_side(self.resume, self.rename)
         self.advanced = Form(self._base, only=ADVANCED, without=HIDDEN)
-        self.curves = Curves()
         self.buttons.remedy.addWidget(self.conflict)
-        self.cockpit = Cockpit()
-        for live in (self.curves, self.cockpit):
-            self.buttons.insert_above_log(live)
-            live.hide()
+        self.live = Live()
         self._connect()
         self._fill_presets()
-        self._open(self._content())
+        self._open(self._content(), self.live)
         self._propose_place()
 
     def recipe(self) -> Train:
@@ -84,8 +79,7 @@ class TrainDock(JobDock):
         image, labels = handover.taken(self.image.layer), handover.taken(self.labels.layer)
         prepare = partial(handover.training, self.recipe(), image, labels)
         title = f"Training {Path(self.out.path).name}"
-        self.curves.clear()
-        self.cockpit.clear()
+        self.live.clear()
         self._follow(self._session.run(self.kind, title, prepare, resume=resume))
 
     def _content(self) -> QWidget:
@@ -207,12 +201,9 @@ class TrainDock(JobDock):
     def _show_job(self) -> None:
         super()._show_job()
         if self._job is not None:
-            self.curves.setVisible(bool(self._job.curves))
-            self.curves.show_curves(self._job.curves)
-            self.cockpit.setVisible(self._job.contest is not None)
-            if self._job.contest is not None:
-                self.cockpit.show_contest(self._job.contest)
-                self.cockpit.show_samples(self._job.samples)
+            self.live.show_job(self._job)
+            if self._job.curves:
+                self._reveal()
 
     def _pause_or_proceed(self) -> None:
         if self._job is not None and self._job.state == "paused":
@@ -232,5 +223,4 @@ class TrainDock(JobDock):
         self.lesson.look(None, None)
 
     def _paint(self, *_: object) -> None:
-        for live in (self.curves, self.cockpit):
-            live.paint(*window.colours(self._viewer))
+        self.live.paint(*window.colours(self._viewer))
