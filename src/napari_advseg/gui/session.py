@@ -44,6 +44,7 @@ from napari_advseg.engine import (
 from napari_advseg.gui import window
 from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.job import Job
+from napari_advseg.gui.project_window import ProjectWindow
 from napari_advseg.progress import Report, Warned
 from napari_advseg.project import Project
 from napari_advseg.recipe import Recipe
@@ -62,7 +63,11 @@ Tell = Callable[[Report], object]
 def session_of(viewer: Any) -> Session:
     """The session of a viewer, made when its first dock opens; it ends with the viewer's window."""
     host = window.main_window(viewer)
-    return host.findChild(Session, NAME) or Session(viewer)
+    found: Session | None = host.findChild(Session, NAME)
+    if found is None:
+        found = Session(viewer)
+        ProjectWindow(found, viewer)
+    return found
 
 
 class Task(QObject):

@@ -25,7 +25,7 @@ from napari_advseg.project.entries import (
     read_entry,
     write_entry,
 )
-from napari_advseg.project.lock import Held, Holder, Lock
+from napari_advseg.project.lock import Held, Holder, Lock, now
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.errors import reason
 
@@ -113,7 +113,7 @@ class Project:
         place = free(self.folder / RUNS / f"{stamp}_{plain(task)}")
         replace_file(place / RECIPE, recipe.encode())
         replace_file(self.folder / RECIPE, recipe.encode())
-        run = Run(task=task, title=title, started=lock.now(), session=self.session)
+        run = Run(task=task, title=title, started=now(), session=self.session)
         write_entry(place / RUN, run)
         return place
 
@@ -124,7 +124,7 @@ class Project:
             ValueError: it cannot be written.
         """
         run = read_entry(place / RUN, Run)
-        ended = run.changed(ended=lock.now(), outcome=outcome, said=said, results=results)
+        ended = run.changed(ended=now(), outcome=outcome, said=said, results=results)
         write_entry(place / RUN, ended)
 
     def release(self) -> None:
@@ -154,7 +154,7 @@ def create(folder: Path) -> Project:
         raise UnreadableProject(_foreign(folder, sorted(found)))
     for name in (ANNOTATIONS, MODELS, RUNS, RESULTS):
         _make(folder / name)
-    write_entry(folder / FILE, Content(made=lock.now()))
+    write_entry(folder / FILE, Content(made=now()))
     return open_project(folder)
 
 
@@ -352,6 +352,7 @@ __all__ = [
     "is_project",
     "located",
     "models_in",
+    "now",
     "open_project",
     "plain",
     "problems_in",

@@ -138,7 +138,7 @@ class Saver:
         kept = self._kept.pop(key)
         self._writer.put(lambda: self._copier.put(lambda: self._put_in_order(kept)))
 
-    def finish(self) -> None:
+    def finish(self, *_: object) -> None:
         """Write all, put all volumes in order, do what comes afterwards. Returns at once; the interpreter waits."""
         if not self._is_ending:
             self._is_ending = True
