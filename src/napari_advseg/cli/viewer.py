@@ -13,7 +13,12 @@ from napari_advseg.cli.app import app
 
 @app.command()
 def gui(
-    paths: Annotated[list[str] | None, typer.Argument(help="Images and labels to open.")] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Images and labels to open, or the folder of a project; a new or empty folder becomes one."
+        ),
+    ] = None,
 ) -> None:
     """Open napari with the docks."""
     raise typer.Exit(import_module("napari_advseg.gui.__main__").main(paths or []))

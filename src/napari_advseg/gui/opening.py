@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import napari
@@ -10,11 +12,13 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from napari_advseg.gui import window
+from napari_advseg.gui.project_window import window_project
 from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
 from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.napari_io import get_reader
+from napari_advseg.project import is_project
 
 AREA = "right"
 
@@ -22,10 +26,30 @@ AREA = "right"
 def run(paths: Sequence[str]) -> None:
     """Open a viewer and stay until it is closed."""
     viewer = napari.Viewer(title="napari-advseg")
-    for path in paths:
-        open_path(viewer, path)
-    open_docks(viewer)
+    show(viewer, paths)
     napari.run()
+
+
+def show(viewer: napari.Viewer, paths: Sequence[str]) -> None:
+    """Open the docks, the files, and the project that is among them; a new or empty folder becomes one."""
+    projects = [path for path in paths if is_for_a_project(path)]
+    for path in paths:
+        if path not in projects:
+            open_path(viewer, path)
+    open_docks(viewer)
+    here = window_project(viewer)
+    if projects and here is not None:
+        here.open_or_make(projects[0])
+    if len(projects) > 1:
+        window.show_error(f"A window works in one project: {projects[0]}. Open the others apart.")
+
+
+def is_for_a_project(path: str) -> bool:
+    """Whether a path names a project, or a folder that could become one."""
+    place = Path(path)
+    if place.is_dir():
+        return is_project(place) or get_reader(path) is None
+    return not place.exists() and (path.endswith(("/", os.sep)) or not place.suffix)
 
 
 def open_path(viewer: napari.Viewer, path: str) -> None:

@@ -40,6 +40,7 @@ class Opened:
     layers: list[LayerData]
     problems: list[str]
     recovered: dict[str, int]
+    is_new: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,7 @@ def make_project(folder: Path) -> Opened | Refused:
     Raises:
         ValueError: it cannot be made there.
     """
-    return Opened(projects.create(folder), [], [], {})
+    return Opened(projects.create(folder), [], [], {}, is_new=True)
 
 
 def annotation(project: Project, place: Path) -> list[LayerData]:

@@ -183,6 +183,8 @@ class ProjectWindow(QObject):
         self._record()
         self._show()
         self._session.project_opened.emit(project)
+        if found.is_new:
+            window.show_info(f"A new project was made in {project.folder}.")
         if found.recovered and project.left_open is not None:
             words = project_questions.recovered_words(project.left_open, found.recovered)
             project_questions.ask_about_recovery(self._host, words, _nothing, self._go_back)
