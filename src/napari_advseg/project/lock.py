@@ -87,7 +87,9 @@ class Lock:
             self._path.unlink(missing_ok=True)
 
 
-def take(folder: Path, what: str, *, takes_over: bool = False) -> tuple[Lock, Holder | None]:
+def take(
+    folder: Path, what: str, *, takes_over: bool = False, name: str = NAME
+) -> tuple[Lock, Holder | None]:
     """The lock of a folder, and who left it behind without giving it back, if anybody did.
 
     Of several that try at once, one gets it. A lock whose process has ended is nobody's.
@@ -95,12 +97,13 @@ def take(folder: Path, what: str, *, takes_over: bool = False) -> tuple[Lock, Ho
     Args:
         what: what is locked, in the words of a message: "Project 'tissue'".
         takes_over: take it also from another computer, or where it cannot be read.
+        name: of the lock file.
 
     Raises:
         Held: somebody has it.
         OSError: the folder cannot be written to.
     """
-    path = folder / NAME
+    path = folder / name
     ours = _ourselves()
     left: Holder | None = None
     for _ in range(TRIES):
