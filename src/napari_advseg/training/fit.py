@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from napari_advseg.examples.targets import target_channels
 from napari_advseg.families.counts import preset_here
 from napari_advseg.model_store import Card, StoredModel, Tensors
 from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
+from napari_advseg.project import lock
 from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
@@ -28,6 +29,7 @@ from napari_advseg.volume.files import Source
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Volume
 
+LOCK = "training.lock"
 LOG_HEAD = ["step", "phase", "name", "value"]
 SAMPLES = "samples"
 
@@ -62,6 +64,14 @@ def fit(
         )
     recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
     run = new_run(data, recipe)
+    with sole_writer(folder):
+        stored = begun(folder, resume=resume)  # another window may have been faster
+        return (yield from learnt(run, data, recipe, stored))
+
+
+def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[StoredModel]:
+    """The model at the end of a run that begins, or goes on where `stored` says, calibrated on withheld sections."""
+    folder = Path(recipe.out) if recipe.out else None
     card = stored.changed(recipe=recipe) if stored else first_card(data, recipe, run)
     best = Best(math.inf if card.best_loss is None else card.best_loss, card.best_step)
     if stored and folder:
@@ -187,9 +197,33 @@ def begun(folder: Path | None, *, resume: bool) -> Card | None:
         raise ValueError(
             f"{folder} holds a model already; choose another --out, or --resume to go on with it."
         )
-    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is not an empty folder; choose another --out.")
+    if folder is not None and folder.exists():
+        if not folder.is_dir() or any(file.name != LOCK for file in folder.iterdir()):
+            raise ValueError(f"{folder} is not an empty folder; choose another --out.")
     return None
+
+
+@contextmanager
+def sole_writer(folder: Path | None) -> Iterator[None]:
+    """Nobody else trains into the folder meanwhile; a lock that a killed process left counts for nothing.
+
+    Raises:
+        ValueError: somebody does, or the folder cannot be written to.
+    """
+    if folder is None:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held, _ = lock.take(folder, f"The model folder '{folder.name}'", name=LOCK)
+    except OSError as error:
+        raise ValueError(
+            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def continued(stored: Card, recipe: Train) -> Train:
