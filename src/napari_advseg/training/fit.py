@@ -197,10 +197,16 @@ def begun(folder: Path | None, *, resume: bool) -> Card | None:
         raise ValueError(
             f"{folder} holds a model already; choose another --out, or --resume to go on with it."
         )
-    if folder is not None and folder.exists():
-        if not folder.is_dir() or any(file.name != LOCK for file in folder.iterdir()):
-            raise ValueError(f"{folder} is not an empty folder; choose another --out.")
+    if folder is not None and is_taken(folder):
+        raise ValueError(f"{folder} is not an empty folder; choose another --out.")
     return None
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether something is there besides the lock of a training that has not saved anything yet."""
+    return folder.exists() and (
+        not folder.is_dir() or any(file.name != LOCK for file in folder.iterdir())
+    )
 
 
 @contextmanager
