@@ -25,6 +25,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_memory(tmp_path_factory) -> None:
+    """What trainings leave behind for the next one stays out of the user's folders."""
+    os.environ.setdefault("NAPARI_ADVSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of annotated images; without it the test is skipped."""

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from napari_advseg import model_store
+from napari_advseg.device import describe_device
 from napari_advseg.in_turn import segment_set
 from napari_advseg.labelling import (
     check_stack,
@@ -43,6 +44,7 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.training.folds import train
+from napari_advseg.training.remembered import watched
 from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import Source, create, describe, read
@@ -125,7 +127,8 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
     """Run a recipe given as a nested dictionary; the paths of what was written come back."""
     recipe = validated(tree)
     if isinstance(recipe, Train):
-        model = yield from train(recipe, resume=resume)
+        device = describe_device(recipe.training.device)["name"]
+        model = yield from watched(train(recipe, resume=resume), recipe, device)
         return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe, resume=resume))
