@@ -60,8 +60,9 @@ def in_turn(
     for done, one in enumerate(todo, start=total - len(todo)):
         with naming(one.image, f" {done} of {total} images are complete; go on with --resume."):
             made = yield from said_once(segment(one), heard)
-        yield Saved(one.out, "classes" if "classes" in made else "labels")
+        # Counted first: whoever stops here is told of this image too.
         yield BlockDone(IMAGES, done + 1, total)
+        yield Saved(one.out, "classes" if "classes" in made else "labels")
         if "objects" in made:
             objects += made["objects"]
             made["objects"] = objects
