@@ -8,6 +8,7 @@ from napari_advseg.settings import Settings, setting
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+TILES = (32, 65536)
 
 
 class PredictionSettings(Settings):
@@ -21,13 +22,16 @@ class PredictionSettings(Settings):
         "Precision",
         "'auto' takes half precision only where it agrees with full precision on a probe of this very image.",
     )
+    threads: int | None = setting(
+        None, "Threads", "CPU threads; empty takes all cores.", ge=1, le=1024
+    )
     tile: int | None = setting(
         None,
         "Tile",
         "Side of a tile; empty takes the largest that fits memory.",
         unit="px",
-        ge=32,
-        le=65536,
+        ge=TILES[0],
+        le=TILES[1],
     )
     halo: int | None = setting(
         None,
