@@ -23,7 +23,7 @@ from napari_advseg.networks.convolution import folded
 from napari_advseg.progress import BlockDone, Report, Reports, Said, Warned, drain
 from napari_advseg.scoring import score
 from napari_advseg.settings.labelling import LabellingSettings
-from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.settings.prediction import TILES, PredictionSettings
 from napari_advseg.volume.blend import Blender
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
@@ -182,7 +182,7 @@ class Predictor:
     def __init__(
         self, model: StoredModel, settings: PredictionSettings, *, paint: bool = False
     ) -> None:
-        devices.use_threads(None)
+        self.threads = devices.use_threads(settings.threads)
         self.model = model
         self.settings = settings
         self.device = devices.choose_device(settings.device)
@@ -199,7 +199,18 @@ class Predictor:
                 device=self.device, memory_format=torch.channels_last
             )
         self._largest: int | None = None
+        self._side = settings.tile
         self._normaliser = model.card.normaliser
+
+    @property
+    def ran(self) -> PredictionSettings:
+        """The settings with all that was chosen here: with them the same image gives the same map again."""
+        return self.settings.changed(
+            device=self.device.type,
+            precision=self.precision,
+            threads=self.threads,
+            tile=None if self._side is None else min(max(self._side, TILES[0]), TILES[1]),
+        )
 
     @property
     def halo(self) -> int:
@@ -345,6 +356,7 @@ class Predictor:
         """The tiles for a padded section of this shape."""
         overlap = SEAM_OVERLAP if self.family.tile_dependent else 0
         tile = self.settings.tile or self._affordable(max(shape))
+        self._side = min(tile, self._largest or tile)
         return TileGrid.over((shape[0], shape[1]), tile, self.halo, self.family.stride, overlap)
 
     def _affordable(self, longest: int) -> int:
