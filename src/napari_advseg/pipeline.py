@@ -153,7 +153,9 @@ def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, A
         )
     raw = fitting(recipe, model)
     yield Said(f"{describe(raw)}.")
-    made = yield from segmented(raw, recipe, model, ready(model, recipe.prediction))
+    predictors = ready(model, recipe.prediction)
+    made = yield from segmented(raw, recipe, model, predictors)
+    recipe = recipe.changed(prediction=predictors[0].ran)
     beside = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "classes" if "classes" in made else "labels")
     return {**made, "recipe": str(beside)}
