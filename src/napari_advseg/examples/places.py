@@ -34,6 +34,7 @@ class Places:
         self._labels = labels
         self._side = side
         self._zeros = zeros
+        self._least = [census.least for census in censuses]
         self._sections = [
             (volume, index, census.counts[index])
             for volume, (census, sections) in enumerate(zip(censuses, chosen, strict=True))
@@ -66,8 +67,11 @@ class Places:
         return count.painted + (0 if self._zeros[volume] == "unannotated" else count.zero)
 
     def _everywhere(self, volume: int, count: Count) -> bool:
-        if self._zeros[volume] != "unannotated" or not (count.zero or count.negative):
+        is_sparse = count.negative or (self._zeros[volume] == "unannotated" and count.zero)
+        if not is_sparse:
             return True
+        if self._zeros[volume] != "unannotated" and self._least[volume]:
+            return True  # which pixels around the cells are annotated is not known
         return count.everywhere and self._side >= 2 * SQUARE
 
     def _annotated_pixel(
@@ -79,7 +83,7 @@ class Places:
         top, left = SQUARE * (square // columns), SQUARE * (square % columns)
         rows, width = slice(top, top + SQUARE), slice(left, left + SQUARE)
         window = self._labels.window(volume, index, rows, width)
-        found = np.argwhere(window.reshape(window.shape[-2:]) > 0)
+        found = np.argwhere(window.reshape(window.shape[-2:]) >= self._least[volume])
         y, x = found[rng.integers(len(found))]
         return top + int(y), left + int(x)
 

@@ -17,6 +17,7 @@ from napari_advseg.examples.sections import as_volume, plane, read_window
 from napari_advseg.examples.targets import Meaning, targets, whole_ids
 from napari_advseg.progress import drain
 from napari_advseg.settings.examples import TargetSettings, Zero
+from napari_advseg.volume.painted import is_painted
 from napari_advseg.volume.volume import Volume
 
 SPECKS = 0.001
@@ -76,6 +77,8 @@ def decide_zero(
             f"The labels{_named(volume)} are empty in the {len(census.counts)} sections looked at; "
             "paint some cells, or choose sections that are annotated."
         )
+    if requested == "auto" and is_painted(volume.frame):
+        return Decision("unannotated", "0 is not annotated: the labels were painted for training.")
     shape = measure(volume, census.painted)
     warning = _inverted(volume, shape)
     if requested != "auto":

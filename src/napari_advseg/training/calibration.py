@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
+from napari_advseg.examples.marks import known_truth
 from napari_advseg.examples.sections import Row, plane
+from napari_advseg.examples.targets import Meaning
 from napari_advseg.generation import Painter, gives_images
 from napari_advseg.model_store import Card, StoredModel, with_choice
 from napari_advseg.prediction import Predictor, gives_classes
@@ -101,12 +103,17 @@ def _with_thresholds(
     model: StoredModel, maps: list[Array], truths: list[Array], numbers: Sequence[int]
 ) -> Reports[Card]:
     """The card with the thresholds that score best on these maps."""
-    if is_mask(truths):
-        truths = [components(truth) for truth in truths]
     recipe = model.card.recipe
-    zero = "background" if model.card.labelling.zero == "background" else "boundary"
+    zero: Meaning = "background" if model.card.labelling.zero == "background" else "boundary"
     scoring = recipe.scoring.changed(zero=zero, by="section")
-    found = yield from choose_thresholds(maps, truths, model.card.labelling, scoring)
+    cells = [np.maximum(truth, 0) for truth in truths]
+    if is_mask(cells):
+        cells = [components(truth) for truth in cells]
+    if any((truth < 0).any() for truth in truths):  # most may not be annotated
+        cells = [known_truth(*pair, zero) for pair in zip(cells, truths, strict=True)]
+        counts = "count" if zero == "background" else scoring.boundary
+        scoring = scoring.changed(zero="boundary", boundary=counts)
+    found = yield from choose_thresholds(maps, cells, model.card.labelling, scoring)
     best, plain = found.best, found.plain
     beside = (
         ""

@@ -11,16 +11,18 @@ from typing import Protocol
 from napari_advseg import families
 from napari_advseg.examples.census import Census, take_census
 from napari_advseg.examples.classes import decide_classes, unseen_classes
+from napari_advseg.examples.marks import read_marks
 from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
 from napari_advseg.examples.sections import Row, in_words, split_sections
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.examples.unpaired import Side, Unpaired
-from napari_advseg.examples.zero import check_trainable, decide_zero
+from napari_advseg.examples.zero import MEANS, check_trainable, decide_zero
 from napari_advseg.progress import Reports, Said, Warned
 from napari_advseg.recipe import Missing, Train
 from napari_advseg.settings.examples import ExampleSettings
 from napari_advseg.volume.files import Source, Unreadable, as_labels, read
 from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.painted import is_painted
 from napari_advseg.volume.sets import files_of, is_set, matched, read_set
 from napari_advseg.volume.volume import Volume
 
@@ -51,21 +53,37 @@ class Data:
     validation: list[list[int]]
     batches: Lessons
     withheld: Sequence[Batch]
+    has_gaps: bool = False
+
+    @property
+    def recorded_zero(self) -> Meaning:
+        """What a recipe has to say of 0 for the same training: where it was not annotated, that."""
+        return "unannotated" if self.has_gaps else self.zero
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What a training will learn from, known from the labels alone.
 
-    `training` and `validation` are section numbers through all volumes; `voxels` are annotated.
+    `training` and `validation` are section numbers through all volumes; `voxels` are annotated. Where `has_gaps`, the
+    labels have -1 where nothing is annotated, and 0 is what was marked as boundary or background.
     """
 
+    labels: list[Volume]
     zero: Meaning
     examples: ExampleSettings
     censuses: list[Census]
     training: list[int]
     validation: list[int]
     voxels: int
+    has_gaps: bool = False
+
+    @property
+    def zero_words(self) -> str:
+        """What the zeros of the file are, as a sentence."""
+        if self.has_gaps:
+            return f"0 is {MEANS['unannotated']}; {self.zero} is painted."
+        return f"0 is {MEANS[self.zero]}."
 
     @property
     def words(self) -> str:
@@ -89,7 +107,13 @@ def plan(truths: Sequence[Volume], recipe: Train) -> Reports[Plan]:
     censuses = []
     for truth, own in zip(truths, wanted, strict=True):
         censuses.append((yield from take_census(truth, own)))
-    zero, examples = yield from meaning_of(truths, censuses, wanted, recipe)
+    marked = None
+    if recipe.examples.targets.kind != "classes":
+        marked = yield from read_marks(truths, censuses, wanted, recipe.zero)
+    if marked is None:
+        zero, examples = yield from meaning_of(truths, censuses, wanted, recipe)
+    else:
+        (truths, censuses, zero, _), examples = marked, recipe.examples
     known = [census.annotated(zero) for census in censuses]
     if examples.targets.kind != "classes":
         check_trainable(truths, examples.targets, zero, known)
@@ -97,7 +121,10 @@ def plan(truths: Sequence[Volume], recipe: Train) -> Reports[Plan]:
         row.numbers(known), range(*recipe.validation) if recipe.validation else None
     )
     voxels = sum(census.voxels(zero) for census in censuses if census.annotated(zero))
-    return Plan(zero, examples, censuses, training, validation, voxels)
+    has_gaps = marked is not None and marked.has_gaps
+    return Plan(
+        list(truths), zero, examples, censuses, training, validation, voxels, has_gaps=has_gaps
+    )
 
 
 def prepare(
@@ -117,6 +144,7 @@ def prepare(
         images, truths = paired(image, labels, recipe.missing)
         check_pairs(images, truths)
     planned = yield from plan(truths, recipe)
+    truths = planned.labels
     yield Said(planned.words + ".")
     yield from warn_of_division(planned, truths)
     row, zero, examples = Row(images), planned.zero, planned.examples
@@ -135,7 +163,8 @@ def prepare(
         whole_section(images[at], truths[at], index, examples, zero, normaliser)
         for at, index in map(row.place, planned.validation)
     ]
-    return Data(images, truths, zero, examples, normaliser, learnt, judged, batches, withheld)
+    data = Data(images, truths, zero, examples, normaliser, learnt, judged, batches, withheld)
+    return dataclasses.replace(data, has_gaps=planned.has_gaps)
 
 
 @contextmanager
@@ -263,7 +292,9 @@ def meaning_of(
     """What 0 means, and the example settings with the classes that were found."""
     examples = recipe.examples
     if examples.targets.kind == "classes":
-        zero: Meaning = "background" if recipe.zero == "auto" else recipe.zero
+        zero: Meaning = recipe.zero if recipe.zero != "auto" else "background"
+        if recipe.zero == "auto" and all(is_painted(truth.frame) for truth in truths):
+            zero = "unannotated"
         decided = decide_classes(truths, sections, examples.targets.classes, zero)
         classes, *words = yield from decided
         examples = examples.changed(targets=examples.targets.changed(classes=classes))

@@ -23,6 +23,7 @@ from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
 from napari_advseg.training.data import Data, prepare, prepare_unpaired
 from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
+from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
 from napari_advseg.training.strip import strip_of
 from napari_advseg.volume.files import Source
@@ -81,7 +82,9 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     desk = Desk(folder, card)
     yield Phase("train", run.settings.steps)
     keeper = Keeper(desk.keep_best, desk.keep_state, desk.keep_strip)
-    yield from desk.logged(train(run, data.batches, data.withheld, keeper, best), run.step)
+    running = train(run, data.batches, data.withheld, keeper, best)
+    running = previewed(running, run, card, data.images, data.labels)
+    yield from desk.logged(running, run.step)
     model = desk.model()
     unpaired = bool(recipe.images) and not recipe.image  # nothing to judge it on
     if not any(data.validation) and not unpaired:
@@ -142,7 +145,7 @@ def first_card(data: Data, recipe: Train, run: Run) -> Card:
     )
     return Card(
         recipe=recipe.changed(
-            zero=data.zero,
+            zero=data.recorded_zero,
             training=training,
             examples=data.examples,
             **sources(recipe, data),

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from napari_advseg.examples.census import Census
 from napari_advseg.examples.classes import look_like_classes
-from napari_advseg.examples.zero import MEANS
 from napari_advseg.progress import Report, Said, Warned, drain
 from napari_advseg.recipe import Train
 from napari_advseg.training.data import Plan, plan
@@ -97,7 +96,7 @@ def _meaning(found: Plan, notes: list[Said | Warned]) -> str:
         meaning = f"Learnt as classes: {values}."
     else:
         has_zero = any(census.zero_share for census in found.censuses)
-        meaning = f"0 is {MEANS[found.zero]}." if has_zero else ""
+        meaning = found.zero_words if has_zero else ""
     return " ".join(part for part in (meaning, *warnings) if part)
 
 
