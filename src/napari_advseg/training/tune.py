@@ -18,7 +18,7 @@ from napari_advseg import model_store
 from napari_advseg.examples.census import take_census
 from napari_advseg.examples.sections import split_sections
 from napari_advseg.model_store import Card, replace_file
-from napari_advseg.prediction import STORED, fits, map_frame, predict_into
+from napari_advseg.prediction import STORED, fits, map_frame, predict_into, ready
 from napari_advseg.progress import Reports, Said, Saved, Warned
 from napari_advseg.recipe import Train, Tune, to_yaml
 from napari_advseg.scoring.instances import check_alike
@@ -61,13 +61,15 @@ def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
     labelling, scoring = measures(recipe, card)
     check_truth(true, scoring)
     with folder_for(out) as place:
-        map_ = source if recipe.probabilities else (yield from predicted(recipe, source, place))
+        map_, ran = source, recipe
+        if not recipe.probabilities:
+            map_, ran = yield from predicted(recipe, source, place)
         found = yield from tune(map_, true, recipe.tuning, labelling, scoring)
         found = dataclasses.replace(
             found, sections=tuple(sections), image=recipe.image, labels=recipe.labels
         )
         found = found.choose(*recipe.choose) if recipe.choose else found
-        write_tables(place, found, recipe)
+        write_tables(place, found, ran)
     yield Saved(str(out), "search")
     yield Said(in_words(found))
     if found.disagreement:
@@ -183,16 +185,17 @@ def cut(volume: Volume, sections: Sequence[int], beside: Volume) -> Volume:
     return Volume(picked, whole.frame, kind=volume.kind)
 
 
-def predicted(recipe: Tune, raw: Volume, folder: Path) -> Reports[Volume]:
-    """The model's interior map of these sections, kept in the folder as `segment` keeps it."""
+def predicted(recipe: Tune, raw: Volume, folder: Path) -> Reports[tuple[Volume, Tune]]:
+    """The model's interior map of these sections, kept in the folder as `segment` keeps it, and how it was made."""
     model = model_store.load(recipe.model or "")
     fits(raw, model)
     frame = map_frame(raw, model)
     shape = tuple(raw.size(axis) for axis in frame.axes)
     with create(folder / MAP, shape, STORED, frame) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction)
+        predictors = ready(model, recipe.prediction)
+        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors)
         writer.finish()
-    return read(folder / MAP)
+    return read(folder / MAP), recipe.changed(prediction=predictors[0].ran)
 
 
 def measures(recipe: Tune, card: Card | None) -> tuple[LabellingSettings, ScoringSettings]:
