@@ -86,6 +86,21 @@ class Strip(Report):
 
 
 @dataclasses.dataclass(frozen=True)
+class Previewed(Report):
+    """What a model in training makes of the section that the user looks at: a .npy file at `path`.
+
+    It holds an interior map or an image in [0, 1] as float32, or class labels, of a window of section `section` whose
+    first pixel is (`top`, `left`).
+    """
+
+    step: int
+    path: str
+    section: int
+    top: int
+    left: int
+
+
+@dataclasses.dataclass(frozen=True)
 class BlockDone(Report):
     """Piece `done` of `total` of a phase (a tile, a section, a block) is finished."""
 
@@ -113,7 +128,19 @@ Reports = Generator[Report, None, Result]
 
 KINDS: dict[str, type[Report]] = {
     kind.__name__: kind
-    for kind in (Said, Warned, Phase, StepDone, Validated, Contest, Strip, BlockDone, Saving, Saved)
+    for kind in (
+        Said,
+        Warned,
+        Phase,
+        StepDone,
+        Validated,
+        Contest,
+        Strip,
+        Previewed,
+        BlockDone,
+        Saving,
+        Saved,
+    )
 }
 
 

@@ -31,4 +31,5 @@ def serve() -> None:
         lambda tree, resume: import_module("napari_advseg.pipeline").execute(tree, resume),
         lambda: import_module("napari_advseg.device").describe_device(),
         lambda: import_module("napari_advseg.device").release_memory(),
+        lambda at: import_module("napari_advseg.training.viewing").look(at),
     )

@@ -4,7 +4,8 @@ The parent writes one JSON object a line to the child's standard input, the chil
 whatever libraries print goes to standard error. No sockets, no pickle, no shared memory: results come back as paths.
 
 To the child:
-    {"job": 1, "run": {recipe}, "resume": false} · {"job": 1, "do": "cancel" | "pause" | "continue"} · {"do": "quit"}
+    {"job": 1, "run": {recipe}, "resume": false} · {"job": 1, "do": "cancel" | "pause" | "continue"} · {"do": "quit"} ·
+    {"job": 1, "do": "look", "at": {place}}
 From the child:
     {"ready": {...}} · {"alive": seconds} · {"job": 1, "begun": true} · {"job": 1, "report": {...}} ·
     {"job": 1, "heard": "cancel"} · {"job": 1, "saving": true} · {"job": 1, "done": {...}} ·

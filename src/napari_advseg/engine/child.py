@@ -22,18 +22,24 @@ ORPHAN_GRACE_S = 20.0
 
 Execute = Callable[[dict[str, Any], bool], Reports[dict[str, Any]]]
 Describe = Callable[[], dict[str, Any]]
+Look = Callable[[dict[str, Any]], object]
 
 
-def serve(execute: Execute, describe: Describe, release: Callable[[], object] = int) -> None:
+def serve(
+    execute: Execute,
+    describe: Describe,
+    release: Callable[[], object] = int,
+    look: Look = dict,
+) -> None:
     """The child's life: read jobs from standard input, run them in turn, answer on standard output.
 
     `execute(recipe, resume)` makes the generator of a job; `describe()` loads what is heavy and describes the device;
-    `release()` gives memory back after each job. The end of standard input (the parent is gone) cancels the running
-    job and ends the process.
+    `release()` gives memory back after each job; `look(at)` takes note of what the user looks at. The end of standard
+    input (the parent is gone) cancels the running job and ends the process.
     """
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
-    Server(execute, describe, release, _private_stdout()).live(sys.stdin)
+    Server(execute, describe, release, _private_stdout(), look).live(sys.stdin)
 
 
 def _private_stdout() -> IO[str]:
@@ -55,7 +61,9 @@ class Server:
         describe: Describe,
         release: Callable[[], object],
         out: IO[str],
+        look: Look = dict,
     ) -> None:
+        self._look = look
         self._execute = execute
         self._describe = describe
         self._release = release
@@ -82,6 +90,8 @@ class Server:
                 self._jobs.put(message)
             elif message.get("do") == "quit":
                 break
+            elif message.get("do") == "look":
+                self._look(message["at"])
             else:
                 self._obey(message["job"], message["do"])
         self._quitting = True

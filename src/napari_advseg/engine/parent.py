@@ -175,6 +175,10 @@ class Engine:
         """Let a held job go on."""
         self._send({"job": job, "do": "continue"})
 
+    def look(self, job: int, at: dict[str, Any]) -> None:
+        """Tell a training what the user looks at, see `training.viewing`."""
+        self._send({"job": job, "do": "look", "at": at})
+
     def cancel(self, job: int) -> None:
         """End a job after its running step; a child that does not hear within 2 s is killed unless it saves."""
         life = self._life

@@ -16,6 +16,7 @@ from napari_advseg.progress import (
     BlockDone,
     Contest,
     Phase,
+    Previewed,
     Report,
     Said,
     Saved,
@@ -99,6 +100,7 @@ class Job(QObject):
         self.contest: Contest | None = None
         self.gradients: dict[str, Curve] = {}
         self.samples: list[tuple[int, str]] = []
+        self.preview: Previewed | None = None
         self.is_heard = False
         self._pace = Pace()
         self._is_new = False
@@ -137,7 +139,7 @@ class Job(QObject):
                 self._advance(phase, done, total)
             case Validated(step, loss, metrics):
                 self._draw("validation ", step, without_echoes({"loss": loss, **metrics}))
-            case Contest() | Strip():
+            case Contest() | Strip() | Previewed():
                 self._watch(report)
             case Saved(path, what):
                 self._tell_once(Line(f"{what[:1].upper()}{what[1:]} saved to {path}"))
@@ -189,8 +191,10 @@ class Job(QObject):
         phase = PHASES.get(self.phase, f"{self.phase[:1].upper()}{self.phase[1:]}")
         return f"{phase}{count}{time_left}"
 
-    def _watch(self, report: Contest | Strip) -> None:
-        if isinstance(report, Strip):
+    def _watch(self, report: Contest | Strip | Previewed) -> None:
+        if isinstance(report, Previewed):
+            self.preview = report
+        elif isinstance(report, Strip):
             self.samples.append((report.step, report.path))
         else:
             self.contest = report

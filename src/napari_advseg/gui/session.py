@@ -220,6 +220,11 @@ class Session(QObject):
             self._engine.proceed(job.number)
             job.enter("running")
 
+    def look(self, job: Job, at: dict[str, Any]) -> None:
+        """Tell a training what the user looks at, see `training.viewing`."""
+        if job.number is not None and not job.is_over:
+            self._engine.look(job.number, at)
+
     def cancel(self, job: Job) -> None:
         """End a job after its running step; a second call ends it at once, with the child."""
         if job.is_over:

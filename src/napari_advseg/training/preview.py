@@ -1,0 +1,151 @@
+"""A model in training shown at work on the section that the user looks at, without touching the training."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_advseg.examples.sections import Row, plane, read_window
+from napari_advseg.generation import Painter
+from napari_advseg.model_store import Card, StoredModel
+from napari_advseg.prediction import Predictor, gives_classes
+from napari_advseg.progress import Previewed, Report, Reports, StepDone, Warned, drain
+from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.training import viewing
+from napari_advseg.training.run import Run
+from napari_advseg.training.viewing import View
+from napari_advseg.volume.volume import Volume
+
+SIDE = 1024
+SHARE = 0.1
+KEPT = 2
+
+Array = npt.NDArray[Any]
+
+
+def previewed(
+    running: Reports[None],
+    run: Run,
+    card: Card,
+    images: Sequence[Volume],
+    labels: Sequence[Volume],
+) -> Reports[None]:
+    """The reports of a training passed on, with previews in between while somebody looks.
+
+    A preview is made every so many steps (`preview_every`) and when the user turns to another place, as long as all of
+    them take no more than a tenth of the time.
+    """
+    viewing.look({})
+    looker = Looker(run, card, images, labels)
+    with closing(running):
+        for report in running:
+            yield report
+            if isinstance(report, StepDone):
+                made = looker.after(report.step)
+                if made is not None:
+                    yield made
+
+
+class Looker:
+    """Makes previews when they are due."""
+
+    def __init__(
+        self,
+        run: Run,
+        card: Card,
+        images: Sequence[Volume],
+        labels: Sequence[Volume],
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._run = run
+        self._card = card
+        self._images = images
+        self._labels = labels
+        self._now = now
+        self._shown: View | None = None
+        self._not_before = 0.0
+        self._files: list[Path] = []
+
+    def after(self, step: int) -> Report | None:
+        """A preview after this step, if it is due. One that fails is the last: it must not end the training."""
+        every, view = self._run.settings.preview_every, viewing.seen()
+        if not every or view is None or self._now() < self._not_before:
+            return None
+        if step % every and view == self._shown:
+            return None
+        started = self._now()
+        try:
+            made = self._preview(step, view)
+        except (ValueError, RuntimeError) as error:
+            self._not_before = math.inf
+            return Warned(f"There are no more previews, the training goes on: {error}")
+        self._shown = view
+        self._not_before = self._now() + (self._now() - started) * (1 / SHARE - 1)
+        return made
+
+    def _preview(self, step: int, view: View) -> Previewed:
+        row = Row(self._images)
+        number = min(max(view.section, 0), len(row) - 1)
+        at, index = row.place(number)
+        image = self._images[at]
+        top, left = (
+            _start(middle, image.size(axis))
+            for middle, axis in ((view.row, "y"), (view.column, "x"))
+        )
+        rows, columns = slice(top, top + SIDE), slice(left, left + SIDE)
+        with untouched():
+            model = StoredModel(self._card, self._run.weights())
+            settings = PredictionSettings(device=self._run.fabric.device.type)
+            if self._run.family.makes == "image":
+                labels = plane(read_window(self._labels[at], index, rows, columns))
+                made = drain(Painter(model, settings).section(labels)).mean(0)
+            else:
+                made = _map(model, settings, read_window(image, index, rows, columns))
+        path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
+        return Previewed(step, path, number, top, left)
+
+    def _keep(self, made: Array, path: Path) -> str:
+        """Write a preview whole, and remove the one before the last."""
+        partial = path.with_suffix(".partial")
+        with suppress(OSError):  # the viewer has gone, and its folder with it
+            with partial.open("wb") as file:
+                np.save(file, made, allow_pickle=False)
+            partial.replace(path)
+        self._files = [other for other in self._files if other != path] + [path]
+        for old in self._files[:-KEPT]:
+            with suppress(OSError):
+                old.unlink(missing_ok=True)
+        self._files = self._files[-KEPT:]
+        return str(path)
+
+
+def _map(model: StoredModel, settings: PredictionSettings, window: Array) -> Array:
+    """An interior map (y, x) as float32, or the classes of a window."""
+    predictor = Predictor(model, settings)
+    made = drain(predictor.section(window))
+    return predictor.as_classes(made) if gives_classes(model) else made
+
+
+def _start(middle: int, length: int) -> int:
+    """Where a window of at most 1024 px begins whose middle is as near as can be."""
+    return min(max(0, middle - SIDE // 2), max(0, length - SIDE))
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """Random state and number of threads are the same after this as before."""
+    threads = torch.get_num_threads()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        torch.set_num_threads(threads)

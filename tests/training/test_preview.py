@@ -1,0 +1,167 @@
+"""Previews show the section that is looked at and change nothing in the training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_advseg import drain, model_store
+from napari_advseg.progress import Previewed, StepDone, Warned
+from napari_advseg.recipe import train_recipe
+from napari_advseg.training import preview, viewing
+from napari_advseg.training.fit import fit
+
+TRAINING = {
+    "steps": 8,
+    "validate_every": 4,
+    "save_every": 4,
+    "preview_every": 2,
+    "threads": 1,
+    "device": "cpu",
+    "precision": "fp32",
+    "minutes": None,
+}
+FAMILIES = {
+    "unet": {"widths": (4, 8)},
+    "cgan": {"width": 4, "depth": 3, "dropout": 0.5, "samples": 2, "critic": {"widths": (4, 8)}},
+}
+
+
+@pytest.fixture(autouse=True)
+def nobody_looks():
+    viewing.look({})
+    yield
+    viewing.look({})
+
+
+@pytest.fixture(autouse=True)
+def without_rest(monkeypatch):
+    monkeypatch.setattr(preview, "SHARE", 1.0)
+
+
+def recipe(family="unet", out=None, **changes):
+    tree = {
+        "model": FAMILIES[family],
+        "examples": {"crop": 32, "batch": 2},
+        "training": {**TRAINING, "ema": 0.9},
+        "zero": "boundary",
+        "out": out and str(out),
+    }
+    return train_recipe(family, "quick", {**tree, **changes})
+
+
+def at(folder, section=2, row=48, column=48):
+    return {"section": section, "row": row, "column": column, "folder": str(folder)}
+
+
+def watched(running, **looks):
+    """All reports of a training; `looks` says after which step the user looks where."""
+    reports = []
+
+    def read(report):
+        reports.append(report)
+        if isinstance(report, StepDone) and f"step_{report.step}" in looks:
+            viewing.look(looks[f"step_{report.step}"])
+
+    model = drain(running, read)
+    return model, reports
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_losses_and_weights_are_bit_equal_with_and_without_previews(tissue, tmp_path, family):
+    plain, silent = watched(fit(*tissue, recipe(family)))
+    looks = {"step_1": at(tmp_path), "step_4": at(tmp_path, section=0), "step_6": {}}
+    seen, reports = watched(fit(*tissue, recipe(family)), **looks)
+    previews = [report for report in reports if isinstance(report, Previewed)]
+    assert [(one.step, one.section) for one in previews] == [(1, 2), (2, 2), (4, 0)]
+    assert not any(isinstance(report, Previewed) for report in silent)
+    of_steps = [
+        [report.losses for report in some if isinstance(report, StepDone)]
+        for some in (silent, reports)
+    ]
+    assert of_steps[0] == of_steps[1]
+    for key, value in plain.weights.items():
+        np.testing.assert_array_equal(seen.weights[key], value)
+
+
+def test_a_preview_is_what_the_model_then_makes_of_that_section(tissue, tmp_path):
+    out = tmp_path / "model"
+    running = fit(*tissue, recipe(out=out, training={**TRAINING, "steps": 4}))
+    _, reports = watched(running, step_3=at(tmp_path))
+    *_, last = (report for report in reports if isinstance(report, Previewed))
+    assert (last.step, last.top, last.left) == (4, 0, 0)
+    model = model_store.load(out, "last")
+    expected = preview._map(model, preview.PredictionSettings(device="cpu"), tissue[0].section(2))
+    np.testing.assert_array_equal(np.load(last.path, allow_pickle=False), expected)
+
+
+def test_of_a_large_section_the_part_around_the_view_is_shown(tissue, tmp_path, monkeypatch):
+    monkeypatch.setattr(preview, "SIDE", 32)
+    for place, corner in ((at(tmp_path, row=90), (64, 32)), (at(tmp_path, 9, -5, 500), (0, 64))):
+        viewing.look({})
+        _, reports = watched(fit(*tissue, recipe()), step_1=place)
+        first = next(report for report in reports if isinstance(report, Previewed))
+        assert (first.top, first.left) == corner
+        assert np.load(first.path, allow_pickle=False).shape == (32, 32)
+        assert first.section == min(place["section"], 5)
+
+
+def test_classes_are_shown_as_classes_and_painters_show_what_they_paint(tissue, tmp_path):
+    image, labels = tissue
+    classes = labels.like((labels.numpy() % 3).astype(np.uint8))
+    learnt = recipe(examples={"crop": 32, "batch": 2, "targets": {"kind": "classes"}})
+    learnt = learnt.changed(zero="background")
+    _, reports = watched(fit(image, classes, learnt), step_1=at(tmp_path))
+    found = np.load(next(r for r in reports if isinstance(r, Previewed)).path, allow_pickle=False)
+    assert found.dtype == np.uint8
+    assert set(np.unique(found)) <= {0, 1, 2}
+    viewing.look({})
+    model = {**FAMILIES["cgan"], "direction": "map_to_image"}
+    _, reports = watched(fit(*tissue, recipe("cgan", model=model)), step_1=at(tmp_path))
+    found = np.load(next(r for r in reports if isinstance(r, Previewed)).path, allow_pickle=False)
+    assert found.dtype == np.float32
+    assert found.shape == (96, 96)
+
+
+def test_previews_rest_so_that_they_take_a_small_share_of_the_time(tissue, tmp_path, monkeypatch):
+    monkeypatch.setattr(preview, "SHARE", 1e-9)
+    _, reports = watched(fit(*tissue, recipe()), step_1=at(tmp_path))
+    assert sum(isinstance(report, Previewed) for report in reports) == 1
+
+
+def test_a_preview_that_fails_is_said_once_and_the_training_goes_on(tissue, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(preview, "_map", refuse)
+    _, reports = watched(fit(*tissue, recipe()), step_1=at(tmp_path))
+    assert sum(isinstance(report, StepDone) for report in reports) == 8
+    said = [r.text for r in reports if isinstance(r, Warned) and "no more previews" in r.text]
+    assert len(said) == 1
+
+
+def test_a_folder_that_has_gone_and_zero_steps_are_no_trouble(tissue, tmp_path):
+    _, reports = watched(fit(*tissue, recipe()), step_1=at(tmp_path / "gone"))
+    assert sum(isinstance(report, StepDone) for report in reports) == 8
+    viewing.look({})
+    off = recipe(training={**TRAINING, "preview_every": 0})
+    _, reports = watched(fit(*tissue, off), step_1=at(tmp_path))
+    assert not any(isinstance(report, Previewed) for report in reports)
+
+
+def test_random_state_and_threads_are_left_as_they_were():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    threads = torch.get_num_threads()
+    with preview.untouched():
+        torch.rand(10)
+        torch.set_num_threads(threads + 1)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_what_is_no_place_is_refused():
+    with pytest.raises(ValueError, match="no place to look at"):
+        viewing.look({"where": 3})
