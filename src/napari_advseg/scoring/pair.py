@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import is_painted, without_marks
 from napari_advseg.volume.volume import Array, Volume
 
 NANOMETERS = {
@@ -33,6 +34,8 @@ def paired(labels: Volume | Array, truth: Volume | Array) -> tuple[Volume, Volum
 def as_label_volume(labels: Volume | Array, what: str) -> Volume:
     """Labels as a volume of axes yx or zyx; a plain array has its sections first.
 
+    Boundary and background that were painted for training are read as 0.
+
     Raises:
         ValueError: it has other axes; `what` names the labels in the message.
     """
@@ -41,7 +44,7 @@ def as_label_volume(labels: Volume | Array, what: str) -> Volume:
         raise ValueError(
             f"{what} have the axes '{volume.axes}'; score labels of axes 'yx' or 'zyx'."
         )
-    return volume
+    return without_marks(volume) if is_painted(volume.frame) else volume
 
 
 def check_alike(labels: Volume, truth: Volume) -> None:
