@@ -156,7 +156,8 @@ def rbc_bccd(folder: Path) -> Dataset:
 
 def isbi2012(folder: Path) -> Dataset:
     """Sections 0-16 train (14-16 choose thresholds), 17-19 test; with and without a critic."""
-    raw, truth = (advseg.read(folder / name) for name in ("raw.tif", "neurites_2d_cc.tif"))
+    files = (advseg.read(folder / name) for name in ("raw.tif", "neurites_2d_cc.tif"))
+    raw, truth = (one.like(one.numpy()) for one in files)  # in memory: a file does not go to another process
     widths = {
         "widths": [16, 32, 64, 128, 256],
         "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
