@@ -103,6 +103,7 @@ class Server:
         os._exit(3)
 
     def _obey(self, job: int, order: str) -> None:
+        self._tell({"job": job, "heard": order})
         with self._change:
             if order == "cancel":
                 self._cancelled.add(job)
@@ -111,7 +112,6 @@ class Server:
             else:
                 self._paused.discard(job)
             self._change.notify_all()
-        self._tell({"job": job, "heard": order})
 
     def _beat(self) -> None:
         while True:
