@@ -38,13 +38,14 @@ from napari_advseg.prediction import (
     stored,
 )
 from napari_advseg.progress import Reports, Said, Saved, Saving
-from napari_advseg.recipe import Label, Segment, Train, Tune, to_yaml, validated
+from napari_advseg.recipe import Label, Segment, Suggest, Train, Tune, to_yaml, validated
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.training.folds import train
 from napari_advseg.training.remembered import watched
+from napari_advseg.training.suggest import run_suggest
 from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import Source, create, describe, read
@@ -134,6 +135,8 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return (yield from run_segment(recipe, resume=resume))
     if isinstance(recipe, Tune):
         return (yield from run_tune(recipe))
+    if isinstance(recipe, Suggest):
+        return (yield from run_suggest(recipe))
     return (yield from run_label(recipe))
 
 

@@ -12,7 +12,7 @@ import typer
 # Importing a module adds its commands to the application, in this order.
 # fmt: off
 from napari_advseg.cli import (  # isort: skip
-    train, segment, score, errors, tune, run, generate, study, look, viewer,
+    train, segment, score, errors, tune, suggest, run, generate, study, look, viewer,
 )
 # fmt: on
 from napari_advseg.cli.app import app, complain
@@ -53,6 +53,7 @@ __all__ = [
     "score",
     "segment",
     "study",
+    "suggest",
     "train",
     "tune",
     "viewer",

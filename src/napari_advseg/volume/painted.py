@@ -57,6 +57,34 @@ def with_gaps(labels: Volume) -> Volume:
     return dataclasses.replace(labels, array=_Marks(labels.array, np.dtype(np.int64), -1))
 
 
+def where_painted(labels: Volume) -> Volume:
+    """1 where anything is annotated, as uint8, lazy: small to store, and all that a search for places needs."""
+    return Volume(_Where(labels.array), labels.frame, kind="labels")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Where(Windowed):
+    """Whether labels are not 0."""
+
+    array: LazyArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8)
+
+    @property
+    def chunks(self) -> Any:
+        """Those of the labels."""
+        return getattr(self.array, "chunks", None)
+
+    def read(self, window: Window) -> Array:
+        return np.not_equal(self.array[window], 0).astype(np.uint8)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Marks(Windowed):
     """Labels whose two marks are read as 0, and 0 as `gap`."""
