@@ -34,7 +34,7 @@ ABOUT = (
     "and on FIB-SEM sections of the Drosophila medulla (FlyEM, Janelia Research Campus; neuroproof_examples). A start "
     "for looking and annotating: train a model of your own on a few annotated sections for results."
 )
-STEPS = 6000
+STEPS = 3500
 WIDTHS = [8, 16, 32, 64, 128]
 SYNTHETIC_NM = (3.0, 4.0, 5.0, 7.0)
 MEDULLA_SCALES = (1.0, 1.5, 2.2)
