@@ -82,7 +82,7 @@ class _Where(Windowed):
         return getattr(self.array, "chunks", None)
 
     def read(self, window: Window) -> Array:
-        return np.not_equal(self.array[window], 0).astype(np.uint8)
+        return np.asarray(np.not_equal(self.array[window], 0), np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
