@@ -7,8 +7,20 @@ from functools import partial
 from typing import Any
 
 import napari
-from qtpy.QtCore import QSize, Qt, QUrl
-from qtpy.QtGui import QDesktopServices, QImage, QKeySequence, QResizeEvent, QTextDocument
+from qtpy.QtCore import QSize, Qt, QTimer, QUrl
+from qtpy.QtGui import (
+    QColor,
+    QDesktopServices,
+    QImage,
+    QKeySequence,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextLength,
+    QTextOption,
+    QTextTable,
+)
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -17,21 +29,23 @@ from qtpy.QtWidgets import (
     QShortcut,
     QStackedWidget,
     QTextBrowser,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_advseg.gui import pages, window
 from napari_advseg.gui.keys import KeyTable
+from napari_advseg.gui.panel import colour_of
+from napari_advseg.gui.ring import watch_focus
 from napari_advseg.gui.session import session_of
 
 NAME = "napari-advseg help"
 KEYS = "Shortcuts"
 SIZE = QSize(900, 640)
-LIST_PX = 190
+LIST_PX = 210
 FILE = Qt.ItemDataRole.UserRole
 MARGIN_PX = 24
+REFIT_MS = 150
 
 
 def open_help(viewer: Any, page: str) -> HelpWindow:
@@ -43,18 +57,6 @@ def open_help(viewer: Any, page: str) -> HelpWindow:
     shown.raise_()
     shown.activateWindow()
     return shown
-
-
-class HelpButton(QToolButton):
-    """The "?" of a dock."""
-
-    def __init__(self, viewer: Any, page: str) -> None:
-        super().__init__()
-        self.setText("?")
-        self.setToolTip("Explain this dock (the page opens here, without a network)")
-        self.setAccessibleName("Help")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.clicked.connect(lambda: open_help(viewer, page))
 
 
 class HelpWindow(QWidget):
@@ -70,6 +72,8 @@ class HelpWindow(QWidget):
         self.page = ""
         self.list = QListWidget()
         self.list.setFixedWidth(LIST_PX)
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setAccessibleName("Pages")
         self.list.setToolTip("Choose a page")
         self.back = QPushButton("Back")
@@ -86,6 +90,7 @@ class HelpWindow(QWidget):
         self.back.clicked.connect(self.go_back)
         QShortcut(QKeySequence("Alt+Left"), self).activated.connect(self.go_back)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self).activated.connect(self.hide)
+        watch_focus(napari_viewer, self)
         self.resize(SIZE)
 
     def go_to(self, page: str) -> None:
@@ -161,18 +166,32 @@ class Reader(QTextBrowser):
         super().__init__()
         self.setOpenLinks(False)
         self.setAccessibleName("Page")
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._shown: tuple[pages.Page, str] | None = None
         self._width = 0
+        self._document: QTextDocument | None = None
+        self._refit = QTimer(self)  # not while Qt lays out: the document is replaced
+        self._refit.setSingleShot(True)
+        self._refit.setInterval(REFIT_MS)
+        self._refit.timeout.connect(self._fit)
 
     def show_page(self, page: pages.Page, anchor: str) -> None:
         """Show it, at the heading of an anchor or from its beginning."""
         self._shown = page, anchor
         self._width = self.viewport().width()
-        document = self.document()
-        document.clear()
+        document = QTextDocument(self)
+        document.setDefaultFont(self.font())
         document.setBaseUrl(QUrl.fromLocalFile(f"{pages.folder()}/"))
         document.setMarkdown(page.text, QTextDocument.MarkdownFeature.MarkdownDialectGitHub)
-        self._turn_to(page.headings.get(anchor, page.title))
+        _fit_tables(document)
+        _dye_links(document, QColor(colour_of("guide", self)))
+        self.setDocument(document)
+        if self._document is not None:
+            self._document.deleteLater()
+        self._document = document
+        if anchor:
+            self._turn_to(page.headings.get(anchor, ""))
 
     def loadResource(self, kind: int, name: QUrl) -> Any:  # noqa: N802 - Qt's name
         """A picture beside the pages, no wider than the window; nothing from elsewhere."""
@@ -185,8 +204,11 @@ class Reader(QTextBrowser):
         return image if fits else image.scaledToWidth(room, smooth)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Fit the pictures to another width."""
+        """Fit the pictures to another width, soon."""
         super().resizeEvent(event)
+        self._refit.start()
+
+    def _fit(self) -> None:
         if self._shown is not None and self.viewport().width() != self._width:
             self.show_page(*self._shown)
 
@@ -198,3 +220,35 @@ class Reader(QTextBrowser):
                 self.verticalScrollBar().setValue(round(top))
                 return
             block = block.next()
+
+
+def _fit_tables(document: QTextDocument) -> None:
+    """Make tables as wide as the page and no wider."""
+    for frame in document.rootFrame().childFrames():
+        if isinstance(frame, QTextTable):
+            shape = frame.format()
+            shape.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
+            frame.setFormat(shape)
+
+
+def _dye_links(document: QTextDocument, colour: QColor) -> None:
+    """Write links in a colour that can be read on the theme; Qt's blue cannot on a dark one."""
+    for first, last in _links(document):
+        cursor = QTextCursor(document)
+        cursor.setPosition(first)
+        cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
+        look = QTextCharFormat()
+        look.setForeground(colour)
+        cursor.mergeCharFormat(look)
+
+
+def _links(document: QTextDocument) -> list[tuple[int, int]]:
+    """From where to where each link reaches."""
+    found, block = [], document.begin()
+    while block.isValid():
+        for run in block.textFormats():
+            if run.format.isAnchor():
+                start = block.position() + run.start
+                found.append((start, start + run.length))
+        block = block.next()
+    return found

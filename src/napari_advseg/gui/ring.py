@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QAbstractScrollArea, QApplication, QWidget
 
 from napari_advseg.gui import window
 from napari_advseg.gui.panel import Tone, colour_of
@@ -28,19 +28,21 @@ class Ring(QWidget):
     """Drawn over a control and what is around it; the mouse does not notice it."""
 
     def __init__(self, control: QWidget, tone: Tone, width_px: float) -> None:
-        super().__init__(control.parentWidget())
+        host, between = _host_of(control)
+        super().__init__(host)
         self.control = control
         self._tone: Tone = tone
         self._width_px = width_px
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        control.installEventFilter(self)
+        for part in (control, *between):
+            part.installEventFilter(self)
         self._follow()
 
-    def eventFilter(self, control: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, _part: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Stay around the control."""
-        if control is self.control and event.type() in FOLLOWED:
+        if event.type() in FOLLOWED:
             self._follow()
         return False
 
@@ -57,13 +59,31 @@ class Ring(QWidget):
         painter.end()
 
     def _follow(self) -> None:
-        if self.control.parentWidget() is not self.parentWidget():
+        host = self.parentWidget()
+        if host is None or not host.isAncestorOf(self.control):
             self.hide()
             return
-        around = (-OUTSET_PX, -OUTSET_PX, OUTSET_PX, OUTSET_PX)
-        self.setGeometry(self.control.geometry().adjusted(*around))
-        self.setVisible(not self.control.isHidden())
+        self.setGeometry(_around(self.control, host))
+        self.setVisible(self.control.isVisibleTo(host))
         self.raise_()
+
+
+def _host_of(control: QWidget) -> tuple[QWidget, list[QWidget]]:
+    """The nearest parent with room for a ring, and those between; what scrolls keeps its ring."""
+    host, between = control.parentWidget(), []
+    while not host.rect().contains(_around(control, host)):
+        outer = host.parentWidget()
+        if outer is None or isinstance(outer.parentWidget(), QAbstractScrollArea):
+            break
+        between.append(host)
+        host = outer
+    return host, between
+
+
+def _around(control: QWidget, host: QWidget) -> QRect:
+    corner = control.mapTo(host, QPoint(0, 0))
+    outset = (-OUTSET_PX, -OUTSET_PX, OUTSET_PX, OUTSET_PX)
+    return QRect(corner, control.size()).adjusted(*outset)
 
 
 class Marked:

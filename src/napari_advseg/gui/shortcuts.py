@@ -83,7 +83,7 @@ def offered(viewer: Any) -> tuple[Shortcut, ...]:
 def keys_of(name: str) -> str:
     """The key of an action, as napari writes it; empty where it has none."""
     found = action_manager._shortcuts.get(PREFIX + name)  # noqa: SLF001 - there is no public way to it
-    return str(found[0]) if found else ""
+    return str(coerce_keybinding(found[0])) if found else ""
 
 
 def change(name: str, keys: str) -> None:
@@ -141,18 +141,22 @@ def board_of(viewer: Any) -> Board:
 def _know(shortcut: Shortcut) -> None:
     """Make an action known to napari, with the key that the user chose or the one it comes with."""
     action = PREFIX + shortcut.name
-    if action in action_manager._actions:  # noqa: SLF001
-        return
+    if action not in action_manager._actions:  # noqa: SLF001
+        title = f"{TITLE}: {shortcut.title}"
+        command = _command(shortcut.name)
+        with _quiet():
+            action_manager.register_action(action, command, title, ViewerModel, shortcut.repeats)
+        _bind(shortcut.name, _free(shortcut.name, _chosen(shortcut)))
+
+
+def _command(name: str) -> Callable[[ViewerModel], None]:
+    """What napari calls. It outlives all viewers, and so knows no more of them than a name."""
 
     def act(viewer: ViewerModel) -> None:
-        _do(viewer, shortcut.name)
+        _do(viewer, name)
 
-    act.__name__ = act.__qualname__ = shortcut.name  # napari tells keys that repeat by this name
-    with _quiet():
-        action_manager.register_action(
-            action, act, f"{TITLE}: {shortcut.title}", ViewerModel, shortcut.repeats
-        )
-    _bind(shortcut.name, _free(shortcut.name, _chosen(shortcut)))
+    act.__name__ = act.__qualname__ = name  # napari tells keys that repeat by it
+    return act
 
 
 def _chosen(shortcut: Shortcut) -> str:

@@ -221,11 +221,12 @@ class Guide(QFrame):
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(4)
         column.addWidget(self.words)
-        for buttons in ((self.sample, self.start), (self.never, self.skip, self.stop)):
+        for buttons in ((self.sample, self.start), (self.skip, self.stop, self.never)):
             row = QHBoxLayout()
             for button in buttons:
                 row.addWidget(button)
             column.addLayout(row)
+        self.setStyleSheet("#guide { border: 1px solid palette(highlight); border-radius: 4px; }")
         for button, act in self._acts().items():
             button.clicked.connect(act)
         self.tour.changed.connect(self.refresh)

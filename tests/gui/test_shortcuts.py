@@ -1,0 +1,210 @@
+"""Keys: offered to napari, changed, remembered, never in the way of napari's own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QApplication
+
+from napari_advseg.gui import remembered, shortcuts
+from napari_advseg.gui.keys import KeyList, KeyTable
+from napari_advseg.gui.shortcuts import Shortcut, change, keys_of, offered, register, withdraw
+
+KEYS = st.sampled_from("GJKNQUW;'") | st.sampled_from(["Enter", "Escape", "F3", "é", "", "-"])
+MODIFIERS = st.sets(st.sampled_from(["Ctrl", "Shift", "Alt"])).map(sorted)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """The settings file, in a folder of the test's own."""
+    place = tmp_path / "config" / "settings.json"
+    monkeypatch.setattr(remembered, "place", lambda: place)
+    return place
+
+
+@pytest.fixture
+def forgotten(file):
+    """napari knows only the actions that it knew before."""
+    before = set(action_manager._actions)
+    kept = {name: keys_of(name.removeprefix(shortcuts.PREFIX)) for name in before}
+    yield file
+    for name in set(action_manager._actions) - before:
+        forget(name)
+    for name, keys in kept.items():
+        if name.startswith(shortcuts.PREFIX):
+            shortcuts._bind(name.removeprefix(shortcuts.PREFIX), keys)
+
+
+def forget(action: str) -> None:
+    """As in a process that has not opened a dock yet."""
+    with shortcuts._quiet():
+        action_manager.unbind_shortcut(action)
+    del action_manager._actions[action]
+
+
+def press(viewer, keys: str) -> bool:
+    return viewer.window._qt_viewer._key_map_handler.press_key(keys)
+
+
+def test_a_key_does_what_the_newest_dock_offers_and_nothing_after_it_is_closed(
+    make_napari_viewer, forgotten
+):
+    viewer, done = make_napari_viewer(), []
+    old = Shortcut("try_it", "Try it", "Shift-Q", lambda: done.append("old"))
+    new = Shortcut("try_it", "Try it", "Shift-Q", lambda: done.append("new"))
+    register(viewer, old)
+    press(viewer, "Shift-Q")
+    register(viewer, new)
+    withdraw(viewer, old)
+    press(viewer, "Shift-Q")
+    withdraw(viewer, new)
+    press(viewer, "Shift-Q")
+    assert done == ["old", "new"]
+    assert notification_manager.records[-1].message == "The dock that does this is not open."
+
+
+def test_a_key_works_in_the_viewer_that_it_is_pressed_in(make_napari_viewer, forgotten):
+    done = []
+    viewers = make_napari_viewer(), make_napari_viewer()
+    for number, viewer in enumerate(viewers):
+        register(viewer, Shortcut("tell", "Tell", "Q", lambda number=number: done.append(number)))
+    for viewer in viewers:
+        press(viewer, "Q")
+    assert done == [0, 1]
+
+
+def test_a_changed_key_is_remembered_by_the_next_process(make_napari_viewer, forgotten):
+    viewer, action = make_napari_viewer(), Shortcut("try_it", "Try it", "Q", print)
+    register(viewer, action)
+    change("try_it", "Ctrl-J")
+    forget(f"{shortcuts.PREFIX}try_it")
+    register(viewer, action)
+    assert keys_of("try_it") == "Ctrl+J"
+    assert json.loads(forgotten.read_text("utf-8"))["shortcuts"] == {"try_it": "Ctrl+J"}
+    assert not press(viewer, "Q")
+
+
+def test_a_key_that_is_taken_is_refused_with_its_owner(make_napari_viewer, forgotten):
+    viewer = make_napari_viewer()
+    register(
+        viewer, Shortcut("try_it", "Try it", "Q", print), Shortcut("other", "Other", "W", print)
+    )
+    for keys, owner in (("W", "Other"), ("Ctrl-R", "view"), ("Ctrl-Z", "undo"), ("Ctrl-O", "Open")):
+        with pytest.raises(ValueError, match=f"belongs to .*{owner}"):
+            change("try_it", keys)
+    for keys in ("F3", "Hyper-Q", "é"):
+        with pytest.raises(ValueError, match="choose one like"):
+            change("try_it", keys)
+    assert keys_of("try_it") == "Q"
+    register(viewer, Shortcut("third", "Third", "W", print))
+    assert keys_of("third") == ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(MODIFIERS, KEYS))
+def test_whatever_key_is_taken_can_be_written_read_and_taken_again(parts):
+    keys = "-".join([*parts[0], parts[1]])
+    try:
+        written = shortcuts._checked("nothing", keys)
+    except ValueError as error:
+        assert "choose" in str(error)  # noqa: PT017 - the other way is allowed too
+    else:
+        assert shortcuts._checked("nothing", written) == written
+        assert bool(shortcuts.shown(written)) == bool(written)
+
+
+def test_a_key_changed_in_the_preferences_of_napari_is_ours_to_keep(
+    make_napari_viewer, forgotten, qtbot
+):
+    viewer = make_napari_viewer()
+    register(viewer, Shortcut("try_it", "Try it", "Q", print))
+    name = f"{shortcuts.PREFIX}try_it"
+    theirs = get_settings().shortcuts
+    before = dict(theirs.shortcuts)
+    # what its dialog does
+    action_manager.unbind_shortcut(name)
+    action_manager.bind_shortcut(name, "Shift-W")
+    theirs.update({"shortcuts": {**before, name: ["Shift-W"]}})
+    qtbot.waitUntil(lambda: name not in get_settings().shortcuts.shortcuts, timeout=5000)
+    assert get_settings().shortcuts.shortcuts == before
+    assert json.loads(forgotten.read_text("utf-8"))["shortcuts"] == {"try_it": "Shift+W"}
+
+
+def test_the_table_changes_a_key_refuses_a_taken_one_and_gives_the_first_ones_back(
+    make_napari_viewer, forgotten, qtbot
+):
+    from qtpy.QtGui import QKeySequence
+
+    viewer = make_napari_viewer()
+    mine = Shortcut("try_it", "Try it", "Q", print), Shortcut("other", "Other", "W", print)
+    register(viewer, *mine)
+    table, listed = KeyTable(viewer), KeyList(mine, print)
+    qtbot.addWidget(table)
+    qtbot.addWidget(listed)
+
+    def type_in(name: str, keys: str) -> None:
+        table.lines[name].setKeySequence(QKeySequence(keys))
+        table.lines[name].editingFinished.emit()
+
+    type_in("try_it", "Ctrl+J")
+    assert keys_of("try_it") == "Ctrl+J"
+    assert "J</b>" in listed.words.text()
+    type_in("other", "Ctrl+J")
+    assert "Try it" in table.lines["other"].problem.text()
+    assert table.lines["other"].keySequence().toString() == "W"
+    type_in("other", "")
+    assert keys_of("other") == ""
+    assert "no key" in listed.words.text()
+    table.reset.click()
+    assert [keys_of(one.name) for one in mine] == ["Q", "W"]
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"shortcuts": 3}', "\udcff", '{"later": 1}'])
+def test_a_damaged_settings_file_costs_nothing_but_the_choices(file, content):
+    file.parent.mkdir()
+    file.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert remembered.remembered().shortcuts == {}
+    remembered.remember(tour_dismissed=True)
+    assert remembered.remembered().tour_dismissed
+    if "later" in content:
+        assert json.loads(file.read_text("utf-8"))["later"] == 1
+
+
+def test_a_choice_that_cannot_be_kept_is_said(file):
+    file.parent.parent.joinpath("config").write_text("a file where the folder should be")
+    with pytest.raises(ValueError, match="cannot be kept"):
+        remembered.remember(tour_dismissed=True)
+
+
+def test_no_key_of_the_docks_is_in_the_way_of_napari(stage, fake_child, file, qtbot):
+    viewer, *_ = stage()
+    every = offered(viewer)
+    assert {"start", "cancel", "help"} <= {one.name for one in every}
+    board = shortcuts.board_of(viewer).offered
+    keys = {name: one.keys for name, one in board.items() if one.keys}
+    for name, key in keys.items():
+        assert shortcuts.taken_by(key, name) == "", name
+        assert not key.startswith("Alt-"), f"{name}: Alt with a letter opens a menu"
+        assert keys_of(name), f"{name}: napari does not take {key}"
+    assert len(set(keys.values())) == len(keys)
+
+
+def test_keys_start_and_cancel_what_is_in_front_and_say_why_not(stage, fake_child, file, qtbot):
+    viewer, train, _ = stage()
+    viewer.window.show()
+    qtbot.waitUntil(train.buttons.run.isEnabled, timeout=20_000)
+    qtbot.waitUntil(lambda: not train.visibleRegion().isEmpty(), timeout=20_000)
+    press(viewer, "Ctrl-Shift-Enter")
+    assert notification_manager.records[-1].message == "Nothing is running."
+    press(viewer, "Ctrl-Enter")
+    qtbot.waitUntil(lambda: train._job is not None and train._job.is_over, timeout=20_000)
+    QApplication.processEvents()
+    press(viewer, "Shift-H")
+    shown = [one for one in QApplication.topLevelWidgets() if one.objectName().endswith("help")]
+    assert [one.page for one in shown if one.isVisible()] == ["docks.md#train"]
