@@ -19,6 +19,7 @@ from napari_advseg.gui.job_dock import JobDock, NewPlace
 from napari_advseg.gui.lesson import Lesson, Wish
 from napari_advseg.gui.live import Live
 from napari_advseg.gui.panel import LayerChoice, browse_new_folder, note, side_by_side
+from napari_advseg.gui.tour import MINUTES
 from napari_advseg.recipe import Train, train_recipe
 
 MAIN = ("sections", "validation", "zero")
@@ -32,6 +33,7 @@ class TrainDock(JobDock):
 
     kind = "train"
     run_words = "Start"
+    run_about = "Learn from image and labels, in a process of its own; the viewer stays free."
     can_pause = True
     slow_words = checks.SLOW
     cancelled_words = "Cancelled. What was learnt so far is saved and can be resumed."
@@ -52,6 +54,8 @@ class TrainDock(JobDock):
         self.out = NewPlace(self._session, browse_new_folder, "Where the model goes")
         self.resume = QPushButton("Resume it")
         self.rename = QPushButton("Take a new name")
+        self.resume.setToolTip("Go on with the training that is in this folder")
+        self.rename.setToolTip("Leave that model alone and train into the next free folder")
         self.conflict = side_by_side(self.resume, self.rename)
         self.advanced = Form(self._base, only=ADVANCED, without=HIDDEN)
         self.buttons.remedy.addWidget(self.conflict)
@@ -82,17 +86,22 @@ class TrainDock(JobDock):
         self.live.clear()
         self._follow(self._session.run(self.kind, title, prepare, resume=resume))
 
+    def tour_stop(self) -> QWidget:
+        """Start, for a training that is short enough to wait for."""
+        self.length.row("minutes").editor.write(MINUTES)
+        return self.buttons.run
+
     def _content(self) -> QWidget:
         rows = rows_of(
-            ("Image", self.image),
-            ("Labels", self.labels),
+            ("Image", self.image, "The image layer to learn from."),
+            ("Labels", self.labels, "The labels layer that says what is what in it, also in part."),
             self.lesson,
-            ("Family", self.family),
-            ("Preset", self.preset),
+            ("Family", self.family, "The kind of network; docs: Families of models."),
+            ("Preset", self.preset, "Size and length: quick on a CPU, seed as published."),
             self.preset_words,
             self.main,
             self.length,
-            ("Model folder", self.out),
+            ("Model folder", self.out, "A new folder; nothing that exists is overwritten."),
         )
         content = QWidget()
         column = QVBoxLayout(content)
