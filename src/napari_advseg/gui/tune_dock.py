@@ -33,6 +33,8 @@ MADE = "made by the model"
 MAIN = ("grid", "thresholds", "gaps", "objective", "merge_weight")
 HOW = ("scoring", "labelling", "prediction")
 PREVIEW = "Preview of thresholds"
+SAVE = "Write the chosen thresholds into the model; Segment uses them from then on."
+NO_MODEL = "Choose the folder of a model to save into."
 NOT_SEARCHED = "This section was not searched."
 MEANINGS = {
     "best": "The lowest of what is made small.",
@@ -45,6 +47,7 @@ class TuneDock(JobDock):
     """Model or interior map + truth -> thresholds to look at, to choose from and to save."""
 
     kind = "tune"
+    run_about = "Try every pair of thresholds of the grid on the annotated sections."
     log_px = 52
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -72,6 +75,10 @@ class TuneDock(JobDock):
         self.live.setToolTip("Label the section on screen with the chosen cell, in its own layer.")
         self.live.setChecked(True)
         self.preview_words = note()
+        self.measure.setToolTip("What the colours show")
+        self.measure.setAccessibleName("Measure")
+        self.combination.setToolTip("How seeds were chosen and lines judged")
+        self.combination.setAccessibleName("Seeds and lines")
         self.save = QPushButton("Save into the model")
         self._connect()
         self._open(self._content(), self._result())
@@ -107,14 +114,14 @@ class TuneDock(JobDock):
 
     def _content(self) -> QWidget:
         rows = rows_of(
-            ("Model folder", self.model),
+            ("Image", self.image, "The image layer that the model makes the interior map of."),
+            ("Interior map", self.map, "A map that is there already, in place of one made anew."),
+            ("Truth", self.truth, "The labels layer that the thresholds are judged by."),
+            ("Model folder", self.model, "The model whose thresholds are looked for."),
             self.model.words,
-            ("Interior map", self.map),
-            ("Image", self.image),
-            ("Truth", self.truth),
             self.sections,
             self.ranges,
-            ("Results go to", self.out),
+            ("Results go to", self.out, "A new folder; nothing that exists is overwritten."),
         )
         content = QWidget()
         column = QVBoxLayout(content)
@@ -192,7 +199,7 @@ class TuneDock(JobDock):
         super()._judge()
         can_save = self._search is not None and self.model.found.card is not None
         self.save.setEnabled(can_save and not self._is_running)
-        self.save.setToolTip("" if can_save else "Choose the folder of a model to save into.")
+        self.save.setToolTip(SAVE if can_save else NO_MODEL)
 
     def _finished(self, result: dict[str, Any]) -> None:
         task = self._session.background(partial(handover.as_search, result))
