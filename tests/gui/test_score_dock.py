@@ -17,6 +17,7 @@ from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import score
 from napari_advseg.scoring.locate import error_map, locate
+from napari_advseg.scoring.semantic import semantic_score
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.files import read, write
 from napari_advseg.volume.frame import Frame
@@ -382,3 +383,60 @@ def test_the_numbers_do_not_wait_for_the_errors(dock, qtbot, monkeypatch):
     assert dock.tabs.isVisible()
     assert dock._found is None
     dock.buttons.cancel.click()
+
+
+def class_layers(viewer):
+    """Three classes and a frame that nobody has judged; some of class 1 is taken for 2."""
+    truth = np.zeros((2, 40, 40), np.uint8)
+    truth[:, 10:30], truth[:, 30:], truth[:, :2] = 1, 2, 255
+    found = np.where(truth == 255, 0, truth)
+    found[0, 10:15] = 2
+    truth, found = viewer.add_labels(truth, name="kinds"), viewer.add_labels(found, name="found")
+    return found, truth
+
+
+def classes_of(dock, qtbot, labels, truth):
+    dock.labels.choose(labels)
+    dock.truth.choose(truth)
+    with qtbot.waitSignal(dock._sorting.done, timeout=SOON):
+        scored(dock, qtbot)
+    return dock.classes
+
+
+def test_class_layers_get_accuracy_and_the_iou_of_each_class(dock, viewer, qtbot):
+    labels, truth = class_layers(viewer)
+    shown = classes_of(dock, qtbot, labels, truth)
+    right = semantic_score(labels.data, truth.data, ignore=255)
+    assert 0 < right.mean_iou < right.pixel_accuracy < 1
+    for name in ("pixel_accuracy", "class_accuracy", "mean_iou"):
+        assert shown.cells["", name].text() == f"{getattr(right, name):.3f}"
+    assert [shown.cells[str(k), "iou"].text() for k in (0, 1, 2)] == [
+        f"{right.iou[k]:.3f}" for k in (0, 1, 2)
+    ]
+    assert ("255", "iou") not in shown.cells
+    assert "255 in the truth is left out" in shown.words.text()
+    titles = [dock.tabs.tabText(k) for k in range(dock.tabs.count())]
+    assert titles == ["Scores", "Objects", "Classes", "Errors"]
+
+
+def test_layers_of_cells_are_said_to_hold_no_classes(dock, viewer, qtbot):
+    rows, columns = np.mgrid[:40, :40]
+    few = viewer.add_labels(rows // 10 * 4 + columns // 10 + 1, name="few")
+    wrong = viewer.add_labels(np.maximum(few.data, 2), name="wrong")
+    assert "look like cells" in classes_of(dock, qtbot, wrong, few).words.text()
+    many = viewer.add_labels(rows // 2 * 20 + columns // 2 + 1, name="many")
+    shown = classes_of(dock, qtbot, many, few)
+    assert "more than 64 values" in shown.words.text()
+    assert not shown.cells
+
+
+def test_keys_lead_from_error_to_error(dock, viewer, qtbot):
+    dock.next_error()
+    scored(dock, qtbot)
+    seen = []
+    dock.table.chosen.connect(seen.append)
+    for go in (dock.previous_error, dock.next_error, dock.next_error, dock.previous_error):
+        go()
+    rows = dock.table.errors.rows
+    assert seen == [rows[0], rows[1], rows[2], rows[1]]
+    assert {one.keys for one in dock.shortcuts()} == {"N", "Shift-N"}

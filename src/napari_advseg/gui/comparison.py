@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_advseg.examples.classes import FEW, MOST, look_like_cells, void_among
 from napari_advseg.gui.checks import why_other_pixels
 from napari_advseg.gui.handover import GivenUp, Stopped, taken
 from napari_advseg.napari_io import LayerData, small
@@ -18,6 +19,7 @@ from napari_advseg.scoring.instances import Score, score
 from napari_advseg.scoring.locate import Errors, Site, WrongObject, error_map, locate
 from napari_advseg.scoring.objects import ObjectScore, object_score
 from napari_advseg.scoring.pair import paired
+from napari_advseg.scoring.semantic import SemanticScore, class_values, semantic_score
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.volume import Array, Volume
 
@@ -28,6 +30,11 @@ MOST_VOXELS = 1 << 25
 THICK = 2
 
 DISPLACED = "The layers lie at different places; they are compared voxel by voxel all the same."
+
+NO_CLASSES = f"The layers hold more than {MOST} values, which are cells and no classes: the other tabs are for them."
+LIKE_CELLS = "The values look like cells. If they are, these numbers mean nothing: the other tabs are for cells."
+AS_CLASSES = "Each value is taken as a class, 0 too; the pixels of all sections count together."
+NO_PIXEL = "No pixel of the truth counts, so there is nothing to compare."
 
 What = Literal["site", "truth", "labels"]
 Span = tuple[int, int]
@@ -238,6 +245,35 @@ def _of_object(one: WrongObject) -> Row:
 def count_objects(found: Comparison) -> ObjectScore:
     """The objects of the same layers compared; takes longer than the score itself."""
     return object_score(found.labels.volume, found.truth.volume, found.settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The same layers as maps of classes: the score, None where they hold none, and what to know of it."""
+
+    score: SemanticScore | None
+    words: str
+
+
+def compare_classes(found: Comparison) -> Classes:
+    """Accuracy and IoU by class; 255 beside 0, 1, 2 ... in the truth is left out, as in palette masks.
+
+    Raises:
+        ValueError: a layer holds no whole numbers.
+    """
+    pair = found.labels.volume, found.truth.volume
+    true = class_values(pair[1])
+    every = class_values(*pair)
+    if every is None or true is None:
+        return Classes(None, NO_CLASSES)
+    void = void_among(true)
+    score = semantic_score(*pair, ignore=void)
+    if not score.scored:
+        return Classes(None, NO_PIXEL)
+    sections = [range(one.size("z")) for one in pair]
+    is_doubtful = len(every) > FEW and look_like_cells(pair, sections)
+    left_out = f" {void} in the truth is left out, as in palette masks." if void is not None else ""
+    return Classes(score, f"{LIKE_CELLS if is_doubtful else AS_CLASSES}{left_out}")
 
 
 def words_of(found: Comparison) -> str:

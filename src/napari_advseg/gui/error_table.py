@@ -131,6 +131,13 @@ class ErrorTable(QTableView):
         self.selectionModel().currentRowChanged.connect(self._choose)
         self.clicked.connect(self._choose)
 
+    def step(self, rows: int) -> None:
+        """Choose the row so many rows below the chosen one; the first where none is."""
+        last = len(self.errors.rows) - 1
+        if last >= 0:
+            chosen = self.currentIndex().row()
+            self.setCurrentIndex(self.errors.index(min(max(chosen + rows, 0), last), 0))
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Ten rows or so."""
         return QSize(300, 240)

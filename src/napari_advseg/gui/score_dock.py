@@ -3,7 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QVBoxLayout, QWid
 
 from napari_advseg.gui import camera, comparison, results
 from napari_advseg.gui.comparison import Comparison, Row
-from napari_advseg.gui.editors import PatientComboBox
+from napari_advseg.gui.editors import PatientComboBox, described
 from napari_advseg.gui.error_table import ErrorTable
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.job_dock import JobDock
@@ -26,7 +26,8 @@ from napari_advseg.gui.panel import (
     note,
     side_by_side,
 )
-from napari_advseg.gui.score_numbers import ObjectNumbers, ScoreNumbers
+from napari_advseg.gui.score_numbers import ClassNumbers, ObjectNumbers, ScoreNumbers
+from napari_advseg.gui.shortcuts import Shortcut
 from napari_advseg.napari_io import LayerData
 from napari_advseg.scoring.instances import Score
 from napari_advseg.scoring.locate import ERROR_KINDS
@@ -53,6 +54,7 @@ class ScoreDock(JobDock):
 
     kind = "score"
     run_words = "Score"
+    run_about = "Compare both layers as they are now: numbers, and a list of errors to click"
     shows_device = False
     log_px = 52
 
@@ -61,8 +63,8 @@ class ScoreDock(JobDock):
         self._layers_problem = ""
         self._found: Comparison | None = None
         self._marking = Latest(self._session, self)
-        self._scoring, self._painting, self._counting = (
-            Latest(self._session, self, is_long=True) for _ in range(3)
+        self._scoring, self._painting, self._counting, self._sorting = (
+            Latest(self._session, self, is_long=True) for _ in range(4)
         )
         colours = [COLOURS[name] for name in sorted(ERROR_KINDS, key=ERROR_KINDS.__getitem__)]
         self._mark = results.OwnLayer(
@@ -77,12 +79,17 @@ class ScoreDock(JobDock):
         self.more = Form(ScoringSettings(), without=MAIN)
         self.numbers = ScoreNumbers()
         self.objects = ObjectNumbers()
+        self.classes = ClassNumbers()
         self.what, self.which = _choice(WHATS), _choice(KINDS)
         self.found_words = note()
         self.table = ErrorTable()
         self.overlay = QCheckBox("Error overlay")
         self.overlay.setToolTip("Paint the kind of error over the labels, in a layer of its own.")
         self.export = QPushButton("Save table …")
+        self.export.setToolTip("Write the rows that are shown as CSV, with ids and places.")
+        described(self.what, "What is listed", "Contacts between labels, or single objects.")
+        described(self.which, "Errors listed", "Objects cut in two, or joined, or both.")
+        described(self.table, "Errors", "Click a row, or press N and Shift+N, to go to an error.")
         self.tabs = self._tabs()
         self._connect()
         self._choose_two()
@@ -103,6 +110,27 @@ class ScoreDock(JobDock):
         """
         return self.more.value().changed(**self.main.shown())
 
+    def shortcuts(self) -> Sequence[Shortcut]:
+        """From error to error."""
+        return (
+            Shortcut("next_error", "Go to the next error", "N", self.next_error, repeats=True),
+            Shortcut(
+                "previous_error",
+                "Go to the error before",
+                "Shift-N",
+                self.previous_error,
+                repeats=True,
+            ),
+        )
+
+    def next_error(self) -> None:
+        """Go to the error below the chosen one, or to the first."""
+        self.table.step(1)
+
+    def previous_error(self) -> None:
+        """Go to the error above the chosen one."""
+        self.table.step(-1)
+
     def start(self) -> None:
         """Compare the layers, unless something is in the way; then that is said."""
         self._look_at_layers()
@@ -118,7 +146,11 @@ class ScoreDock(JobDock):
             self.buttons.tell(remark, is_warning=True)
 
     def _content(self) -> QWidget:
-        rows = rows_of(("Labels", self.labels), ("Truth", self.truth), self.main)
+        rows = rows_of(
+            ("Labels", self.labels, "The labels, or classes, to be judged; as they are now."),
+            ("Truth", self.truth, "What they should be, on the same voxels."),
+            self.main,
+        )
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 6, 0)
@@ -142,6 +174,7 @@ class ScoreDock(JobDock):
         tabs.setDocumentMode(True)
         tabs.addTab(in_scroll_area(self.numbers), "Scores")
         tabs.addTab(in_scroll_area(self.objects), "Objects")
+        tabs.addTab(in_scroll_area(self.classes), "Classes")
         tabs.addTab(errors, "Errors")
         return tabs
 
@@ -160,6 +193,8 @@ class ScoreDock(JobDock):
         self._scoring.done.connect(self._show_score)
         self._counting.done.connect(self.objects.show_score)
         self._counting.failed.connect(self.objects.fail)
+        self._sorting.done.connect(self.classes.show_classes)
+        self._sorting.failed.connect(self.classes.fail)
         for latest in (self._marking, self._painting):
             latest.failed.connect(self._fail)
 
@@ -193,6 +228,8 @@ class ScoreDock(JobDock):
         self.found_words.setText(comparison.words_of(found))
         self.objects.wait()
         self._counting.ask(partial(comparison.count_objects, found))
+        self.classes.wait()
+        self._sorting.ask(partial(comparison.compare_classes, found))
         self._filter()
         self._turn_overlay(self.overlay.isChecked())
 

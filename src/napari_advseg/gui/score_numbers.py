@@ -6,9 +6,11 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_advseg.gui.comparison import Classes
 from napari_advseg.gui.panel import note
 from napari_advseg.scoring.instances import Score
 from napari_advseg.scoring.objects import Matched, ObjectScore
+from napari_advseg.scoring.semantic import SemanticScore
 
 ROWS = (
     ("VOI", "voi", "Split and merge together, in bits; 0 is perfect."),
@@ -30,6 +32,30 @@ FLATTERING = "Flattering: pixels of predicted walls are left out, so wide walls 
 NOTHING = "No pixel of the truth is scored, so there is nothing to compare."
 HEADS = ("Honest", "Flattering")
 
+OF_ALL = (
+    (
+        "Pixel accuracy",
+        "pixel_accuracy",
+        "Share of pixels with the right class; rare classes hardly show.",
+    ),
+    (
+        "Class accuracy",
+        "class_accuracy",
+        "Mean over the classes of the truth of the share of their pixels found.",
+    ),
+    ("Mean IoU", "mean_iou", "Mean over the same classes of intersection over union."),
+    (
+        "Mean boundary IoU",
+        "mean_boundary_iou",
+        "The same of the pixels near a change of class: large areas do not hide wrong boundaries there.",
+    ),
+)
+BY_CLASS = (
+    ("IoU", "iou", "Pixels that both have of the class, over those that either has."),
+    ("Found", "accuracy", "Share of the pixels of the true class that have it in the labels too."),
+    ("Boundary IoU", "boundary_iou", "IoU of the pixels near the boundary of the class alone."),
+)
+SORTING = "Comparing classes …"
 
 COUNTING = "Counting objects …"
 OBJECTS = (
@@ -113,6 +139,80 @@ class ObjectNumbers(QWidget):
             self.rows.removeRow(0)
 
 
+class ClassNumbers(QWidget):
+    """Scores of class maps: of all classes, then one class a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: dict[tuple[str, str], QLabel] = {}
+        self.words = note()
+        self._table = QWidget()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 4, 6, 0)
+        self._column.addWidget(self._table)
+        self._column.addWidget(self.words)
+        self._column.addStretch(1)
+        self.wait()
+
+    def wait(self) -> None:
+        """Say that they are on their way."""
+        self._show_table(QWidget())
+        self.words.setText(SORTING)
+
+    def fail(self, text: str) -> None:
+        """Say why there are none."""
+        self.words.setText(text)
+
+    def show_classes(self, found: Classes) -> None:
+        """Show a score, or why there is none."""
+        self._show_table(QWidget() if found.score is None else self._of(found.score))
+        self.words.setText(found.words)
+
+    def _of(self, score: SemanticScore) -> QWidget:
+        self.cells.clear()
+        table = QWidget()
+        column = QVBoxLayout(table)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(self._of_all(score))
+        column.addLayout(self._by_class(score))
+        return table
+
+    def _of_all(self, score: SemanticScore) -> QFormLayout:
+        rows = QFormLayout()
+        rows.setVerticalSpacing(1)
+        for title, name, meaning in OF_ALL:
+            rows.addRow(_said(title, meaning), self._cell("", name, getattr(score, name), meaning))
+        return rows
+
+    def _by_class(self, score: SemanticScore) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setVerticalSpacing(1)
+        grid.addWidget(_said("Class", "The value that stands for it in the layers."), 0, 0)
+        for column, (title, _, meaning) in enumerate(BY_CLASS, 1):
+            head = _right(title)
+            head.setToolTip(meaning)
+            grid.addWidget(head, 0, column)
+        for row, kind in enumerate(score.iou, 1):
+            grid.addWidget(QLabel(str(kind)), row, 0)
+            for column, (_, name, meaning) in enumerate(BY_CLASS, 1):
+                value = getattr(score, name).get(kind)
+                grid.addWidget(self._cell(str(kind), name, value, meaning), row, column)
+        return grid
+
+    def _cell(self, kind: str, name: str, value: float | None, about: str) -> QLabel:
+        cell = _right(_share(value))
+        cell.setToolTip(about)
+        self.cells[kind, name] = cell
+        return cell
+
+    def _show_table(self, table: QWidget) -> None:
+        self._column.replaceWidget(self._table, table)
+        self._table.setParent(None)
+        self._table.deleteLater()
+        self._table = table
+
+
 def object_rows(score: ObjectScore) -> list[tuple[str, str, str]]:
     """Title, value and meaning of each row."""
     return [
@@ -158,6 +258,12 @@ def _number(score: Score | None, name: str) -> str:
         return "–"
     value: float = getattr(score, name)
     return f"{100 * value:.1f} %" if name == "ignored_fraction" else f"{value:.4f}"
+
+
+def _said(words: str, meaning: str) -> QLabel:
+    label = QLabel(words)
+    label.setToolTip(meaning)
+    return label
 
 
 def _right(words: str) -> QLabel:
