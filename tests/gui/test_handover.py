@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Layer
 
-from napari_advseg.gui import checks, handover
+from napari_advseg.gui import checks, handover, segmenting
+from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.preview import Relabeller, Wish, section_on_screen, words_of
+from napari_advseg.gui.understood import understand
 from napari_advseg.labelling.gap_closing import label_section
 from napari_advseg.napari_io import read_layers
 from napari_advseg.recipe import Label, Segment, train_recipe
@@ -30,25 +32,28 @@ def never():
     return False
 
 
-def segmented(layer, tmp_path, stopped=never):
-    recipe = Segment(image="x", model="m", out=str(tmp_path / "out" / "cells.tif"))
-    return handover.segmentation(recipe, handover.taken(layer), tmp_path / "copies", stopped)
+def segmented(layer, tmp_path, stopped=never, told=None, **fields):
+    told = [] if told is None else told
+    recipe = Segment(image="x", model="m", out=str(tmp_path / "out" / "cells.tif"), **fields)
+    return segmenting.segmentation(recipe, handover.taken(layer), Errand(stopped, told.append))
 
 
 def test_an_unmodified_file_goes_by_its_path(stored, tmp_path):
     (layer,) = (Layer.create(*data) for data in read_layers(stored))
     recipe = segmented(layer, tmp_path)
     assert recipe.image == stored
-    assert not (tmp_path / "copies").exists()
+    assert not list((tmp_path / "out").iterdir())
     assert recipe.probabilities == str(tmp_path / "out" / "cells-interior.ome.zarr")
 
 
-def test_a_file_whose_scale_was_changed_in_the_viewer_is_copied(stored, tmp_path):
+def test_a_file_whose_scale_was_changed_in_the_viewer_is_not_copied_but_placed(stored, tmp_path):
     (layer,) = (Layer.create(*data) for data in read_layers(stored))
     layer.scale = (50, 4, 4)
-    copy = read(segmented(layer, tmp_path).image)
-    assert copy.source != stored
-    assert copy.frame.scale == (50, 4, 4)
+    recipe = segmented(layer, tmp_path)
+    assert recipe.image == stored
+    assert recipe.placed.scale == (50, 4, 4)
+    assert recipe.placed.translate == FRAME.translate
+    assert recipe.placed.units == FRAME.units
 
 
 def test_an_array_in_memory_is_copied_with_its_place(tmp_path):
@@ -71,7 +76,7 @@ def test_a_stopped_copy_leaves_nothing_behind(tmp_path):
     layer = Image(np.zeros((3, 20, 24), np.float32))
     with pytest.raises(handover.GivenUp):
         segmented(layer, tmp_path, stopped=lambda: True)
-    assert not list((tmp_path / "copies").iterdir())
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_training_gets_copies_beside_its_model(stored, tmp_path):
@@ -90,7 +95,7 @@ def test_a_training_gets_copies_beside_its_model(stored, tmp_path):
 
 def test_a_rotated_layer_is_refused_with_the_reason():
     layer = Image(np.zeros((20, 24)), rotate=30)
-    assert "rotated" in handover.why_not_segment(layer)
+    assert "rotated" in understand(layer).problem
     assert "rotated" in handover.pairing(layer, Labels(np.ones((20, 24), int)), "unet").problem
 
 
@@ -102,7 +107,7 @@ def test_names_that_are_free_are_found_and_unfinished_writes_are_no_free_place(t
     (path / "zarr.json").write_text("{}")
     (tmp_path / "a b-labels-2.ome.zarr.partial").mkdir()
     assert checks.free_place(path) == tmp_path / "a b-labels-3.ome.zarr"
-    relabelled = handover.relabelling(Label(probabilities="p", out=str(path)), never)
+    relabelled = segmenting.relabelling(Label(probabilities="p", out=str(path)), never)
     assert relabelled.out == str(tmp_path / "a b-labels-3.ome.zarr")
 
 

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtWidgets import QSlider
 from test_tune_dock import soft_map
 
-from napari_advseg.gui import handover, joining
+from napari_advseg.gui import joining, segmenting
 from napari_advseg.labelling import label_into
 from napari_advseg.labelling.fragments import fragments_beside, open_fragments
 from napari_advseg.progress import drain
@@ -47,10 +47,8 @@ def made(tmp_path_factory):
 @pytest.fixture
 def dock(stage, fake_child, made):
     _, _, segment = stage()
-    segment.sliders.set(SETTINGS)
-    segment.more.set(SETTINGS)
-    segment.merge.set(SETTINGS.agglomeration)
-    segment._add_result(handover.as_result(made, "cells"))
+    segment._set_labelling(SETTINGS)
+    segment._add_result(segmenting.as_result(made, "cells"))
     return segment
 
 
@@ -62,11 +60,11 @@ def test_the_slider_joins_the_fragments_of_the_section_on_screen(dock, made, qtb
     wanted = open_fragments(made["fragments"]).relabelled(0.9).section(2)
 
     def is_shown():
-        layer = dock._preview_layer.layer
+        layer = dock._labels.layer
         return layer is not None and np.array_equal(layer.data[0], wanted)
 
     qtbot.waitUntil(is_shown, timeout=SOON)
-    np.testing.assert_allclose(dock._preview_layer.layer.translate, (160, 0, 4))
+    np.testing.assert_allclose(dock._labels.layer.translate, (160, 0, 4))
     count = len(np.unique(wanted[wanted > 0]))
     assert dock.preview_words.text().startswith(f"{count} cell")
     assert not dock._result_layer.visible
@@ -126,7 +124,7 @@ def test_only_the_merge_threshold_and_the_least_size_are_looked_up(change, joins
 
 
 def test_a_join_that_is_stopped_leaves_no_file(made, tmp_path):
-    kept = handover.as_result(made, "cells")
+    kept = segmenting.as_result(made, "cells")
     out = tmp_path / "x.ome.zarr"
     with pytest.raises(ValueError, match="Stopped"):
         joining.join(kept, SETTINGS, str(out), lambda: True, lambda _report: None)

@@ -80,8 +80,8 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
     before = layer.data.copy()
     viewer.dims.set_current_step(0, 2)
     segment.sliders.row("threshold").editor.write(0.0)
-    qtbot.waitUntil(lambda: segment._preview_layer.layer is not None, timeout=LATER)
-    preview = segment._preview_layer.layer
+    qtbot.waitUntil(lambda: segment._labels.layer is not None, timeout=LATER)
+    preview = segment._labels.layer
     assert preview.data.shape == (1, 72, 80)
     assert preview.translate[0] == pytest.approx(2 * layer.scale[0])
     assert set(np.unique(preview.data)) == {1}  # everything exceeds 0: one cell
@@ -90,7 +90,7 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
     np.testing.assert_array_equal(layer.data, before)
     assert not layer.visible
     segment.live.setChecked(False)
-    assert segment._preview_layer.layer is None
+    assert segment._labels.layer is None
     assert layer.visible
 
     qtbot.waitUntil(segment.apply.isEnabled, timeout=LATER)

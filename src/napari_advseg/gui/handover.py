@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
+from zarr.storage import LocalStore
 
 from napari_advseg.gui import checks
-from napari_advseg.gui.checks import NO_IMAGE, free_place
+from napari_advseg.gui.checks import free_place
 from napari_advseg.model_store import Card, read_card
-from napari_advseg.napari_io import LayerData, layer_to_volume, small, volume_to_layer
-from napari_advseg.recipe import Label, Segment, Train, Tune
-from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.napari_io import layer_to_volume
+from napari_advseg.progress import BlockDone, Report
+from napari_advseg.recipe import Train, Tune
 from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.files import create, read
 from napari_advseg.volume.frame import Frame
@@ -27,6 +29,7 @@ from napari_advseg.volume.volume import Volume
 
 HOME = "napari-advseg"
 COPY = ".ome.zarr"
+PROBE = 64
 
 Stopped = Callable[[], bool]
 
@@ -43,7 +46,8 @@ def taken(layer: Any) -> Volume:
     """
     data, attributes, kind = layer.as_layer_data_tuple()
     volume = layer_to_volume(data, attributes, kind)
-    return Volume(volume.array, volume.frame, _file_of(volume, attributes), volume.kind)
+    source = _file_of(volume, attributes) or _store_of(layer, volume)
+    return Volume(volume.array, volume.frame, source, volume.kind)
 
 
 def pairing(image: Any, labels: Any, family: str) -> checks.Pairing:
@@ -52,17 +56,6 @@ def pairing(image: Any, labels: Any, family: str) -> checks.Pairing:
         return checks.pairing(image and taken(image), labels and taken(labels), family)
     except ValueError as error:
         return checks.Pairing(str(error))
-
-
-def why_not_segment(image: Any) -> str:
-    """Why this layer cannot be segmented; empty where it can."""
-    if image is None:
-        return NO_IMAGE
-    try:
-        taken(image)
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 def why_not_tune(shown: Any, truth: Any, *, names_sections: bool) -> str:
@@ -84,26 +77,11 @@ def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> 
     """
     model = Path(recipe.out or "").expanduser()
     beside = model.with_name(f"{model.name}-data")
-    painted = _copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True)
-    shown = _named(image, beside / f"image{COPY}", stopped)
+    painted = copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True)
+    shown = named(image, beside / f"image{COPY}", stopped)
     if checks.pairing(image, labels, recipe.family).is_pair:
         return recipe.changed(out=str(model), image=shown, labels=painted)
     return recipe.changed(out=str(model), images=shown, masks=painted)
-
-
-def segmentation(recipe: Segment, image: Volume, folder: Path, stopped: Stopped) -> Segment:
-    """The recipe with its image named; a copy stands in `folder`, which goes with the viewer.
-
-    The interior map is kept, to label it anew; a model of classes makes none.
-    """
-    out = Path(recipe.out).expanduser()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    kept: str | None = None
-    card = model_at(recipe.model).card
-    if card is None or card.channels.gives != "classes":
-        kept = str(free_place(out.with_name(f"{out.name.partition('.')[0]}-interior{COPY}")))
-    path = _named(image, folder / f"image{COPY}", stopped)
-    return recipe.changed(image=path, out=str(out), probabilities=kept)
 
 
 def tuning(recipe: Tune, shown: Volume, truth: Volume, folder: Path, stopped: Stopped) -> Tune:
@@ -115,10 +93,10 @@ def tuning(recipe: Tune, shown: Volume, truth: Volume, folder: Path, stopped: St
     card = model_at(recipe.model or "").card
     known = card.recipe if card is not None else None
     theirs = known.labels if known is not None else None
-    labels = _named(truth, folder / f"truth{COPY}", stopped, theirs)
+    labels = named(truth, folder / f"truth{COPY}", stopped, theirs)
     field = "image" if recipe.probabilities is None else "probabilities"
     theirs = known.image if known is not None and field == "image" else None
-    path = _named(shown, folder / f"{field}{COPY}", stopped, theirs)
+    path = named(shown, folder / f"{field}{COPY}", stopped, theirs)
     return recipe.changed(**{field: path}, labels=labels, out=str(Path(recipe.out).expanduser()))
 
 
@@ -157,55 +135,15 @@ def as_search(result: dict[str, Any]) -> Search:
     return Search(tuned, result["probabilities"], frame, indices, steps)
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """Labels as layer data, and the interior map they were made from, where it lies and how large it is.
-
-    `map_path` is empty for classes, which come from no such map. `fragments` is the store that agglomerated
-    labels were joined from, empty for others.
-    """
-
-    layer: LayerData
-    map_path: str
-    frame: Frame
-    sections: int
-    labelling: LabellingSettings
-    fragments: str = ""
-
-
-def as_result(made: dict[str, Any], name: str) -> Result:
-    """What was written; in memory, so that it can be painted on, unless it is large."""
-    volume = read(made["labels"])
-    if small(volume):
-        volume = Volume(volume.numpy(), volume.frame, volume.source, "labels")
-    _, attributes, kind = volume_to_layer(volume, "labels")
-    interior = read(made["probabilities"]) if made["probabilities"] else volume
-    layer = (volume.array, {**attributes, "name": name}, kind)
-    return Result(
-        layer,
-        made["probabilities"] or "",
-        interior.frame,
-        interior.size("z"),
-        made["labelling"],
-        made.get("fragments", ""),
-    )
-
-
-def relabelling(recipe: Label, stopped: Stopped) -> Label:  # noqa: ARG001 - a preparation like the others
-    """The recipe at a place that is free."""
-    out = free_place(Path(recipe.out).expanduser())
-    return recipe.changed(out=str(out))
-
-
 def place_for_model(image: Any, family: str) -> str:
     """A new folder for a model of this image layer, in the user's home."""
-    name = f"{_plain(image.name)}-{family}" if image is not None else family
+    name = f"{plain(image.name)}-{family}" if image is not None else family
     return str(free_place(Path.home() / HOME / "models" / name))
 
 
 def place_for_tuning(image: Any) -> str:
     """A new folder for a search on this layer, in the user's home."""
-    name = _plain(image.name) if image is not None else "search"
+    name = plain(image.name) if image is not None else "search"
     return str(free_place(Path.home() / HOME / "tuning" / name))
 
 
@@ -218,7 +156,7 @@ def place_for_labels(image: Any) -> str:
     """A new path for the labels of this image layer: beside its file, else in the user's home."""
     source = image.metadata.get("path") if image is not None else None
     folder = Path(source).parent if source and Path(source).exists() else Path.home() / HOME
-    name = _plain(image.name) if image is not None else "image"
+    name = plain(image.name) if image is not None else "image"
     return str(free_place(folder / f"{name}-labels{COPY}"))
 
 
@@ -268,38 +206,102 @@ def _file_of(volume: Volume, attributes: dict[str, Any]) -> str | None:
     return str(path) if is_fixed and path else None
 
 
-def _named(volume: Volume, copy: Path, stopped: Stopped, twin: str | None = None) -> str:
+def _store_of(layer: Any, volume: Volume) -> str | None:
+    """The store that a lazy array of another reader comes from; whether it holds the same is seen on a thread."""
+    array = volume.array
+    if isinstance(array, zarr.Array) and isinstance(array.store, LocalStore):
+        return str(Path(array.store.root) / array.path)
+    is_lazy = hasattr(array, "dask")
+    path = getattr(getattr(layer, "source", None), "path", None)
+    return str(path) if is_lazy and path else None
+
+
+def named(volume: Volume, copy: Path, stopped: Stopped, twin: str | None = None) -> str:
     """The volume's own file, or `twin` where that holds just the same, or a copy."""
-    if volume.source is not None and _is_same(read(volume.source), volume):
-        return volume.source
-    if twin is not None and _holds(twin, volume, stopped):
+    stored = stored_as(volume)
+    if stored is not None and lies_as(stored, volume):
+        return str(volume.source)
+    if twin is not None and holds(twin, volume, stopped):
         return twin
-    return _copied(volume, free_place(copy), stopped)
+    return copied(volume, free_place(copy), stopped)
 
 
-def _is_same(stored: Volume, shown: Volume) -> bool:
-    """Whether the file lies where the layer lies: its scale may have been changed in the viewer."""
+def stored_as(shown: Volume) -> Volume | None:
+    """The volume in the file that a layer comes from; None where it does not hold what the layer shows."""
+    if shown.source is None:
+        return None
+    try:
+        stored = read(shown.source)
+    except ValueError:  # of a format that only the other reader knows
+        return None
+    is_same = (stored.shape, stored.dtype, stored.axes) == (shown.shape, shown.dtype, shown.axes)
+    is_ours = isinstance(shown.array, Windowed | np.ndarray | zarr.Array)
+    return stored if is_same and (is_ours or _shows(stored, shown)) else None
+
+
+def _shows(stored: Volume, shown: Volume) -> bool:
+    """Whether both are equal, and not even, where they are looked at: in the middle of three sections."""
+    rows, columns = (_middle(shown.size(axis)) for axis in "yx")
+    count = shown.size("z")
+    is_uneven = False
+    for index in sorted({0, count // 2, count - 1}):
+        place = {"z": index, "y": rows, "x": columns}
+        key = tuple(place.get(axis, slice(None)) for axis in shown.axes)
+        one, other = np.asarray(stored.array[key]), np.asarray(shown.array[key])
+        if not np.array_equal(one, other):
+            return False
+        is_uneven = is_uneven or bool(one.min() != one.max())
+    return is_uneven
+
+
+def _middle(length: int) -> slice:
+    first = max(0, (length - PROBE) // 2)
+    return slice(first, first + PROBE)
+
+
+def lies_as(stored: Volume, shown: Volume) -> bool:
+    """Whether a file lies where the layer lies: its scale may have been changed in the viewer."""
     return (
-        (stored.shape, stored.dtype, stored.axes) == (shown.shape, shown.dtype, shown.axes)
-        and np.allclose(stored.frame.scale, shown.frame.scale)
+        np.allclose(stored.frame.scale, shown.frame.scale)
         and np.allclose(stored.frame.translate, shown.frame.translate)
         and stored.frame.units == shown.frame.units
     )
 
 
-def _holds(path: str, volume: Volume, stopped: Stopped) -> bool:
+def holds(path: str, volume: Volume, stopped: Stopped) -> bool:
     """Whether a file holds the same values at the same place."""
     try:
         stored = read(path)
-        return _is_same(stored, volume) and all(
-            not stopped() and np.array_equal(*pair)
-            for pair in zip(planes(stored), planes(volume), strict=True)
+        is_same = (stored.shape, stored.dtype, stored.axes) == (
+            volume.shape,
+            volume.dtype,
+            volume.axes,
+        )
+        return (
+            is_same
+            and lies_as(stored, volume)
+            and all(
+                not stopped() and np.array_equal(*pair)
+                for pair in zip(planes(stored), planes(volume), strict=True)
+            )
         )
     except ValueError:  # it has gone or is damaged: then it is no twin
         return False
 
 
-def _copied(volume: Volume, path: Path, stopped: Stopped, *, must_show: bool = False) -> str:
+def copied(
+    volume: Volume,
+    path: Path,
+    stopped: Stopped,
+    *,
+    must_show: bool = False,
+    tell: Callable[[Report], object] | None = None,
+) -> str:
+    """A copy at `path`, section by section.
+
+    Raises:
+        ValueError: it was stopped, the disk is too small, or it must show something and nothing is painted.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     shows_something = False
     with create(path, volume.shape, volume.dtype, volume.frame, kind=volume.kind) as writer:
@@ -308,6 +310,8 @@ def _copied(volume: Volume, path: Path, stopped: Stopped, *, must_show: bool = F
                 break
             shows_something = shows_something or bool(section.any())
             writer.write(index, section)
+            if tell is not None:
+                tell(BlockDone("copy", index + 1, writer.total))
         else:
             if shows_something or not must_show:
                 writer.finish()
@@ -320,6 +324,6 @@ def _copied(volume: Volume, path: Path, stopped: Stopped, *, must_show: bool = F
     )
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A layer's name as the name of a file."""
     return re.sub(r"[^\w.-]+", "-", name).replace(".", "-").strip("-") or "image"

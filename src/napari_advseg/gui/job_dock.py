@@ -12,7 +12,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
-from napari_advseg.gui import checks, handover, shortcuts, window
+from napari_advseg.gui import checks, shortcuts, window
 from napari_advseg.gui.form import Fold
 from napari_advseg.gui.help import KEYS as KEYS_PAGE
 from napari_advseg.gui.help import open_help
@@ -22,7 +22,6 @@ from napari_advseg.gui.panel import (
     Buttons,
     LayerChoice,
     PathLine,
-    browse_folder,
     in_scroll_area,
     note,
 )
@@ -302,42 +301,3 @@ class NewPlace(PathLine):
 
     def _keep(self) -> None:
         self.is_own = True
-
-
-class ModelChoice(PathLine):
-    """The folder of a model, with what is known of it; a training that ends puts its own here."""
-
-    seen = Signal()
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(browse_folder, "Folder that Train wrote")
-        self._session = session
-        self.found = handover.model_at("")
-        self.words = note()
-        self.words.hide()
-        self.changed.connect(self.look)
-        session.trained.connect(self.take)
-        session.recalibrated.connect(self.look)
-        self.take(session.model)
-
-    @property
-    def problem(self) -> str:
-        """Why there is no model to use."""
-        return self.found.problem
-
-    def take(self, folder: str) -> None:
-        """Choose a folder, also one that has only changed."""
-        self.set(folder)
-        self.look()
-
-    def look(self, *_: object) -> None:
-        """Read the model's card; `seen` follows."""
-        look = self._session.background(partial(handover.model_at, self.path))
-        look.done.connect(self._see)
-
-    def _see(self, model: handover.Model) -> None:
-        if model.path == self.path:
-            self.found = model
-            self.words.setText(model.words if model.card else "")
-            self.words.setVisible(model.card is not None)
-            self.seen.emit()

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_advseg.gui.checks import free_place
-from napari_advseg.gui.handover import GivenUp, Result, Stopped
+from napari_advseg.gui.handover import GivenUp, Stopped
 from napari_advseg.gui.preview import as_layer
+from napari_advseg.gui.segmenting import Result
 from napari_advseg.labelling import described
 from napari_advseg.labelling.fragments import Fragments, open_fragments
 from napari_advseg.napari_io import LayerData

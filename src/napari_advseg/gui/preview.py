@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_advseg.gui.field_of_view import in_own_units
 from napari_advseg.labelling.gap_closing import Prepared, close_gaps, prepare
 from napari_advseg.napari_io import LayerData, volume_to_layer
 from napari_advseg.settings.labelling import LabellingSettings
@@ -113,12 +114,14 @@ def turn_to(viewer: Any, frame: Frame, steps: int) -> None:
     if not is_on_screen(viewer, frame, steps):
         at = frame.axes.index("z")
         axis = viewer.dims.ndim - 3
-        viewer.dims.set_point(axis, frame.translate[at] + steps * frame.scale[at])
+        place = frame.translate[at] + steps * frame.scale[at]
+        viewer.dims.set_point(axis, place / in_own_units(viewer, frame, "z", axis))
 
 
 def _steps_on_screen(viewer: Any, frame: Frame) -> float | None:
     """How many steps below the first section the viewer looks; None where there is only one."""
     if "z" not in frame.axes or len(viewer.dims.point) < 3:
         return None
-    at = frame.axes.index("z")
-    return float((viewer.dims.point[-3] - frame.translate[at]) / frame.scale[at])
+    at, axis = frame.axes.index("z"), viewer.dims.ndim - 3
+    place = viewer.dims.point[axis] * in_own_units(viewer, frame, "z", axis)
+    return float((place - frame.translate[at]) / frame.scale[at])

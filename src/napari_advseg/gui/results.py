@@ -16,6 +16,9 @@ from napari_advseg.gui.turns import Turns
 from napari_advseg.napari_io import LayerData
 from napari_advseg.volume.volume import Array
 
+# Told apart by those who see red and green alike too (Okabe and Ito, 2008).
+CLASS_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+
 _OURS: weakref.WeakSet[Layer] = weakref.WeakSet()
 _EXPECTED: weakref.WeakSet[Layer] = weakref.WeakSet()
 """Layers that are in the list already and seen a moment later."""
@@ -54,6 +57,20 @@ def flat_colours(colours: Sequence[str]) -> CyclicLabelColormap:
         *([part / 255 for part in bytes.fromhex(f"{one[1:]}ff")] for one in colours),
     ]
     return CyclicLabelColormap(colors=np.array(shown, np.float32), background_value=0)
+
+
+def class_colours(highest: int) -> CyclicLabelColormap:
+    """A colour for each of classes 1 to `highest`; 0 is transparent."""
+    return flat_colours(
+        [CLASS_COLOURS[(k - 1) % len(CLASS_COLOURS)] for k in range(1, highest + 1)]
+    )
+
+
+def add_own(viewer: Any, layer_data: LayerData) -> Layer:
+    """A new layer of ours that only shows something."""
+    layer = Layer.create(*layer_data)
+    _OURS.add(layer)
+    return _add_quietly(viewer, layer)
 
 
 class OwnLayer:

@@ -15,8 +15,9 @@ from napari_advseg.gui import handover, heat_grid, results, window
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.form import Fold, Form, rows_of
 from napari_advseg.gui.heat_maps import MARKS, HeatMaps
-from napari_advseg.gui.job_dock import JobDock, ModelChoice, NewPlace
+from napari_advseg.gui.job_dock import JobDock, NewPlace
 from napari_advseg.gui.latest import Latest
+from napari_advseg.gui.model_choice import ModelChoice
 from napari_advseg.gui.panel import (
     LayerChoice,
     browse_new_folder,

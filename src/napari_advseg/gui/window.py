@@ -31,6 +31,7 @@ __all__ = [
     "bound_to",
     "canvas_size",
     "colours",
+    "is_open",
     "little_garbage",
     "main_window",
     "offer",
@@ -49,6 +50,11 @@ def unwrapped(viewer: Any) -> Any:
 def main_window(viewer: Any) -> QMainWindow:
     """The Qt window of a viewer."""
     return unwrapped(viewer).window._qt_window  # noqa: SLF001 - there is no public way to it
+
+
+def is_open(viewer: Any) -> bool:
+    """Whether the viewer's window has not been closed."""
+    return hasattr(unwrapped(viewer).window, "_qt_window")
 
 
 def announce(viewer: Any, what: str, stop: Callable[[], object]) -> Callable[[], None]:
