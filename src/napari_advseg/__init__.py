@@ -23,6 +23,7 @@ _HOMES = {
     "open_fragments": "napari_advseg.labelling.fragments",
     "fit": "napari_advseg.training.fit",
     "segment": "napari_advseg.pipeline",
+    "segment_folder": "napari_advseg.pipeline",
     "tune": "napari_advseg.tuning",
 }
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "read",
     "score",
     "segment",
+    "segment_folder",
     "semantic_score",
     "tune",
     "write",
