@@ -68,6 +68,11 @@ def watched(running, **looks):
     return model, reports
 
 
+def last_of(reports):
+    *_, last = (report for report in reports if isinstance(report, Previewed))
+    return last
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_losses_and_weights_are_bit_equal_with_and_without_previews(tissue, tmp_path, family):
     plain, silent = watched(fit(*tissue, recipe(family)))
@@ -89,7 +94,7 @@ def test_a_preview_is_what_the_model_then_makes_of_that_section(tissue, tmp_path
     out = tmp_path / "model"
     running = fit(*tissue, recipe(out=out, training={**TRAINING, "steps": 4}))
     _, reports = watched(running, step_3=at(tmp_path))
-    *_, last = (report for report in reports if isinstance(report, Previewed))
+    last = last_of(reports)
     assert (last.step, last.top, last.left) == (4, 0, 0)
     model = model_store.load(out, "last")
     expected = preview._map(model, preview.PredictionSettings(device="cpu"), tissue[0].section(2))
@@ -101,10 +106,10 @@ def test_of_a_large_section_the_part_around_the_view_is_shown(tissue, tmp_path, 
     for place, corner in ((at(tmp_path, row=90), (64, 32)), (at(tmp_path, 9, -5, 500), (0, 64))):
         viewing.look({})
         _, reports = watched(fit(*tissue, recipe()), step_1=place)
-        first = next(report for report in reports if isinstance(report, Previewed))
-        assert (first.top, first.left) == corner
-        assert np.load(first.path, allow_pickle=False).shape == (32, 32)
-        assert first.section == min(place["section"], 5)
+        last = last_of(reports)
+        assert (last.top, last.left) == corner
+        assert np.load(last.path, allow_pickle=False).shape == (32, 32)
+        assert last.section == min(place["section"], 5)
 
 
 def test_classes_are_shown_as_classes_and_painters_show_what_they_paint(tissue, tmp_path):
@@ -113,13 +118,13 @@ def test_classes_are_shown_as_classes_and_painters_show_what_they_paint(tissue, 
     learnt = recipe(examples={"crop": 32, "batch": 2, "targets": {"kind": "classes"}})
     learnt = learnt.changed(zero="background")
     _, reports = watched(fit(image, classes, learnt), step_1=at(tmp_path))
-    found = np.load(next(r for r in reports if isinstance(r, Previewed)).path, allow_pickle=False)
+    found = np.load(last_of(reports).path, allow_pickle=False)
     assert found.dtype == np.uint8
     assert set(np.unique(found)) <= {0, 1, 2}
     viewing.look({})
     model = {**FAMILIES["cgan"], "direction": "map_to_image"}
     _, reports = watched(fit(*tissue, recipe("cgan", model=model)), step_1=at(tmp_path))
-    found = np.load(next(r for r in reports if isinstance(r, Previewed)).path, allow_pickle=False)
+    found = np.load(last_of(reports).path, allow_pickle=False)
     assert found.dtype == np.float32
     assert found.shape == (96, 96)
 

@@ -119,9 +119,9 @@ def take(
     raise _held(_read(path), what)
 
 
-def holder_of(folder: Path) -> Holder | None:
+def holder_of(folder: Path, *, name: str = NAME) -> Holder | None:
     """Who works in a folder now; None where nobody does, or the lock was left by a process that ended."""
-    found = _read(folder / NAME)
+    found = _read(folder / name)
     return found if isinstance(found, Holder) and not _is_free(found) else None
 
 

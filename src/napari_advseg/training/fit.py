@@ -21,6 +21,7 @@ from napari_advseg.project import lock
 from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
+from napari_advseg.training.continuing import LOCK
 from napari_advseg.training.data import Data, prepare, prepare_unpaired
 from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
 from napari_advseg.training.preview import previewed
@@ -30,7 +31,6 @@ from napari_advseg.volume.files import Source
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Volume
 
-LOCK = "training.lock"
 LOG_HEAD = ["step", "phase", "name", "value"]
 SAMPLES = "samples"
 
@@ -236,12 +236,11 @@ def sole_writer(folder: Path | None) -> Iterator[None]:
 
 
 def continued(stored: Card, recipe: Train) -> Train:
-    """The stored recipe; only its number of steps may have been changed since."""
+    """The stored recipe; only its number of steps may have been changed since, and its folder moved."""
+    own = stored.recipe.changed(out=recipe.out)
     if recipe.training.minutes is not None or recipe.training.epochs is not None:
-        return stored.recipe
-    return stored.recipe.changed(
-        training=stored.recipe.training.changed(steps=recipe.training.steps)
-    )
+        return own
+    return own.changed(training=own.training.changed(steps=recipe.training.steps))
 
 
 def take_up(run: Run, folder: Path) -> Iterator[Report]:
