@@ -104,7 +104,6 @@ def test_a_preview_is_what_the_model_then_makes_of_that_section(tissue, tmp_path
 def test_of_a_large_section_the_part_around_the_view_is_shown(tissue, tmp_path, monkeypatch):
     monkeypatch.setattr(preview, "SIDE", 32)
     for place, corner in ((at(tmp_path, row=90), (64, 32)), (at(tmp_path, 9, -5, 500), (0, 64))):
-        viewing.look({})
         _, reports = watched(fit(*tissue, recipe()), step_1=place)
         last = last_of(reports)
         assert (last.top, last.left) == corner
@@ -121,7 +120,6 @@ def test_classes_are_shown_as_classes_and_painters_show_what_they_paint(tissue, 
     found = np.load(last_of(reports).path, allow_pickle=False)
     assert found.dtype == np.uint8
     assert set(np.unique(found)) <= {0, 1, 2}
-    viewing.look({})
     model = {**FAMILIES["cgan"], "direction": "map_to_image"}
     _, reports = watched(fit(*tissue, recipe("cgan", model=model)), step_1=at(tmp_path))
     found = np.load(last_of(reports).path, allow_pickle=False)
@@ -149,10 +147,18 @@ def test_a_preview_that_fails_is_said_once_and_the_training_goes_on(tissue, tmp_
 def test_a_folder_that_has_gone_and_zero_steps_are_no_trouble(tissue, tmp_path):
     _, reports = watched(fit(*tissue, recipe()), step_1=at(tmp_path / "gone"))
     assert sum(isinstance(report, StepDone) for report in reports) == 8
-    viewing.look({})
     off = recipe(training={**TRAINING, "preview_every": 0})
     _, reports = watched(fit(*tissue, off), step_1=at(tmp_path))
     assert not any(isinstance(report, Previewed) for report in reports)
+
+
+def test_who_looks_before_the_first_step_sees_it_and_nobody_looks_at_the_next_training(
+    tissue, tmp_path
+):
+    viewing.look(at(tmp_path))
+    _, reports = watched(fit(*tissue, recipe()))
+    assert next(report for report in reports if isinstance(report, Previewed)).step == 1
+    assert viewing.seen() is None
 
 
 def test_random_state_and_threads_are_left_as_they_were():

@@ -43,15 +43,16 @@ def previewed(
     A preview is made every so many steps (`preview_every`) and when the user turns to another place, as long as all of
     them take no more than a tenth of the time.
     """
-    viewing.look({})
     looker = Looker(run, card, images, labels)
-    with closing(running):
-        for report in running:
-            yield report
-            if isinstance(report, StepDone):
-                made = looker.after(report.step)
+    try:
+        with closing(running):
+            for report in running:
+                yield report
+                made = looker.after(report.step) if isinstance(report, StepDone) else None
                 if made is not None:
                     yield made
+    finally:
+        viewing.look({})  # whoever looked on looks at no other training
 
 
 class Looker:
