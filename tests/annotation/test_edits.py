@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_advseg.annotation.edits import between, copied, fill
-from napari_advseg.annotation.shares import Shares, count
+from napari_advseg.annotation.shares import Count, Shares, count, hatched, highest_id
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import BACKGROUND, BOUNDARY
 from napari_advseg.volume.volume import Volume
 
 FEW = arrays(np.uint64, (9, 7), elements=st.sampled_from([0, 1, 2, 2**63 + 1]))
@@ -93,25 +94,46 @@ def test_shares_follow_what_is_painted_without_counting_again(strokes, first):
         part[...] = value
         shares.change(section, before, value if value % 2 else part)
     for section in range(3):
-        assert shares.of(section) == count(labels, section) / 36
+        assert shares.of(section) == count(labels, section).annotated / 36
 
 
 def test_a_count_that_was_overtaken_is_not_taken():
     shares = Shares(2, 10)
     begun = shares.version(0)
     shares.change(0, np.zeros(3), 5)
-    assert not shares.put(0, 4, begun)
+    assert not shares.put(0, Count(4, 9), begun)
     assert shares.of(0) is None
-    assert shares.put(0, 7, shares.version(0))
+    assert shares.highest == 9  # ids are never given twice, whatever was overtaken
+    assert shares.put(0, Count(7, 1), shares.version(0))
     shares.forget(0)
     assert shares.uncounted(near=1) == [1, 0]
 
 
-def test_annotated_neighbours_and_words():
+def test_gaps_between_annotated_sections_and_words():
     shares = Shares(10, 100)
     for section in range(10):
-        shares.put(section, {2: 50, 7: 100}.get(section, 0), 0)
-    assert shares.around(4) == (2, 7)
-    assert shares.around(2) is None
-    assert shares.around(9) is None
-    assert shares.words == "2 of 10 sections annotated, 15 % of all pixels"
+        shares.put(section, Count({2: 50, 7: 100, 8: 1}.get(section, 0), 0), 0)
+    assert [shares.gap(section) for section in (1, 2, 4, 7, 8, 9)] == [
+        None,
+        (2, 7),
+        (2, 7),
+        (2, 7),
+        None,
+        None,
+    ]
+    assert shares.words == "3 of 10 sections annotated, 15 % of all pixels"
+
+
+def test_only_what_is_not_annotated_is_hatched():
+    ids = np.zeros((40, 40), np.uint32)
+    ids[10:20] = BACKGROUND
+    stripes = hatched(stack(ids), 0)
+    assert not stripes[10:20].any()
+    assert 0.2 < stripes[20:].mean() < 0.3
+
+
+def test_marks_are_no_objects():
+    ids = np.array([[3, BOUNDARY, 0]], np.uint32)
+    assert highest_id(ids) == 3
+    assert highest_id(np.array([BACKGROUND], np.uint64)) == 0
+    assert highest_id(np.array([2**63], np.uint64)) == 2**63

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_advseg.annotation.edits import section_of
+from napari_advseg.volume.painted import BACKGROUND, BOUNDARY
 from napari_advseg.volume.volume import Volume
 
 Array = npt.NDArray[Any]
+STRIPE_PX = 16
 
 
-def count(labels: Volume, section: int) -> int:
-    """Annotated pixels of a section: those that are not 0."""
-    return int(np.count_nonzero(section_of(labels, section)))
+class Count(NamedTuple):
+    """What is in a section: annotated pixels, which are those that are not 0, and the highest id of an object."""
+
+    annotated: int
+    highest: int
+
+
+def count(labels: Volume, section: int) -> Count:
+    """Count a section."""
+    ids = section_of(labels, section)
+    return Count(int(np.count_nonzero(ids)), highest_id(ids))
+
+
+def highest_id(ids: Array) -> int:
+    """The highest id of an object, 0 where there is none; marks are no objects."""
+    highest = int(ids.max(initial=0))
+    if highest < BOUNDARY:
+        return highest
+    return int(ids.max(initial=0, where=(ids != BOUNDARY) & (ids != BACKGROUND)))
 
 
 class Shares:
     """Annotated pixels by section, as far as they were counted.
 
-    Counting may run on another thread while the labels are painted on: a count that was overtaken is not taken.
+    `highest` is the highest id of an object that was seen. Counting may run on another thread while the labels are
+    painted on: a count that was overtaken is not taken.
     """
 
     def __init__(self, sections: int, pixels: int) -> None:
         self.sections = sections
         self.pixels = pixels
+        self.highest = 0
         self._counts: dict[int, int] = {}
         self._versions: dict[int, int] = {}
 
@@ -34,15 +54,17 @@ class Shares:
         """What `put` wants to know: it rises whenever the section changes."""
         return self._versions.get(section, 0)
 
-    def put(self, section: int, annotated: int, version: int) -> bool:
+    def put(self, section: int, found: Count, version: int) -> bool:
         """Take a count; whether it still held."""
+        self.highest = max(self.highest, found.highest)
         if version != self.version(section):
             return False
-        self._counts[section] = annotated
+        self._counts[section] = found.annotated
         return True
 
     def change(self, section: int, before: Array, after: Array | int) -> None:
         """Some pixels of a section have other values now."""
+        self.highest = max(self.highest, highest_id(np.asarray(after)))
         self._versions[section] = self.version(section) + 1
         if section in self._counts:
             gone, come = np.count_nonzero(before), np.count_nonzero(after)
@@ -69,12 +91,18 @@ class Shares:
         """Sections in which something is, of those that were counted."""
         return sorted(section for section, found in self._counts.items() if found)
 
-    def around(self, section: int) -> tuple[int, int] | None:
-        """The nearest annotated sections below and above, the section itself apart; None where one is missing."""
+    def gap(self, section: int) -> tuple[int, int] | None:
+        """Two annotated sections with nothing annotated between them, of which the section is one or lies between.
+
+        None where there are none with others between them.
+        """
         known = self.annotated()
-        below = [other for other in known if other < section]
-        above = [other for other in known if other > section]
-        return (below[-1], above[0]) if below and above else None
+        for here in (section, section - 1):
+            below = [other for other in known if other <= here]
+            above = [other for other in known if other > here]
+            if below and above and above[0] - below[-1] > 1:
+                return below[-1], above[0]
+        return None
 
     @property
     def words(self) -> str:
@@ -84,3 +112,11 @@ class Shares:
         left = self.sections - len(self._counts)
         more = f"; {left:,} not counted yet" if left else ""
         return f"{len(self.annotated()):,} of {self.sections:,} sections annotated, {part:.2g} % of all pixels{more}"
+
+
+def hatched(labels: Volume, section: int) -> npt.NDArray[np.uint8]:
+    """Stripes of 1 over what is not annotated in a section (y, x), 0 elsewhere."""
+    ids = section_of(labels, section)
+    y, x = np.ogrid[: ids.shape[0], : ids.shape[1]]
+    stripes = (y + x) % STRIPE_PX < STRIPE_PX // 4
+    return ((ids == 0) & stripes).astype(np.uint8)
