@@ -1,0 +1,180 @@
+"""What can go wrong with the child, in one viewer: it falls silent, dies while idle, freezes, is asked to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import napari
+import numpy as np
+import psutil
+import pytest
+from fake_child import CRASHES, ENDLESS
+from napari.layers import Layer
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QEventLoop, QTimer
+
+from napari_advseg.engine import Patience, parent
+from napari_advseg.gui.opening import open_docks
+from napari_advseg.gui.session import RESTART, Session, session_of
+from napari_advseg.napari_io import volume_to_layer
+from napari_advseg.samples import neuropil
+
+SOON = 60_000
+SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+@pytest.fixture(scope="module")
+def bench(qapp, tmp_path_factory):
+    """The Train dock of one viewer with a small annotated stack; its child computes nothing and may be silent 1.5 s."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "USERPROFILE"):
+            patch.setenv(name, str(home))
+        fake = str(Path(__file__).with_name("fake_child.py"))
+        patch.setattr(Session, "command", (sys.executable, fake))
+        patch.setattr(Session, "patience", Patience(60, 1.5, 1.5))
+        viewer = napari.Viewer(show=False)
+        for volume, kind in zip(neuropil((4, 64, 64)), ("image", "labels"), strict=True):
+            viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
+        yield open_docks(viewer).train
+        child = session_of(viewer).process_id
+        viewer.close()
+        for _ in range(SOON // 50):
+            if not psutil.pid_exists(child):
+                return
+            loop = QEventLoop()  # a window goes in an event loop only
+            QTimer.singleShot(50, loop.quit)
+            loop.exec()
+        raise TimeoutError("The child outlived its viewer.")
+
+
+@pytest.fixture
+def train(bench, qtbot):
+    """The Train dock with a child that is ready, and nothing running."""
+    qtbot.waitUntil(lambda: bench._session.device is not None, timeout=SOON)
+    qtbot.waitUntil(bench.buttons.run.isEnabled, timeout=SOON)
+    bench.buttons.log.clear()
+    notification_manager.records.clear()
+    yield bench
+    if bench._is_running:
+        bench.buttons.cancel.click()
+        qtbot.waitUntil(lambda: not bench._is_running, timeout=SOON)
+
+
+def start(train, qtbot, seed=ENDLESS):
+    """Start and wait until it computes."""
+    train.advanced.row("seed").editor.write(seed)
+    train.buttons.run.click()
+    qtbot.waitUntil(lambda: train._job.done > 3, timeout=SOON)
+
+
+def to_child(train, number):
+    os.kill(train._session.process_id, number)
+
+
+def notices():
+    return [record.message for record in notification_manager.records]
+
+
+@SIGNALS
+def test_an_idle_child_that_falls_silent_is_said_and_restarted_with_a_click(train, qtbot):
+    session = train._session
+    frozen = session.process_id
+    to_child(train, signal.SIGSTOP)
+    qtbot.waitUntil(lambda: bool(session.trouble), timeout=SOON)
+    assert "no sign of life" in notices()[-1]
+    assert RESTART in train.device.text()
+    (word, restart), *_ = notification_manager.records[-1].actions
+    assert word == RESTART
+    restart(None)
+    qtbot.waitUntil(lambda: not session.trouble and session.device is not None, timeout=SOON)
+    assert session.process_id != frozen
+    assert train.device.text().startswith("Computes on: CPU")
+
+
+@SIGNALS
+def test_a_child_that_falls_silent_at_work_is_said_and_may_come_back(train, qtbot):
+    start(train, qtbot)
+    job = train._job
+    to_child(train, signal.SIGSTOP)
+    qtbot.waitUntil(lambda: bool(train._session.trouble), timeout=SOON)
+    assert any("busy with one long calculation" in line.text for line in job.log if line.is_warning)
+    to_child(train, signal.SIGCONT)
+    before = job.done
+    qtbot.waitUntil(lambda: not train._session.trouble and job.done > before, timeout=SOON)
+    assert not job.is_over
+
+
+@SIGNALS
+def test_a_frozen_training_is_restarted_from_the_line_below_the_form(train, qtbot):
+    start(train, qtbot)
+    frozen = train._session.process_id
+    to_child(train, signal.SIGSTOP)
+    qtbot.waitUntil(lambda: RESTART in train.device.text(), timeout=SOON)
+    train.device.linkActivated.emit("restart")
+    qtbot.waitUntil(lambda: not train._is_running, timeout=SOON)
+    assert "ended as asked" in train.buttons.log.toPlainText()
+    qtbot.waitUntil(lambda: train._session.device is not None, timeout=SOON)
+    assert train._session.process_id != frozen
+
+
+@SIGNALS
+def test_a_cancel_that_a_frozen_child_does_not_hear_ends_it(train, qtbot, monkeypatch):
+    monkeypatch.setattr(parent, "CANCEL_GRACE_S", 0.3)
+    start(train, qtbot)
+    to_child(train, signal.SIGSTOP)
+    train.buttons.cancel.click()
+    assert train._job.progress_words() == "Stopping"
+    qtbot.waitUntil(lambda: not train._is_running, timeout=SOON)
+    assert "Cancelled" in train.buttons.log.toPlainText()
+    assert not notices()
+    qtbot.waitUntil(lambda: train._session.device is not None, timeout=SOON)
+
+
+@SIGNALS
+def test_an_idle_child_that_dies_is_replaced_before_it_is_missed(train, qtbot):
+    dead = train._session.process_id
+    to_child(train, signal.SIGKILL)
+    qtbot.waitUntil(lambda: train._session.device is None, timeout=SOON)
+    assert "A new one is started" in notices()[-1]
+    qtbot.waitUntil(lambda: train._session.device is not None, timeout=SOON)
+    assert train._session.process_id != dead
+
+
+@SIGNALS
+def test_a_job_that_waits_behind_one_that_dies_goes_on_in_the_next_child(train, qtbot, tmp_path):
+    start(train, qtbot)
+    session = train._session
+    recipe = train._job.recipe.changed(seed=0, out=str(tmp_path / "behind"))
+    behind = session.run("other", "Behind", lambda _: recipe)
+    qtbot.waitUntil(lambda: behind.state == "waiting", timeout=SOON)
+    assert behind.waits_for == train._job.title
+    to_child(train, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not train._is_running, timeout=SOON)
+    assert "ended by signal 9" in notices()[-1]
+    qtbot.waitUntil(lambda: behind.is_over, timeout=SOON)
+    assert (tmp_path / "behind").is_dir()
+
+
+def test_a_cancel_is_obeyed_whenever_it_comes_and_start_works_again(train, qtbot):
+    rng = np.random.default_rng(0)
+    train.advanced.row("seed").editor.write(ENDLESS)
+    for moment_ms in rng.integers(0, 150, 6):
+        qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
+        train.buttons.run.click()
+        qtbot.wait(int(moment_ms))
+        train.buttons.cancel.click()
+        assert train._job.is_over or train._job.progress_words().startswith("Stopping")
+        qtbot.waitUntil(lambda: not train._is_running, timeout=SOON)
+    assert not notices()
+
+
+def test_after_an_exception_the_next_run_works(train, qtbot):
+    train.advanced.row("seed").editor.write(CRASHES)
+    train.buttons.run.click()
+    qtbot.waitUntil(lambda: not train._is_running, timeout=SOON)
+    assert notices() == ["RuntimeError: something in a library"]
+    start(train, qtbot)
