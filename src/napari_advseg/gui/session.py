@@ -9,6 +9,7 @@ crosses threads.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import html
 import os
 import queue
@@ -152,7 +153,8 @@ class Session(QObject):
             bell.rung.emit()
 
         pool = self._patient if is_long else self._workers
-        pool.submit(work).add_done_callback(hand_in)
+        with contextlib.suppress(RuntimeError):  # the session has ended, and nobody waits for this
+            pool.submit(work).add_done_callback(hand_in)
         return task
 
     def run(
