@@ -129,7 +129,10 @@ def ship(trained: Path) -> None:
     """Put the best weights, as float16, and their card into the package."""
     card = model_store.read_card(trained)
     weights = load_file(trained / card.weights["best"])
-    slim = {name: value.astype(np.float16) for name, value in weights.items()}
+    slim = {
+        name: value.astype(np.float16) if value.dtype.kind == "f" else value
+        for name, value in weights.items()
+    }
     first_model.FOLDER.mkdir(parents=True, exist_ok=True)
     (first_model.FOLDER / "best.safetensors").write_bytes(save(slim))
     recipe = card.recipe.changed(out=None, image=None, labels=None)
