@@ -149,7 +149,7 @@ def with_result(viewer: napari.Viewer, side: int, folder: Path) -> SegmentDock:
     labels = np.stack([label_section(one, START) for one in stack])
     image = Volume(np.rint(255 * stack).astype(np.uint8), FRAME)
     viewer.add_layer(Layer.create(*volume_to_layer(image, "image")))
-    _, dock = open_docks(viewer)[:2]
+    dock = open_docks(viewer).segment
     parts = {"map": Volume(stack, FRAME), "labels": Volume(labels, FRAME)}
     paths = {
         name: str(write(volume, folder / f"{name}.ome.zarr")) for name, volume in parts.items()

@@ -65,6 +65,7 @@ def stage(make_napari_viewer, home) -> Callable[..., Any]:
         viewer = make_napari_viewer()
         for volume, kind in zip(neuropil(shape), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
-        return viewer, *open_docks(viewer)[:2]
+        docks = open_docks(viewer)
+        return viewer, docks.train, docks.segment
 
     return set_up

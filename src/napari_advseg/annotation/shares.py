@@ -108,10 +108,10 @@ class Shares:
     def words(self) -> str:
         """For example "3 of 30 sections annotated, 1.2 % of all pixels"."""
         total = self.sections * self.pixels
-        part = 100 * sum(self._counts.values()) / max(1, total)
+        part = percent(sum(self._counts.values()) / max(1, total))
         left = self.sections - len(self._counts)
         more = f"; {left:,} not counted yet" if left else ""
-        return f"{len(self.annotated()):,} of {self.sections:,} sections annotated, {part:.2g} % of all pixels{more}"
+        return f"{len(self.annotated()):,} of {self.sections:,} sections annotated, {part} of all pixels{more}"
 
 
 def hatched(labels: Volume, section: int) -> npt.NDArray[np.uint8]:
@@ -119,4 +119,9 @@ def hatched(labels: Volume, section: int) -> npt.NDArray[np.uint8]:
     ids = section_of(labels, section)
     y, x = np.ogrid[: ids.shape[0], : ids.shape[1]]
     stripes = (y + x) % STRIPE_PX < STRIPE_PX // 4
-    return ((ids == 0) & stripes).astype(np.uint8)
+    return np.asarray((ids == 0) & stripes, np.uint8)
+
+
+def percent(share: float) -> str:
+    """A share as one would say it: "0 %", "0.02 %", "12 %"."""
+    return f"{100 * share:.2g} %" if 0 < share < 0.0995 else f"{round(100 * share)} %"

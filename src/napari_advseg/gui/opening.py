@@ -12,6 +12,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from napari_advseg.gui import window
+from napari_advseg.gui.annotate_dock import AnnotateDock
 from napari_advseg.gui.project_window import window_project
 from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
@@ -21,6 +22,7 @@ from napari_advseg.napari_io import get_reader
 from napari_advseg.project import is_project
 
 AREA = "right"
+TITLES = ("Annotate", "Train", "Segment", "Score", "Tune")
 
 
 def run(paths: Sequence[str]) -> None:
@@ -70,6 +72,7 @@ def open_path(viewer: napari.Viewer, path: str) -> None:
 class Docks(NamedTuple):
     """The docks of a viewer."""
 
+    annotate: AnnotateDock
     train: TrainDock
     segment: SegmentDock
     score: ScoreDock
@@ -77,11 +80,12 @@ class Docks(NamedTuple):
 
 
 def open_docks(viewer: napari.Viewer) -> Docks:
-    """All docks, one behind the other, Train in front."""
-    docks = Docks(TrainDock(viewer), SegmentDock(viewer), ScoreDock(viewer), TuneDock(viewer))
-    titled = zip(("Train", "Segment", "Score", "Tune"), docks, strict=True)
+    """All docks, one behind the other, Annotate in front."""
+    kinds = (AnnotateDock, TrainDock, SegmentDock, ScoreDock, TuneDock)
+    docks = Docks(*(kind(viewer) for kind in kinds))
+    titled = zip(TITLES, docks, strict=True)
     front, *_ = [
-        viewer.window.add_dock_widget(dock, name=name, area=AREA, tabify=name != "Train")
+        viewer.window.add_dock_widget(dock, name=name, area=AREA, tabify=name != TITLES[0])
         for name, dock in titled
     ]
     # Qt brings the newest tab to the front once the window is laid out, so ask after that.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ __all__ = [
     "bound_to",
     "canvas_size",
     "colours",
+    "history",
     "is_open",
     "little_garbage",
     "main_window",
@@ -130,3 +131,8 @@ def colours(viewer: Any) -> tuple[str, str]:
     """Background and text colour of the viewer's theme, as #rrggbb."""
     theme = get_theme(viewer.theme)
     return theme.background.as_hex(format="long"), theme.text.as_hex(format="long")
+
+
+def history(layer: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    """What was done in a labels layer and can be undone, and what was undone; empty where napari does not say."""
+    return getattr(layer, "_undo_history", ()), getattr(layer, "_redo_history", ())
