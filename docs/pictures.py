@@ -14,12 +14,15 @@ from pathlib import Path
 import napari
 from napari.layers import Layer
 from PIL import Image
-from qtpy.QtWidgets import QApplication, QDialog, QDockWidget
+from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QWidget
 
 from napari_advseg.gui import heat_maps, score_dock
+from napari_advseg.gui.compare_runs import open_comparison
+from napari_advseg.gui.live import CRITICS
 from napari_advseg.gui.opening import open_docks
 from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
+from napari_advseg.gui.session import session_of
 from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.napari_io import volume_to_layer
@@ -53,9 +56,20 @@ class Camera:
             notice.close()
         wait(seconds=0.1)
         picture = self._viewer.screenshot(canvas_only=False, flash=False)
+        self._save(Image.fromarray(picture[..., :3]), name)
+
+    def take_widget(self, name: str, widget: QWidget) -> None:
+        """Save one widget alone."""
+        wait(seconds=0.5)
+        place = self._folder / f"{name}.png"
+        widget.grab().save(str(place))
+        with Image.open(place) as picture:
+            self._save(picture.convert("RGB"), name)
+
+    def _save(self, picture: Image.Image, name: str) -> None:
         place = self._folder / f"{name}.png"
         for colours in COLOURS:
-            flattened(Image.fromarray(picture[..., :3]), colours).save(place, optimize=True)
+            flattened(picture, colours).save(place, optimize=True)
             if place.stat().st_size <= MOST_BYTES:
                 break
 
@@ -90,6 +104,8 @@ def main() -> None:
         apply(camera, docks.segment, Path(folder))
         compare(camera, docks.score)
         search(camera, docks.tune, Path(folder))
+        contest(camera, docks.train, Path(folder), chosen.steps)
+        compare_trainings(camera, Path(folder))
         viewer.close()
         wait(seconds=3)
 
@@ -167,6 +183,37 @@ def search(camera: Camera, dock: TuneDock, folder: Path) -> None:
     dock.buttons.run.click()
     wait(lambda: "Preview of thresholds" in napari.current_viewer().layers)
     camera.take("tune-done")
+
+
+def contest(camera: Camera, dock: TrainDock, folder: Path, steps: int) -> None:
+    """The cockpit of a small adversarial training, near its end."""
+    raise_dock(dock)
+    dock.family.setCurrentText("cgan")
+    dock.length.row("steps").editor.write(steps)
+    model = dock.advanced.group("model")
+    model.row("width").editor.write(12)
+    model.row("depth").editor.write(4)
+    model.group("critic").row("widths").editor.write((12, 24, 48))
+    dock.advanced.group("examples").row("crop").editor.write(96)
+    dock.advanced.group("training").row("validate_every").editor.write(max(1, steps // 10))
+    dock.out.set(folder / "neuropil-cgan")
+    dock.out.chosen.emit()
+    wait(dock.buttons.run.isEnabled)
+    dock.buttons.run.click()
+    wait(lambda: dock.buttons.bar.maximum() == steps and dock.buttons.bar.value() > 0.8 * steps)
+    dock.live.tabs.setCurrentIndex(CRITICS)
+    camera.take("train-cockpit")
+    wait(dock.resume.isEnabled)
+
+
+def compare_trainings(camera: Camera, folder: Path) -> None:
+    """The two trainings side by side."""
+    dialog = open_comparison(session_of(napari.current_viewer()), napari.current_viewer())
+    dialog.first.set(folder / "neuropil-cgan")
+    dialog.second.set(folder / "neuropil-unet")
+    wait(lambda: dialog.table.rowCount() > 0)
+    camera.take_widget("train-compare", dialog)
+    dialog.close()
 
 
 def raise_dock(widget: object) -> None:

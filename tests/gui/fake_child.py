@@ -9,9 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_advseg import engine
-from napari_advseg.progress import BlockDone, Phase, Report, Said, StepDone, Validated, Warned
+from napari_advseg.progress import (
+    BlockDone,
+    Phase,
+    Previewed,
+    Report,
+    Said,
+    StepDone,
+    Validated,
+    Warned,
+)
 from napari_advseg.recipe import Tune, validated
+from napari_advseg.training import viewing
 from napari_advseg.tuning import tune
 from napari_advseg.volume.files import read
 
@@ -32,10 +44,21 @@ def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
     for step in range(1, steps + 1):
         time.sleep(0.005)
         yield StepDone(step, steps, {"bce": 1 / step}, 0.005)
+        if seed == ENDLESS and step % 20 == 0:
+            yield from preview(step)
     yield Validated(steps, 0.5, {"f1": 0.25}, best=True, learning_rates={"unet": 1e-3})
     yield Warned("Almost nothing was annotated.")
-    Path(tree["out"]).mkdir(parents=True)
+    Path(tree["out"]).mkdir(parents=True, exist_ok=resume)
     return {"model": tree["out"], "calibration": {}}
+
+
+def preview(step: int) -> Iterator[Report]:
+    """A map that is as bright everywhere as the section's number, of the place that is looked at."""
+    view = viewing.seen()
+    if view is not None:
+        path = Path(view.folder) / f"preview-{step}.npy"
+        np.save(path, np.full((16, 16), view.section / 10, np.float32))
+        yield Previewed(step, str(path), view.section, max(0, view.row - 8), 0)
 
 
 def search(recipe: Tune) -> Iterator[Report]:
@@ -68,5 +91,6 @@ if __name__ == "__main__":
     engine.serve(
         execute,
         lambda: {"device": "cpu", "name": "CPU", "cores": 2, "precision": "bf16", "memory_gb": 4},
+        look=viewing.look,
     )
     sys.exit(0)

@@ -15,7 +15,7 @@ from napari_advseg.gui.preview import quick_to_show
 from napari_advseg.gui.session import session_of
 from napari_advseg.volume.files import read
 
-SOON = 20_000
+SOON = 60_000
 
 
 @pytest.fixture

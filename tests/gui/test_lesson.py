@@ -7,7 +7,7 @@ import pytest
 
 from napari_advseg.volume.files import read
 
-SOON = 20_000
+SOON = 60_000
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 from napari_advseg import families, model_store
 from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.training.remembered import Memory, pace_of, steps_of
 from napari_advseg.volume.files import describe
 from napari_advseg.volume.sections import PARTIAL
 from napari_advseg.volume.units import PIXEL
 from napari_advseg.volume.volume import Volume
 
 CLOSE = 1e-3
-SLOW = "(no GPU: training takes minutes to hours)"
+CPU = "CPU"
 NO_IMAGE = "Choose an image layer: open a file, or File > Open Sample > Adversarial segmentation."
 
 
@@ -135,6 +136,40 @@ def device_line(device: dict[str, Any] | None, if_slow: str = "") -> str:
     room = f"{device.get('cores')} cores" if is_cpu else f"{device.get('memory_gb')} GB free"
     words = f"Computes on: {device.get('name')}, {room}, {device.get('precision')}"
     return f"{words} {if_slow}".strip() if is_cpu else words
+
+
+def time_words(
+    recipe: Train, device: dict[str, Any] | None, memory: Memory, sections: int = 0
+) -> str:
+    """How long a training takes: as asked, as measured on this computer, or that it was never measured here.
+
+    `sections` is how many train, where that is known.
+    """
+    if recipe.training.minutes is not None:
+        return f"Training takes {recipe.training.minutes:g} min, as asked."
+    steps, name = steps_of(recipe, sections), device_name(recipe, device)
+    seconds = memory.paces.get(pace_of(recipe, name))
+    if seconds is not None and steps is not None:
+        return f"Training takes about {about(steps * seconds)}, as measured on this computer."
+    slow = " Without a GPU it takes minutes to hours." if name == CPU else ""
+    return (
+        f"How long this training takes was not measured on this computer yet.{slow}" if name else ""
+    )
+
+
+def about(seconds: float) -> str:
+    """A length of time as roughly as it is known."""
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def device_name(recipe: Train, device: dict[str, Any] | None) -> str:
+    """What a training will compute on; empty where only the child could tell."""
+    wanted = recipe.training.device
+    if device is not None and wanted in ("auto", device.get("device")):
+        return str(device.get("name"))
+    return CPU if wanted == "cpu" else ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -143,6 +144,14 @@ class Job(QObject):
                 self._watch(report)
             case Saved(path, what):
                 self._tell_once(Line(f"{what[:1].upper()}{what[1:]} saved to {path}"))
+        self._is_new = True
+
+    def remember(self, curves: dict[str, Curve]) -> None:
+        """Put what an earlier part of this training lost before what it loses now."""
+        for name, before in curves.items():
+            now = self.curves.get(name, [])
+            begin = now[0][0] if now else math.inf
+            self.curves[name] = [point for point in before if point[0] < begin] + now
         self._is_new = True
 
     def say(self, text: str) -> None:

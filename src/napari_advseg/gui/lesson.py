@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg.gui import checks, handover
 from napari_advseg.gui.latest import Latest
-from napari_advseg.gui.panel import WARNING_COLOUR, note
+from napari_advseg.gui.panel import note
 from napari_advseg.gui.session import Session
 from napari_advseg.recipe import Train
 from napari_advseg.training.outlook import Outlook, outlook
@@ -120,8 +120,7 @@ class Lesson(QWidget):
         self.outlook = found
         _show_if_any(self.words, found.words)
         self.words.setToolTip(f"<p>{found.details}</p>" if found.details else "")
-        colour = f"color: {WARNING_COLOUR};" if found.is_problem else ""
-        self.words.setStyleSheet(f"font-size: 9pt; {colour}")
+        self.words.set_tone("warning" if found.is_problem else "plain")
         self._offer(found.classes)
         self.seen.emit()
 

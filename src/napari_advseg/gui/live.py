@@ -3,11 +3,12 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_advseg.gui.cockpit import Cockpit, Samples
 from napari_advseg.gui.job import Job
-from napari_advseg.gui.panel import WARNING_COLOUR
+from napari_advseg.gui.panel import Toned
 from napari_advseg.gui.plots import Curves
 
 CURVES, CRITICS, SAMPLES = range(3)
@@ -16,11 +17,9 @@ CURVES, CRITICS, SAMPLES = range(3)
 class Live(QWidget):
     """Three tabs under the last warning; only what is in front is drawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, corner: QWidget | None = None) -> None:
         super().__init__()
-        self.warning = QLabel()
-        self.warning.setWordWrap(True)
-        self.warning.setStyleSheet(f"color: {WARNING_COLOUR}; font-size: 9pt;")
+        self.warning = Toned("warning", size_pt=9)
         self.curves, self.cockpit, self.samples = Curves(), Cockpit(), Samples()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
@@ -30,6 +29,8 @@ class Live(QWidget):
             (self.samples, "Samples"),
         ):
             self.tabs.addTab(part, title)
+        if corner is not None:
+            self.tabs.setCornerWidget(corner, Qt.Corner.TopRightCorner)
         self.tabs.currentChanged.connect(self._draw)
         self._job: Job | None = None
         column = QVBoxLayout(self)

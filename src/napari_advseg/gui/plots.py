@@ -24,7 +24,7 @@ class Plot(QWidget):
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
-        self._lines: dict[str, pyqtgraph.PlotDataItem] = {}
+        self._lines: dict[tuple[str, bool], pyqtgraph.PlotDataItem] = {}
         self._is_log = False
         self.legend = legend()
         self.area = bare_plot()
@@ -38,16 +38,21 @@ class Plot(QWidget):
         """Take on the colours of a theme."""
         paint(self.area, background, foreground)
 
-    def show_curves(self, curves: Mapping[str, Curve], *, dashed: bool = False) -> None:
-        """Draw these curves by their names."""
-        self._choose_axis(curves)
+    def show_curves(
+        self, curves: Mapping[str, Curve], others: Mapping[str, Curve] | None = None
+    ) -> None:
+        """Draw these curves by their names, and `others` to compare with, dashed and in the same colours."""
+        others = others or {}
+        self._choose_axis([*curves.values(), *others.values()])
         words = [f"<b>{self._title}</b>"]
-        for name, curve in curves.items():
-            line = self._lines.get(name) or self._begin(name, dashed=dashed)
-            steps, values = zip(*curve, strict=True)
-            line.setData(steps, values)
-            colour = line.opts["pen"].color().name()
-            words.append(f"<span style='color: {colour}'>■</span> {name}&nbsp;{values[-1]:.3g}")
+        for name in dict.fromkeys([*curves, *others]):
+            pair = [side[name] for side in (curves, others) if name in side]
+            colour = PENS[list(dict.fromkeys([*curves, *others])).index(name) % len(PENS)]
+            for is_other, curve in zip((name not in curves, True), pair, strict=False):
+                line = self._line(name, colour, is_other=is_other)
+                line.setData(*zip(*curve, strict=True))
+            ends = " / ".join(f"{curve[-1][1]:.3g}" for curve in pair)
+            words.append(f"<span style='color: {colour}'>■</span> {name}&nbsp;{ends}")
         self.legend.setText(" &nbsp; ".join(words))
 
     def clear(self) -> None:
@@ -56,21 +61,24 @@ class Plot(QWidget):
         self._lines.clear()
         self.legend.clear()
 
-    def _choose_axis(self, curves: Mapping[str, Curve]) -> None:
-        values = [abs(curve[-1][1]) for curve in curves.values()]
-        lowest = min((value for curve in curves.values() for _, value in curve), default=0.0)
+    def _choose_axis(self, curves: list[Curve]) -> None:
+        values = [abs(curve[-1][1]) for curve in curves]
+        lowest = min((value for curve in curves for _, value in curve), default=0.0)
         is_log = lowest > 0 and max(values) > WIDE * min(values)
         if is_log != self._is_log:
             self._is_log = is_log
             self.area.setLogMode(y=is_log)
 
-    def _begin(self, name: str, *, dashed: bool) -> pyqtgraph.PlotDataItem:
-        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
-        is_checked = self._title == VALIDATION or name.startswith(VALIDATION)
-        pen = pyqtgraph.mkPen(PENS[len(self._lines) % len(PENS)], width=1 + is_checked, style=style)
-        dots = {"symbol": "o", "symbolSize": 5, "symbolBrush": pen.color(), "symbolPen": None}
-        self._lines[name] = self.area.plot([], [], pen=pen, **(dots if is_checked else {}))
-        return self._lines[name]
+    def _line(self, name: str, colour: str, *, is_other: bool) -> pyqtgraph.PlotDataItem:
+        """The line of a curve, made when it is first drawn."""
+        if (name, is_other) not in self._lines:
+            style = Qt.PenStyle.DashLine if is_other else Qt.PenStyle.SolidLine
+            is_checked = self._title == VALIDATION or name.startswith(VALIDATION)
+            pen = pyqtgraph.mkPen(colour, width=1 + is_checked, style=style)
+            dots = {"symbol": "o", "symbolSize": 5, "symbolBrush": pen.color(), "symbolPen": None}
+            line = self.area.plot([], [], pen=pen, **(dots if is_checked else {}))
+            self._lines[(name, is_other)] = line
+        return self._lines[(name, is_other)]
 
 
 class Curves(QWidget):
@@ -90,12 +98,15 @@ class Curves(QWidget):
         for plot in self.plots.values():
             plot.paint(background, foreground)
 
-    def show_curves(self, curves: Mapping[str, Curve]) -> None:
-        """Draw what is known so far."""
-        for title, own in grouped(curves).items():
+    def show_curves(
+        self, curves: Mapping[str, Curve], others: Mapping[str, Curve] | None = None
+    ) -> None:
+        """Draw what is known so far; `others` are those of another training, to compare with."""
+        groups, beside = grouped(curves), grouped(others or {})
+        for title in dict.fromkeys([*groups, *beside]):
             if title not in self.plots:
                 self._begin(title)
-            self.plots[title].show_curves(own)
+            self.plots[title].show_curves(groups.get(title, {}), beside.get(title, {}))
 
     def clear(self) -> None:
         """Forget all curves."""
@@ -158,6 +169,7 @@ def bare_plot() -> pyqtgraph.PlotWidget:
     """A plot that only shows."""
     plot = pyqtgraph.PlotWidget()
     plot.setMinimumHeight(LOWEST_PX)
+    plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()

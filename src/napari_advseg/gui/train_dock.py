@@ -3,6 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,20 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import families
 from napari_advseg.gui import checks, handover, window
+from napari_advseg.gui.compare_runs import open_comparison
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.form import Fold, Form, rows_of
+from napari_advseg.gui.going_on import GoingOn
 from napari_advseg.gui.job_dock import JobDock, NewPlace
 from napari_advseg.gui.lesson import Lesson, Wish
 from napari_advseg.gui.live import Live
 from napari_advseg.gui.panel import LayerChoice, browse_new_folder, note, side_by_side
 from napari_advseg.gui.tour import MINUTES
+from napari_advseg.gui.train_preview import SectionPreview
 from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.training.comparing import curves_of
+from napari_advseg.training.continuing import recipe_to_go_on
+from napari_advseg.training.remembered import Memory, remembered
 
 MAIN = ("sections", "validation", "zero")
 LENGTH = ("steps", "minutes")
@@ -35,12 +42,13 @@ class TrainDock(JobDock):
     run_words = "Start"
     run_about = "Learn from image and labels, in a process of its own; the viewer stays free."
     can_pause = True
-    slow_words = checks.SLOW
     cancelled_words = "Cancelled. What was learnt so far is saved and can be resumed."
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer)
         self._pairing = checks.Pairing()
+        self._memory = Memory()
+        self.going_on = GoingOn(self._session)
         self.image = LayerChoice(self._viewer, Image)
         self.labels = LayerChoice(self._viewer, Labels)
         self.lesson = Lesson(self._session)
@@ -59,11 +67,18 @@ class TrainDock(JobDock):
         self.conflict = side_by_side(self.resume, self.rename)
         self.advanced = Form(self._base, only=ADVANCED, without=HIDDEN)
         self.buttons.remedy.addWidget(self.conflict)
-        self.live = Live()
+        self.preview = SectionPreview(self._session, self._viewer)
+        self.live = Live(self.preview)
+        self.compare = QPushButton("Compare trainings …")
+        self.compare.setToolTip(
+            "Curves of two trainings over each other, how they ended, what differs"
+        )
         self._connect()
         self._fill_presets()
         self._open(self._content(), self.live)
         self._propose_place()
+        self._recall()
+        self.going_on.look()
 
     def recipe(self) -> Train:
         """What is typed, as a recipe without its data.
@@ -82,9 +97,21 @@ class TrainDock(JobDock):
             return
         image, labels = handover.taken(self.image.layer), handover.taken(self.labels.layer)
         prepare = partial(handover.training, self.recipe(), image, labels)
-        title = f"Training {Path(self.out.path).name}"
+        self._run(prepare, self.out.path, resume=resume)
+
+    def go_on(self, folder: str) -> None:
+        """Go on with the training in a folder, on the data that its recipe names."""
+        if not self._is_running:
+            self._run(lambda _: recipe_to_go_on(folder), folder, resume=True)
+
+    def _run(self, prepare: Callable[[Any], Train], folder: str, *, resume: bool) -> None:
         self.live.clear()
+        self.going_on.hide()
+        title = f"Training {Path(folder).name}"
         self._follow(self._session.run(self.kind, title, prepare, resume=resume))
+        if resume and self._job is not None:
+            known = self._session.background(partial(curves_of, Path(folder)))
+            known.done.connect(self._job.remember)
 
     def tour_stop(self) -> QWidget:
         """Start, for a training that is short enough to wait for."""
@@ -106,9 +133,11 @@ class TrainDock(JobDock):
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 6, 0)
+        column.addWidget(self.going_on)
         column.addLayout(rows)
         self.fold = Fold("Advanced", lambda: self.advanced)
         column.addWidget(self.fold)
+        column.addWidget(self.compare)
         column.addStretch(1)
         return content
 
@@ -124,6 +153,10 @@ class TrainDock(JobDock):
             form.changed.connect(self._judge)
         self.resume.clicked.connect(partial(self.start, resume=True))
         self.rename.clicked.connect(self._rename)
+        self.going_on.wanted.connect(self.go_on)
+        self._session.project_opened.connect(lambda _: self.going_on.look())
+        self.compare.clicked.connect(partial(open_comparison, self._session, self._viewer))
+        self.lesson.seen.connect(self._show_time)
         self.buttons.pause.clicked.connect(self._pause_or_proceed)
         self._viewer.events.theme.connect(self._paint)
         self._paint()
@@ -164,9 +197,29 @@ class TrainDock(JobDock):
         self.fold.fill(self.advanced)
 
     def _show_device(self, device: dict[str, object] | None) -> None:
-        super()._show_device(device)
         if device and self._preset() != self._base.preset:
             self._take_preset()
+        self._show_time()
+
+    def _show_time(self) -> None:
+        device, words = self._session.device, ""
+        if device is not None and not any(form.problem for form in self._forms):
+            learnt = self.lesson.outlook.training
+            words = checks.time_words(self.recipe(), device, self._memory, learnt)
+        line = f"{checks.device_line(device)}. {words}" if device else checks.device_line(device)
+        self.device.setText(self._session.or_trouble(line))
+
+    def _recall(self) -> None:
+        """See what this computer remembers of trainings."""
+        self._session.background(remembered).done.connect(self._take_memory)
+
+    def _take_memory(self, memory: Memory) -> None:
+        self._memory = memory
+        self._show_time()
+
+    @property
+    def _forms(self) -> tuple[Form[Any], ...]:
+        return self.main, self.length, self.advanced
 
     def _look_at_layers(self, *_: object) -> None:
         self._pairing = handover.pairing(self.image.layer, self.labels.layer, self._family())
@@ -185,10 +238,9 @@ class TrainDock(JobDock):
         self.out.propose(partial(handover.place_beside, self.out.path))
 
     def _problem(self, *, resume: bool = False) -> str:
-        forms = (self.main, self.length, self.advanced)
         return (
             self._pairing.problem
-            or next((form.problem for form in forms if form.problem), "")
+            or next((form.problem for form in self._forms if form.problem), "")
             or self._no_sections()
             or ("" if resume else self.out.problem)
         )
@@ -201,16 +253,19 @@ class TrainDock(JobDock):
 
     def _judge(self, *_: object) -> None:
         super()._judge()
-        is_valid = not any(form.problem for form in (self.main, self.length, self.advanced))
+        is_valid = not any(form.problem for form in self._forms)
         wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
         self.lesson.look(self.labels.layer, wish)
+        self._show_time()
         self.conflict.setVisible(self.out.place.holds == "model" and not self._is_running)
+        self.going_on.setEnabled(not self._is_running)
         self.resume.setEnabled(not self._problem(resume=True))
 
     def _show_job(self) -> None:
         super()._show_job()
         if self._job is not None:
             self.live.show_job(self._job)
+            self.preview.show_job(self._job)
             if self._job.curves:
                 self._reveal()
 
@@ -227,9 +282,12 @@ class TrainDock(JobDock):
 
     def _settle(self) -> None:
         self.out.look()
+        self._recall()
+        self.going_on.look(besides=self.out.path)
 
     def _tidy_up(self) -> None:
         self.lesson.look(None, None)
+        self.preview.stop()
 
     def _paint(self, *_: object) -> None:
         self.live.paint(*window.colours(self._viewer))
