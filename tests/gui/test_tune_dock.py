@@ -122,6 +122,10 @@ def test_the_mouse_over_a_cell_says_its_numbers_and_a_click_chooses_it(dock, qtb
     assert dock._search.tuned.chosen == cell
     assert dock._grid.marks["chosen"] == other
     assert dock._search.tuned.best == tuned.best
+    for key, step in ((Qt.Key.Key_Up, -1), (Qt.Key.Key_Down, 1)):
+        row, column = dock._grid.marks["chosen"]
+        qtbot.keyClick(dock.maps, key)
+        assert dock._grid.marks["chosen"] == (row + step, column)
 
 
 def test_the_preview_is_the_labelling_of_the_cell_and_follows_the_section(dock, viewer, qtbot):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_advseg.gui.heat_grid import HeatGrid, Mark, Place, Side
@@ -21,6 +21,12 @@ LEFT, TOP, BETWEEN, BELOW, BAR, PAD = 38, 20, 10, 32, 24, 6
 LEAST_CELL = (34, 14)
 ROW_PX = 13
 NONE = "#808080"
+ARROWS = {
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+}
 
 
 class HeatMaps(QWidget):
@@ -35,6 +41,9 @@ class HeatMaps(QWidget):
         self._under: Place | None = None
         self._ink = "#dddddd"
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Heat maps")
+        self.setToolTip("Click a cell, or go from the chosen one with the arrow keys")
         self.setMinimumSize(240, 170)
 
     def show_grid(self, grid: HeatGrid) -> None:
@@ -74,6 +83,17 @@ class HeatMaps(QWidget):
         """A click chooses a cell."""
         place = self._at(event.position())
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.picked.emit(place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """An arrow key chooses the next cell of the chosen one."""
+        step = ARROWS.get(event.key())
+        chosen = self._grid.marks.get("chosen") if self._grid is not None else None
+        if step is None or chosen is None:
+            super().keyPressEvent(event)
+            return
+        place = chosen[0] + step[0], chosen[1] + step[1]
+        if self._grid is not None and place in self._grid.cells:
             self.picked.emit(place)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
