@@ -113,11 +113,11 @@ class ScoreDock(JobDock):
     def shortcuts(self) -> Sequence[Shortcut]:
         """From error to error."""
         return (
-            Shortcut("next_error", "Go to the next error", "N", self.next_error, repeats=True),
+            Shortcut("next_error", "Go to the next error", ".", self.next_error, repeats=True),
             Shortcut(
                 "previous_error",
                 "Go to the error before",
-                "Shift-N",
+                ",",
                 self.previous_error,
                 repeats=True,
             ),
