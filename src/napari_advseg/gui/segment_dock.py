@@ -90,10 +90,17 @@ class SegmentDock(JobDock):
     def shortcuts(self) -> Sequence[Shortcut]:
         """Previewing and its switches."""
         return (
-            Shortcut("segment_preview", "Preview what is on screen", "Alt-P", self.preview),
-            Shortcut("segment_live", "Live preview on or off", "Alt-L", self.live.click),
-            Shortcut("segment_map", "Show or hide the interior map", "Alt-I", self.interior.click),
+            Shortcut("segment_preview", "Preview what is on screen", "Shift-S", self.preview),
+            Shortcut("segment_live", "Live preview on or off", "Shift-W", self.live.click),
+            Shortcut("segment_map", "Show or hide the interior map", "Shift-I", self.interior.click),
+            Shortcut("segment_result", "Show or hide the result", "Shift-R", self.turn_result),
         )
+
+    def turn_result(self) -> None:
+        """Hide the layer of the last result, or show it again."""
+        layer = self._result_layer
+        if layer is not None:
+            results.set_visible(self._viewer, layer, visible=not layer.visible)
 
     def labelling(self) -> LabellingSettings:
         """Sliders and the other labelling settings as typed.
@@ -185,12 +192,12 @@ class SegmentDock(JobDock):
 
     def _content(self) -> QWidget:
         self.rows = rows_of(
-            ("Model", self.model, "The model that makes the interior map, or tells the classes."),
-            self.model.words,
-            ("Weights", self.weights, "Which weights of the model are used."),
             ("Image", self.image, "The image layer to segment."),
             self.image_words,
             ("Channel", self.channel, "The model sees one channel; the image has several."),
+            ("Model", self.model, "The model that makes the interior map, or tells the classes."),
+            self.model.words,
+            ("Weights", self.weights, "Which weights of the model are used."),
             self.sections,
             ("Labels go to", self.out, "A new file; nothing that exists is overwritten."),
         )
