@@ -39,9 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
-    """A home folder of the test's own: proposed model folders lie in it."""
+    """A home folder of the test's own, without anything that was chosen before, or the model that comes along."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("napari_advseg.first_model.FOLDER", tmp_path / "nowhere")
     return tmp_path
 
 
