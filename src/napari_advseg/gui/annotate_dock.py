@@ -71,7 +71,7 @@ class AnnotateDock(JobDock):
         self.what = PatientComboBox()
         self.names = QLineEdit(NAMES)
         self.new = QPushButton("New annotation layer")
-        self.brushes = Brushes()
+        self.brushes = Brushes(self.labels)
         self.tint = QCheckBox("Hatch what is not annotated")
         self.bar = ShareBar()
         self.words = note()

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_advseg.annotation.brushes import ERASER, MARKS, Brush, next_object
 from napari_advseg.gui import annotation_layer
+from napari_advseg.gui.panel import tab_on_to
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY
 
 NO_LAYER = "Choose a labels layer, or make a new annotation layer."
@@ -23,12 +24,16 @@ ICON_PX = 14
 
 
 class Brushes(QWidget):
-    """Puts the brush into the chosen layer; `took` tells when one was taken here."""
+    """Puts the brush into the chosen layer; `took` tells when one was taken here.
+
+    The Tab key comes to them from the control `after` which they stand.
+    """
 
     took = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, after: QWidget) -> None:
         super().__init__()
+        self._after = after
         self.buttons: dict[str, QPushButton] = {}
         self._brushes: dict[str, Brush] = {}
         self._layer: Any = None
@@ -46,11 +51,13 @@ class Brushes(QWidget):
         brushes = (*classes, ERASER) if classes else (NEW, OBJECT, *MARKS, ERASER)
         for button in self.buttons.values():
             self._grid.removeWidget(button)
+            button.setParent(None)
             button.deleteLater()
         self._brushes = {brush.name: brush for brush in brushes}
         self.buttons = {brush.name: self._button(brush) for brush in brushes}
         for at, button in enumerate(self.buttons.values()):
             self._grid.addWidget(button, at // COLUMNS, at % COLUMNS)
+        tab_on_to(self._after, self)
         self._judge()
         self._show()
 

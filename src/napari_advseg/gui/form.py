@@ -14,7 +14,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_advseg.gui.editors import Editor, alternatives, described, editor_of, range_words
-from napari_advseg.gui.panel import Toned
+from napari_advseg.gui.panel import Toned, tab_on_to
 from napari_advseg.settings import Settings
 
 Chosen = TypeVar("Chosen", bound=Settings)
@@ -269,6 +269,7 @@ class Fold(QWidget):
             self._content.deleteLater()
         self._content = content
         self._inset.addWidget(content)
+        tab_on_to(self._button, content)
         content.setVisible(self._button.isChecked())
 
     def _turn(self, is_open: bool) -> None:  # noqa: FBT001 - a Qt slot

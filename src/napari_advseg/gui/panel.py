@@ -327,6 +327,20 @@ def legend(entries: Sequence[tuple[str, str, str]]) -> QWidget:
     return side_by_side(*labels)
 
 
+def tab_on_to(before: QWidget, whole: QWidget) -> None:
+    """Let the Tab key go from one control on to those inside `whole`, which came later."""
+    if before.window() is not whole.window():
+        return
+    inside, one = [], whole.nextInFocusChain()
+    while one is not None and one is not whole:
+        if whole.isAncestorOf(one) and one.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            inside.append(one)
+        one = one.nextInFocusChain()
+    for one in inside:
+        QWidget.setTabOrder(before, one)
+        before = one
+
+
 def in_scroll_area(content: QWidget) -> QScrollArea:
     """`content` in an area that scrolls up and down only; the keyboard goes to what is in it."""
     area = QScrollArea()
