@@ -120,11 +120,13 @@ class ProjectLayers:
 
     Attributes:
         problems: a sentence for each image or annotation that cannot be shown as it should.
+        unseen: images whose file cannot be read now.
         recovered: for each annotation its name and the number of edits of the session that was asked about.
     """
 
     layers: list[LayerData]
     problems: list[str]
+    unseen: list[Shown]
     recovered: dict[str, int]
 
 
@@ -134,12 +136,13 @@ def project_layers(folder: Path, session: str = "") -> ProjectLayers:
     Raises:
         UnreadableProject: there is none, or it is damaged or of a newer version.
     """
-    found = ProjectLayers([], problems_in(folder), {})
+    found = ProjectLayers([], problems_in(folder), [], {})
     for shown in content_of(folder).images:
         try:
             found.layers.append(_shown_layer(folder, shown))
         except ValueError as fault:
             found.problems.append(f"'{shown.name}' is not shown: {fault}")
+            found.unseen.append(shown)
     for place, entry in annotations_in(folder):
         if entry.removed:
             continue

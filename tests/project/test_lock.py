@@ -34,7 +34,7 @@ sys.stdin.readline()
 def left_behind(folder, **changes):
     """A lock as somebody else left it."""
     holder = lock._ourselves()
-    other = dataclasses.replace(holder, **{"token": "another", **changes})
+    other = dataclasses.replace(holder, **{"session": "another", **changes})
     (folder / lock.NAME).write_text(json.dumps(dataclasses.asdict(other)), encoding="utf-8")
     return other
 

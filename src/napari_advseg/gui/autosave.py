@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import LazyArray
 
 RETRY_EVERY_MS = 5000
+KEPT_METADATA = ("axes", "kind", "history")
 AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 PLACE_EVENTS = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -39,8 +41,8 @@ class Bell(QObject):
     """Carries news to the Qt thread. It has no parent: a thread may ring after the window has gone."""
 
     told = Signal(object)
-    kept = Signal(object, object)  # a labels layer and the folder that keeps it
-    went_back = Signal(object, object)  # a labels layer and what it shows from now on
+    placed = Signal(object)  # a Kept that has a folder now
+    went_back = Signal(object, object)  # a Kept and the labels that it has from now on
 
 
 class Autosave(QObject):
@@ -51,18 +53,19 @@ class Autosave(QObject):
 
     def __init__(self, viewer: Any, project: Project, parent: QObject) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._layers = viewer.layers
         self._project = project
-        self._followed: dict[Labels, _Followed] = {}
+        self._followers: dict[Labels, Follower] = {}
         self._bell = Bell()
         self._bell.told.connect(self._hear, Qt.ConnectionType.QueuedConnection)
-        self._bell.kept.connect(self._note, Qt.ConnectionType.QueuedConnection)
+        self._bell.placed.connect(self._note, Qt.ConnectionType.QueuedConnection)
         self._bell.went_back.connect(self._show_instead, Qt.ConnectionType.QueuedConnection)
         self.problem = ""
         self.saved_at = time.monotonic()
         self.saver = Saver(
             project.session, self._bell.told.emit, lambda: project.is_ours, project.release
         )
+        self.end = Ending(self.saver)
         self._again = QTimer(self)
         self._again.setInterval(RETRY_EVERY_MS)
         self._again.timeout.connect(lambda: self.saver.do(_nothing))
@@ -74,130 +77,100 @@ class Autosave(QObject):
 
     def keeps(self, layer: Any) -> bool:
         """Whether a layer is an annotation of the project."""
-        return layer in self._followed and self._followed[layer].is_kept
+        return layer in self._followers and self._followers[layer].is_kept
 
     def follow(self, layer: Any, *, at_once: bool) -> None:
         """Keep what is done in a layer from now on.
 
         `at_once`: what is in it now is nowhere else, so all of it is written; else that waits for the first edit.
         """
-        if layer in self._followed or not can_be_edited(layer):
+        if layer in self._followers or not can_be_edited(layer):
             return
-        self._followed[layer] = _Followed(layer, self._took, self._changed, self._moved)
+        self._followers[layer] = self.end.with_it(Follower(layer, self))
         if at_once:
             self._keep(layer, is_new=True)
 
     def adopt(self, layer: Any, place: Path, *, is_stale: bool) -> None:
-        """Go on with an annotation that the project has; `is_stale`: it may have been edited before now."""
-        if self.place_in_use(place):
+        """Go on with an annotation that the project has; `is_stale`: it may have been edited before now.
+
+        A copy of a layer that is followed already becomes an annotation of its own.
+        """
+        if any(follower.kept.place == place for follower in self._followers.values()):
             self.follow(layer, at_once=True)
             return
-        self._followed[layer] = _Followed(layer, self._took, self._changed, self._moved, place)
+        self._followers[layer] = self.end.with_it(Follower(layer, self, place))
         self._keep(layer, is_new=False, is_stale=is_stale)
-
-    def place_in_use(self, place: Path) -> bool:
-        """Whether another layer shows that annotation: this one is a copy of it."""
-        return any(followed.place == place for followed in self._followed.values())
 
     def let_go(self, layer: Any) -> None:
         """The user deleted a layer: what was painted stays in the project, marked as removed."""
-        followed = self._followed.pop(layer, None)
-        if followed is None:
+        follower = self._followers.pop(layer, None)
+        if follower is None:
             return
-        followed.release()
-        if followed.is_kept:
-            self.saver.do(partial(followed.describe, removed=projects.now()))
-            self.saver.stop_keeping(layer)
+        follower.release()
+        if follower.is_kept:
+            self.saver.do(partial(follower.kept.describe, removed=projects.now()))
+            self.saver.stop_keeping(follower.kept)
 
-    def go_back(self, layer: Any, place: Path, session: str) -> None:
-        """Leave out what a session did to an annotation; its files are set aside."""
-
-        def leave_out() -> None:
-            journal.leave_out(place, session)
-            stored = journal.look(place)
-            labels: LazyArray | None = None
-            if stored is not None:
-                left = stored.array(self._followed[layer].beneath())
-                labels = left[...] if left.nbytes <= IN_MEMORY_BYTES else left
-            self._bell.went_back.emit(layer, labels)
-
-        self.saver.do(leave_out)
-
-    def layers_by_place(self) -> dict[Path, Any]:
-        """The layers that show annotations, by their folders."""
-        return {f.place: layer for layer, f in self._followed.items() if f.place is not None}
+    def go_back(self, session: str) -> None:
+        """Leave out what a session did to the annotations; its files are set aside."""
+        for follower in self._followers.values():
+            if follower.is_kept:
+                self.saver.do(partial(_left_out, follower.kept, session, self._bell))
 
     def finish(self) -> None:
         """Follow nothing any more; all is put in order on a thread and the project closed."""
         self._again.stop()
-        for followed in self._followed.values():
-            followed.release()
-            if followed.is_kept:
-                self.saver.do(followed.describe)
-        self.saver.finish()
+        self.end()
 
-    def _keep(self, layer: Any, *, is_new: bool, is_stale: bool = False) -> None:
-        followed = self._followed[layer]
-        followed.is_kept = True
-        followed.image = self._image_of(layer)
-        source = Source(
-            partial(self._placed, followed),
-            followed.live,
-            followed.frame,
-            followed.beneath,
-        )
-        self.saver.keep(layer, source, is_new=is_new, is_stale=is_stale)
-        self.changed.emit()
-
-    def _placed(self, followed: _Followed) -> Path:
-        """The folder that keeps a layer, made where there is none yet; on the saver's thread."""
-        if followed.place is None:
-            place = self._project.place_for_annotation(str(followed.layer.name))
-            followed.made = projects.now()
-            followed.place = place
-        followed.describe()
-        self._bell.kept.emit(followed.layer, followed.place)
-        return followed.place
-
-    def _took(self, layer: Any, atoms: Sequence[Any], *, is_undone: bool) -> None:
+    def took(self, layer: Any, atoms: Sequence[Any], *, is_undone: bool) -> None:
         """Something was painted, or taken back."""
-        if not self._followed[layer].is_kept:
+        if not self._followers[layer].is_kept:
             self._keep(layer, is_new=True)
-        self.saver.edit(layer, partial(as_edit, atoms, is_undone=is_undone))
+        self.saver.edit(self._followers[layer].kept, partial(as_edit, atoms, is_undone=is_undone))
         self.changed.emit()
 
-    def _changed(self, layer: Any) -> None:
+    def replaced(self, layer: Any) -> None:
         """The layer has got other data."""
         if not can_be_edited(layer):
             return
-        if self._followed[layer].is_kept:
-            self.saver.replace(layer)
+        if self._followers[layer].is_kept:
+            self.saver.replace(self._followers[layer].kept)
         else:
             self._keep(layer, is_new=True)
         self.changed.emit()
 
-    def _moved(self, layer: Any) -> None:
-        """The layer has got another name or place."""
-        if self._followed[layer].is_kept:
-            self.saver.do(self._followed[layer].describe)
-
-    def _note(self, layer: Any, place: Path) -> None:
-        """Let the layer say where it is kept, for this project and for other windows."""
-        ours = dict(layer.metadata.get(OURS) or {})
-        said = {"project": str(self._project.folder), "annotation": place.name}
-        layer.metadata = {**layer.metadata, OURS: {**ours, **said}}
+    def _keep(self, layer: Any, *, is_new: bool, is_stale: bool = False) -> None:
+        follower = self._followers[layer]
+        follower.is_kept = True
+        kept = follower.kept
+        kept.image = kept.image or self._image_of(layer)
+        place = partial(kept.placed, self._project, self._bell)
+        source = Source(place, lambda: kept.data, lambda: kept.frame, kept.beneath)
+        self.saver.keep(kept, source, is_new=is_new, is_stale=is_stale)
         self.changed.emit()
 
-    def _show_instead(self, layer: Any, labels: LazyArray | None) -> None:
+    def _note(self, kept: Kept) -> None:
+        """Let the layer say where it is kept, for this project and for other windows."""
+        layer = self._layer_of(kept)
+        if layer is not None and kept.place is not None:
+            ours = dict(layer.metadata.get(OURS) or {})
+            said = {"project": str(self._project.folder), "annotation": kept.place.name}
+            layer.metadata = {**layer.metadata, OURS: {**ours, **said}}
+            self.changed.emit()
+
+    def _show_instead(self, kept: Kept, labels: LazyArray | None) -> None:
         """Show what is left of an annotation; where nothing is, it is empty."""
-        if layer not in self._followed:
+        layer = self._layer_of(kept)
+        if layer is None:
             return
         if labels is None:
             layer.data = np.zeros_like(layer.data)
-            return
-        self._followed[layer].is_quiet = True
-        layer.data = labels
-        self._followed[layer].is_quiet = False
+        else:
+            with self._followers[layer].quietly():
+                layer.data = labels
+
+    def _layer_of(self, kept: Kept) -> Any:
+        return next((layer for layer, one in self._followers.items() if one.kept is kept), None)
 
     def _hear(self, news: News) -> None:
         match news:
@@ -216,39 +189,106 @@ class Autosave(QObject):
     def _image_of(self, layer: Any) -> str:
         """The image that a labels layer was made for: the topmost one of the same size."""
         shape = _shape(layer)
-        for other in reversed(self._viewer.layers):
+        for other in reversed(self._layers):
             if isinstance(other, Image) and _shape(other)[: len(shape)] == shape:
                 return str(other.name)
         return ""
 
 
-class _Followed:
-    """A labels layer whose edits are taken to the project."""
+class Ending:
+    """How autosave ends, also where its window has gone already: it holds nothing that leads to that."""
 
-    def __init__(
-        self,
-        layer: Any,
-        took: Callable[..., None],
-        changed: Callable[[Any], None],
-        moved: Callable[[Any], None],
-        place: Path | None = None,
-    ) -> None:
-        self.layer = layer
+    def __init__(self, saver: Saver) -> None:
+        self._saver = saver
+        self._followers: weakref.WeakSet[Follower] = weakref.WeakSet()
+
+    def with_it(self, follower: Follower) -> Follower:
+        """What ends too."""
+        self._followers.add(follower)
+        return follower
+
+    def __call__(self, *_: object) -> None:
+        for follower in list(self._followers):
+            follower.release()
+        self._saver.finish()
+
+
+class Kept:
+    """What is known of a followed layer. It outlives the window and so holds nothing that leads to it.
+
+    Attributes:
+        place: the folder that keeps it; None before there is one.
+        data: the array that is painted on.
+        frame: where it lies, as far as a file can say it; layer.json says all of it.
+        image: the image that it was made for.
+    """
+
+    def __init__(self, layer: Any, place: Path | None) -> None:
         self.place = place
-        self.made = ""
         self.image = ""
-        self.is_kept = False
-        self.is_quiet = False
-        self._took = took
-        self._changed = changed
-        self._moved = moved
+        self._made = ""
         self._entry: Annotated | None = None
+        self.look_at(layer)
+
+    def look_at(self, layer: Any) -> None:
+        """Take note of how the layer is now."""
+        _, attributes, _ = layer.as_layer_data_tuple()
+        ours = layer.metadata.get(OURS) or {}
+        self.data: LazyArray = layer.data
+        self.frame = frame_of(layer)
+        self._name = str(layer.name)
+        self._source = str(layer.metadata.get("path") or "")
+        self._placed = placed_of(attributes)
+        self._metadata = {name: ours[name] for name in KEPT_METADATA if name in ours}
+
+    def placed(self, project: Project, bell: Bell) -> Path:
+        """The folder that keeps the layer, found where there is none yet; on the saver's thread."""
+        if self.place is None:
+            self.place = project.place_for_annotation(self._name)
+            self._made = projects.now()
+        self.describe()
+        bell.placed.emit(self)
+        return self.place
+
+    def beneath(self) -> LazyArray | None:
+        """What the layer began as, where that is in a file."""
+        return read(self._source).array if self._source else None
+
+    def describe(self, *, removed: str = "") -> None:
+        """Write what is known into the project, where it is new; on the saver's thread."""
+        if self.place is None:
+            return
+        if self._entry is None:
+            with contextlib.suppress(projects.UnreadableProject):
+                self._entry = projects.annotation_at(self.place)
+        before = self._entry
+        entry = Annotated(
+            name=self._name,
+            image=self.image or (before.image if before else ""),
+            source=projects.absolute(self._source) if self._source else "",
+            placed=self._placed,
+            metadata=self._metadata,
+            made=self._made or (before.made if before else projects.now()),
+            removed=removed,
+        )
+        if entry != before:
+            projects.save_annotation(self.place, entry)
+            self._entry = entry
+
+
+class Follower:
+    """Hears what is done in a labels layer and hands it to its owner."""
+
+    def __init__(self, layer: Any, owner: Autosave, place: Path | None = None) -> None:
+        self.kept = Kept(layer, place)
+        self.is_kept = False
+        self._is_quiet = False
+        self._layer = layer
+        self._owner = owner
         layer.events.paint.connect(self._paint)
         layer.events.data.connect(self._replace)
-        for name in PLACE_EVENTS:
-            emitter = getattr(layer.events, name, None)
-            if emitter is not None:
-                emitter.connect(self._move)
+        for emitter in self._place_events():
+            emitter.connect(self._move)
         # napari's keys and buttons call these on the layer, so they are put before its own.
         layer.undo = self._undo
         layer.redo = self._redo
@@ -256,89 +296,58 @@ class _Followed:
             layer._abort_stroke = self._abort  # noqa: SLF001 - the only sign of a stroke given up
 
     def release(self) -> None:
-        """Follow the layer no longer."""
-        for name in ("undo", "redo", "_abort_stroke"):
-            self.layer.__dict__.pop(name, None)
-        self.layer.events.paint.disconnect(self._paint)
-        self.layer.events.data.disconnect(self._replace)
-        for name in PLACE_EVENTS:
-            emitter = getattr(self.layer.events, name, None)
-            if emitter is not None:
-                emitter.disconnect(self._move)
-
-    def live(self) -> LazyArray:
-        """The array that is painted on."""
-        array: LazyArray = self.layer.data
-        return array
-
-    def frame(self) -> Frame:
-        """Where the array lies, as far as a file can say it; layer.json says all of it."""
-        return frame_of(self.layer)
-
-    def beneath(self) -> LazyArray | None:
-        """What the layer began as, where that is in a file."""
-        source = self._source
-        return read(source).array if source else None
-
-    def describe(self, *, removed: str = "") -> None:
-        """Write what is known of the layer into the project, where it is new; on the saver's thread."""
-        if self.place is None:
+        """Hear the layer no longer."""
+        if "undo" not in self._layer.__dict__:
             return
-        if self._entry is None:
-            with contextlib.suppress(projects.UnreadableProject):
-                self._entry = projects.annotation_at(self.place)
-        entry = self._described(removed)
-        if entry != self._entry:
-            projects.save_annotation(self.place, entry)
-            self._entry = entry
+        for name in ("undo", "redo", "_abort_stroke"):
+            self._layer.__dict__.pop(name, None)
+        self._layer.events.paint.disconnect(self._paint)
+        self._layer.events.data.disconnect(self._replace)
+        for emitter in self._place_events():
+            emitter.disconnect(self._move)
 
-    @property
-    def _source(self) -> str:
-        path = (self.layer.metadata or {}).get("path")
-        return str(path) if path else ""
+    @contextlib.contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Other data that come now are in the project already."""
+        self._is_quiet = True
+        yield
+        self._is_quiet = False
 
-    def _described(self, removed: str) -> Annotated:
-        _, attributes, _ = self.layer.as_layer_data_tuple()
-        ours = self.layer.metadata.get(OURS) or {}
-        said = {name: ours[name] for name in ("axes", "kind", "history") if name in ours}
-        before = self._entry
-        return Annotated(
-            name=str(self.layer.name),
-            image=self.image or (before.image if before else ""),
-            source=projects.absolute(self._source) if self._source else "",
-            placed=placed_of(attributes),
-            metadata=said,
-            made=self.made or (before.made if before else projects.now()),
-            removed=removed,
-        )
+    def _place_events(self) -> list[Any]:
+        found = (getattr(self._layer.events, name, None) for name in PLACE_EVENTS)
+        return [emitter for emitter in found if emitter is not None]
+
+    def _tell(self, atoms: list[Any], *, is_undone: bool) -> None:
+        if atoms:
+            self._owner.took(self._layer, atoms, is_undone=is_undone)
 
     def _paint(self, event: Any) -> None:
-        self._took(self.layer, list(event.value), is_undone=False)
+        self._tell(list(event.value), is_undone=False)
 
     def _replace(self, _event: Any) -> None:
-        if not self.is_quiet:
-            self._changed(self.layer)
+        self.kept.look_at(self._layer)
+        if not self._is_quiet:
+            self._owner.replaced(self._layer)
 
     def _move(self, _event: Any) -> None:
-        self._moved(self.layer)
+        self.kept.look_at(self._layer)
+        if self.is_kept:
+            self._owner.saver.do(self.kept.describe)
 
     def _undo(self) -> None:
-        atoms = _newest(self.layer, "_undo_history")
-        type(self.layer).undo(self.layer)
-        if atoms:
-            self._took(self.layer, atoms, is_undone=True)
+        atoms = _newest(self._layer, "_undo_history")
+        type(self._layer).undo(self._layer)
+        self._tell(atoms, is_undone=True)
 
     def _redo(self) -> None:
-        atoms = _newest(self.layer, "_redo_history")
-        type(self.layer).redo(self.layer)
-        if atoms:
-            self._took(self.layer, atoms[::-1], is_undone=False)
+        atoms = _newest(self._layer, "_redo_history")
+        type(self._layer).redo(self._layer)
+        self._tell(atoms[::-1], is_undone=False)
 
     def _abort(self) -> None:
-        atoms = list(self.layer._staged_history)  # noqa: SLF001
-        type(self.layer)._abort_stroke(self.layer)  # noqa: SLF001
-        if atoms and self.is_kept:
-            self._took(self.layer, atoms, is_undone=True)
+        atoms = list(self._layer._staged_history)  # noqa: SLF001
+        type(self._layer)._abort_stroke(self._layer)  # noqa: SLF001
+        self._tell(atoms if self.is_kept else [], is_undone=True)
 
 
 def can_be_edited(layer: Any) -> bool:
@@ -392,6 +401,19 @@ def _newest(layer: Any, name: str) -> list[Any]:
     """The step that undo or redo is about to take."""
     steps = getattr(layer, name, ())
     return list(steps[-1]) if steps else []
+
+
+def _left_out(kept: Kept, session: str, bell: Bell) -> None:
+    """Set the files of a session aside; on the saver's thread."""
+    if kept.place is None:
+        return
+    journal.leave_out(kept.place, session)
+    stored = journal.look(kept.place)
+    labels: LazyArray | None = None
+    if stored is not None:
+        left = stored.array(kept.beneath() if stored.base is None else None)
+        labels = left[...] if left.nbytes <= IN_MEMORY_BYTES else left
+    bell.went_back.emit(kept, labels)
 
 
 def _nothing() -> None:

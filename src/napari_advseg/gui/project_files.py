@@ -17,6 +17,7 @@ from napari_advseg.gui import results
 from napari_advseg.napari_io import (
     OURS,
     LayerData,
+    ProjectLayers,
     annotation_layer,
     layer_to_volume,
     placed_of,
@@ -29,18 +30,10 @@ from napari_advseg.volume.volume import Kind, Volume
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-    """A project that this window holds now, with what it shows.
-
-    Attributes:
-        problems: what cannot be shown, one sentence each.
-        recovered: edits of a session that was not closed properly, by annotation.
-    """
+    """A project that this window holds now, with what it shows; one that was just made shows nothing."""
 
     project: Project
-    layers: list[LayerData]
-    problems: list[str]
-    recovered: dict[str, int]
-    is_new: bool = False
+    found: ProjectLayers | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +56,12 @@ def open_project(folder: Path, *, takes_over: bool = False) -> Opened | Refused:
     except Held as held:
         return Refused(folder.absolute(), str(held), held.may_take_over)
     try:
-        session = project.left_open.token if project.left_open is not None else ""
+        session = project.left_open.session if project.left_open is not None else ""
         found = project_layers(project.folder, session)
     except ValueError:
         project.release()
         raise
-    return Opened(project, found.layers, found.problems, found.recovered)
+    return Opened(project, found)
 
 
 def make_project(folder: Path) -> Opened | Refused:
@@ -77,7 +70,7 @@ def make_project(folder: Path) -> Opened | Refused:
     Raises:
         ValueError: it cannot be made there.
     """
-    return Opened(projects.create(folder), [], [], {}, is_new=True)
+    return Opened(projects.create(folder))
 
 
 def annotation(project: Project, place: Path) -> list[LayerData]:
@@ -125,17 +118,19 @@ def path_of(layer: Any) -> str:
 class Files:
     """Which layers of a window are files that the project can name."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, unseen: Iterable[Shown]) -> None:
         self.project = project
+        self.unseen = list(unseen)
         self._judged: dict[tuple[str, int], bool] = {}
 
     def record(self, layers: Iterable[Any]) -> None:
-        """Let project.json name the files of these layers; on the saver's thread.
+        """Let project.json name the files of these layers, and those that cannot be read now; on the saver's thread.
 
         Raises:
             ValueError: it cannot be written.
         """
-        self.project.show([self._shown(layer) for layer in layers if self._is_file(layer)])
+        shown = [self._shown(layer) for layer in layers if self._is_file(layer)]
+        self.project.show([*shown, *self.unseen])
 
     def only_in_memory(self, layers: Iterable[Any]) -> list[Any]:
         """The images that would be lost with the window."""

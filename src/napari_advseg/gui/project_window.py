@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Layer
-from qtpy.QtCore import QEvent, QObject, QTimer, QUrl
+from qtpy.QtCore import QEvent, QObject, QTimer, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication
 
@@ -20,8 +19,9 @@ from napari_advseg.gui.autosave import Autosave
 from napari_advseg.gui.job import End, Job
 from napari_advseg.gui.project_files import Files, Opened, Refused
 from napari_advseg.gui.project_sign import Entry, ProjectSign, State
-from napari_advseg.napari_io import OURS, LayerData
-from napari_advseg.project import Project
+from napari_advseg.gui.turns import Turns
+from napari_advseg.napari_io import OURS, LayerData, ProjectLayers
+from napari_advseg.project import Project, Shown
 from napari_advseg.recipe import to_yaml
 
 if TYPE_CHECKING:
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 
 NAME = "napari-advseg project"
 SOON_MS = 200
+
+
+class Closing(QObject):
+    """Says that a window closes, before it does."""
+
+    closes = Signal()
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Close:
+            self.closes.emit()
+        return False
 
 
 class ProjectWindow(QObject):
@@ -42,6 +53,7 @@ class ProjectWindow(QObject):
         self._host = window.main_window(viewer)
         self._files: Files | None = None
         self._is_opening = False
+        self._expected = 0
         self._title = str(self._viewer.title)
         self.autosave: Autosave | None = None
         self._going: list[Any] = []
@@ -54,7 +66,9 @@ class ProjectWindow(QObject):
         self.sign.make.connect(self.ask_to_make)
         self.sign.open.connect(self.ask_to_open)
         self._host.statusBar().addPermanentWidget(self.sign)
-        self._host.installEventFilter(self)
+        closing = Closing(self._host)
+        self._host.installEventFilter(closing)
+        closing.closes.connect(self._close_window)
         self._viewer.layers.events.inserted.connect(self._inserted)
         self._viewer.layers.events.removed.connect(self._removed)
         self._viewer.layers.events.reordered.connect(self._later)
@@ -131,14 +145,12 @@ class ProjectWindow(QObject):
         task.done.connect(self._add)
         task.failed.connect(window.show_error)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Notice that the window closes: the layers that go with it were not deleted by the user."""
-        if watched is self._host and event.type() == QEvent.Type.Close:
-            self._going.clear()
-            if self._soon.isActive() and len(self._viewer.layers):
-                self._record()
-            self._soon.stop()
-        return bool(super().eventFilter(watched, event))
+    def _close_window(self) -> None:
+        """The layers that go with the window were not deleted by the user."""
+        self._going.clear()
+        if self._soon.isActive() and len(self._viewer.layers):
+            self._record()
+        self._soon.stop()
 
     def _may_open(self) -> bool:
         if self.project is not None:
@@ -164,30 +176,32 @@ class ProjectWindow(QObject):
             self._refused(found)
             return
         project = found.project
+        shows = found.found or ProjectLayers([], [], [], {})
         self._session.project = project
-        self._files = Files(project)
+        self._files = Files(project, shows.unseen)
+        self._autosave_in(project)
+        there = list(self._viewer.layers)
+        for layer in there:
+            self._take(layer, is_stale=True)
+        is_shown = any(_origin(layer) == project.folder for layer in there)
+        self._add([] if is_shown else shows.layers)
+        for problem in shows.problems:
+            window.show_error(problem)
+        if found.found is None:
+            window.show_info(f"A new project was made in {project.folder}.")
+        self._show()
+        self._session.project_opened.emit(project)
+        if shows.recovered and project.left_open is not None:
+            words = project_questions.recovered_words(project.left_open, shows.recovered)
+            project_questions.ask_about_recovery(self._host, words, _nothing, self._go_back)
+
+    def _autosave_in(self, project: Project) -> None:
         self.autosave = Autosave(self._viewer, project, self)
         self.autosave.changed.connect(self._show)
         self.autosave.taken_over.connect(self._taken_over)
         # A QObject goes before its window says so; what ends a project must outlive both.
-        self._host.destroyed.connect(self.autosave.saver.finish)
-        QApplication.instance().aboutToQuit.connect(self.autosave.saver.finish)
-        there = list(self._viewer.layers)
-        is_shown = any(_origin(layer) == project.folder for layer in there)
-        for layer in there:
-            self._take(layer, is_stale=True)
-        if not is_shown:
-            self._add(found.layers)
-        for problem in found.problems:
-            window.show_error(problem)
-        self._record()
-        self._show()
-        self._session.project_opened.emit(project)
-        if found.is_new:
-            window.show_info(f"A new project was made in {project.folder}.")
-        if found.recovered and project.left_open is not None:
-            words = project_questions.recovered_words(project.left_open, found.recovered)
-            project_questions.ask_about_recovery(self._host, words, _nothing, self._go_back)
+        self._host.destroyed.connect(self.autosave.end)
+        QApplication.instance().aboutToQuit.connect(self.autosave.end)
 
     def _refused(self, refused: Refused) -> None:
         for layer in self._viewer.layers:
@@ -200,8 +214,17 @@ class ProjectWindow(QObject):
         project_questions.ask_to_take_over(self._host, refused.why, again)
 
     def _add(self, layers: Sequence[LayerData]) -> None:
-        for data in layers:
-            self._viewer.add_layer(Layer.create(*data))
+        """Add layers one by one; what the project has is written down when all are there."""
+        if not layers:
+            self._record()
+            return
+        self._expected += len(layers)
+        steps = [partial(self._add_one, data) for data in layers]
+        Turns(self._viewer, [*steps, self._record])
+
+    def _add_one(self, data: LayerData) -> None:
+        self._expected -= 1
+        results.add(self._viewer, data)
 
     def _take(self, layer: Any, *, is_stale: bool) -> None:
         """A layer belongs to the project now."""
@@ -248,7 +271,7 @@ class ProjectWindow(QObject):
 
     def _record(self) -> None:
         """Write down which images the project has."""
-        if self._files is None or self.autosave is None:
+        if self._files is None or self.autosave is None or self._expected:
             return
         keeps = self.autosave.keeps
         shown = [
@@ -265,8 +288,7 @@ class ProjectWindow(QObject):
         project, autosave = self.project, self.autosave
         if project is None or autosave is None or project.left_open is None:
             return
-        for place, layer in autosave.layers_by_place().items():
-            autosave.go_back(layer, place, project.left_open.token)
+        autosave.go_back(project.left_open.session)
 
     def _taken_over(self) -> None:
         window.show_error(
@@ -318,7 +340,17 @@ class ProjectWindow(QObject):
             for place, entry in projects.annotations_in(project.folder)
             if entry.removed
         ]
+        entries += [
+            Entry(one.name, partial(self._forget, one), one.absolute, under="Forget missing")
+            for one in files.unseen
+        ]
         return [*entries, Entry("Close the project", self.close)]
+
+    def _forget(self, shown: Shown, *_: object) -> None:
+        """The project has an image no longer whose file is not there."""
+        if self._files is not None:
+            self._files.unseen.remove(shown)
+            self._record()
 
 
 def window_project(viewer: Any) -> ProjectWindow | None:

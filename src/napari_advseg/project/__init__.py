@@ -61,7 +61,7 @@ class Project:
     @property
     def session(self) -> str:
         """What names this opening of the project, in journals and runs."""
-        return self._lock.holder.token
+        return self._lock.holder.session
 
     @property
     def is_ours(self) -> bool:

@@ -30,14 +30,14 @@ class Holder:
     Attributes:
         born: when the process began, in seconds since 1970: it tells it from a later one of the same number.
         since: when the lock was taken, ISO 8601 with the time zone.
-        token: of this one holding; it names the session in journals and runs.
+        session: names this one holding, in journals and runs.
     """
 
     pid: int
     host: str
     born: float
     since: str
-    token: str
+    session: str
 
     @property
     def words(self) -> str:
@@ -79,7 +79,7 @@ class Lock:
     def is_ours(self) -> bool:
         """Whether nobody has taken it over."""
         found = _read(self._path)
-        return isinstance(found, Holder) and found.token == self.holder.token
+        return isinstance(found, Holder) and found.session == self.holder.session
 
     def release(self) -> None:
         """Give it back; nothing where somebody has taken it over."""
@@ -179,7 +179,7 @@ def _held(found: Found | None, what: str) -> Held:
 def _create(path: Path, holder: Holder) -> bool:
     """Make the lock with all its content at once; False where there is one."""
     content = json.dumps(dataclasses.asdict(holder)).encode()
-    written = path.with_name(f".{path.name}.{holder.token}")
+    written = path.with_name(f".{path.name}.{holder.session}")
     try:
         _write_new(written, content)
         try:
@@ -219,7 +219,7 @@ def _read(path: Path) -> Found | None:
             str(tree["host"]),
             float(tree["born"]),
             str(tree["since"]),
-            str(tree["token"]),
+            str(tree["session"]),
         )
     except FileNotFoundError:
         return None

@@ -1,0 +1,437 @@
+"""Projects in real viewers: opened, shared between windows, closed, killed, and what is found again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QApplication, QMessageBox
+from viewer_painter import SHAPE, stroke
+
+from napari_advseg import project as projects
+from napari_advseg.gui import project_questions
+from napari_advseg.gui.opening import is_for_a_project, show
+from napari_advseg.gui.project_window import window_project
+from napari_advseg.gui.session import session_of
+from napari_advseg.napari_io import Unreadable, get_reader, project_layers
+from napari_advseg.project import lock
+from napari_advseg.proofreading.journal import look
+from napari_advseg.volume.files import write
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Volume
+
+SOON = 60_000
+PAINTER = Path(__file__).with_name("viewer_painter.py")
+FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
+
+
+@pytest.fixture
+def window(make_napari_viewer, fake_child, home, qtbot):
+    """Makes viewers whose window could have a project."""
+
+    def made():
+        viewer = make_napari_viewer()
+        session_of(viewer)
+        return viewer, window_project(viewer)
+
+    return made
+
+
+@pytest.fixture
+def raw(tmp_path):
+    data = np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)
+    return str(write(Volume(data, FRAME), tmp_path / "raw.ome.zarr"))
+
+
+def opened(qtbot, here, folder):
+    here.open_or_make(folder)
+    qtbot.waitUntil(lambda: here.project is not None and not here._expected, timeout=SOON)
+
+
+def saved(qtbot, here):
+    """What was put last is done: edits written, whole volumes written, what follows from them."""
+    for worker in ("_writer", "_copier", "_writer", "_writer"):
+        done = threading.Event()
+        getattr(here.autosave.saver, worker).put(done.set)
+        assert done.wait(60)
+    qtbot.waitUntil(lambda: here.autosave.waiting == 0, timeout=SOON)
+
+
+def closed(viewer, here):
+    saver = here.autosave.saver
+    viewer.close()
+    saver.finish()
+    saver.wait()
+
+
+def notices():
+    return [record.message for record in notification_manager.records]
+
+
+def add_file(viewer, path):
+    (layer,) = [viewer.add_layer(Layer.create(*data)) for data in get_reader(path)(path)]
+    return layer
+
+
+def dialog(name):
+    found = (w for w in QApplication.topLevelWidgets() if w.objectName() == name and w.isVisible())
+    return next(found, None)
+
+
+def answer(qtbot, name, words):
+    qtbot.waitUntil(lambda: dialog(name) is not None, timeout=SOON)
+    box = dialog(name)
+    said = f"{box.text()} {box.informativeText()}"
+    next(one for one in box.buttons() if one.text().replace("&", "") == words).click()
+    return said
+
+
+def test_without_a_project_it_is_one_click_to_make_one_and_all_there_is_belongs_to_it(
+    window, home, qtbot, raw, monkeypatch
+):
+    viewer, here = window()
+    add_file(viewer, raw)
+    cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells", scale=FRAME.scale)
+    cells.paint((1, 20, 20), 3)
+    assert here.sign.make_button.text() == "Make a project…"
+    assert "only in memory" in here.sign.make_button.toolTip()
+    asked = []
+    monkeypatch.setattr(
+        project_questions.QFileDialog,
+        "getSaveFileName",
+        lambda *args: (asked.append(args[2]) or args[2], ""),
+    )
+    here.sign.make_button.click()
+    folder = home / "napari-advseg" / "projects" / "raw"
+    qtbot.waitUntil(lambda: here.project is not None, timeout=SOON)
+    assert asked == [str(folder)]
+    saved(qtbot, here)
+    assert viewer.title == f"raw - {here._title}"
+    assert here.sign.name_button.text().startswith("Project raw: saved")
+    assert [entry.path for entry in projects.content_of(folder).images] == ["../../../raw.ome.zarr"]
+    closed(viewer, here)
+    np.testing.assert_array_equal(look(folder / "annotations" / "cells").array()[...], cells.data)
+
+
+def test_closing_by_the_window_or_the_viewer_deletes_nothing_and_it_all_comes_back(
+    window, home, qtbot, raw
+):
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    image = add_file(viewer, raw)
+    image.name, image.scale = "EM", (50, 5, 5)
+    cells = viewer.add_labels(
+        np.zeros(SHAPE, np.uint64), name="cells", scale=(50, 5, 5), units=("nm",) * 3
+    )
+    cells.paint((1, 20, 20), 2**63 + 1)
+    painted = cells.data.copy()
+    closed(viewer, here)
+    assert not (home / "tissue" / lock.NAME).exists()
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    assert dialog("recovery") is None
+    assert [layer.name for layer in viewer.layers] == ["EM", "cells"]
+    image, cells = viewer.layers
+    for layer in viewer.layers:
+        np.testing.assert_allclose(layer.scale, (50, 5, 5))
+        assert str(layer.units[0]) == "nanometer"
+    np.testing.assert_allclose(image.translate, FRAME.translate)
+    np.testing.assert_array_equal(cells.data, painted)
+    assert cells.data.dtype == np.uint64
+    cells.paint((2, 20, 20), 7)
+    host = viewer.window._qt_window
+    saver, data = here.autosave.saver, cells.data
+    host.close()
+    saver.finish()
+    saver.wait()
+    ((place, entry),) = projects.annotations_in(home / "tissue")
+    assert not entry.removed
+    np.testing.assert_array_equal(look(place).array()[...], data)
+    assert len(projects.content_of(home / "tissue").images) == 1
+
+
+def test_a_deleted_layer_stays_in_the_project_and_can_be_brought_back(window, home, qtbot):
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells")
+    cells.paint((1, 20, 20), 3)
+    painted = cells.data.copy()
+    cells.name = "renamed"
+    viewer.layers.remove(cells)
+    qtbot.waitUntil(lambda: not here.autosave.keeps(cells), timeout=SOON)
+    saved(qtbot, here)
+    ((place, entry),) = projects.annotations_in(home / "tissue")
+    assert (entry.name, bool(entry.removed)) == ("renamed", True)
+    assert project_layers(home / "tissue").layers == []
+    (back,) = [one for one in here._entries() if one.under == "Bring back"]
+    back.do()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=SOON)
+    again = viewer.layers[0]
+    np.testing.assert_array_equal(again.data, painted)
+    again.paint((2, 20, 20), 4)
+    saved(qtbot, here)
+    np.testing.assert_array_equal(look(place).array()[...], again.data)
+    assert not projects.annotation_at(place).removed
+
+
+def test_a_second_window_is_refused_in_words_and_its_layers_cannot_be_painted_on(
+    window, home, qtbot
+):
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells").paint((1, 20, 20), 3)
+    saved(qtbot, here)
+    other, there = window()
+    for data in get_reader(str(home / "tissue"))(str(home / "tissue")):
+        other.add_layer(Layer.create(*data))
+    qtbot.waitUntil(
+        lambda: any("open in another window" in text for text in notices()), timeout=SOON
+    )
+    assert there.project is None
+    assert not other.layers[0].editable
+    (text,) = [text for text in notices() if "open in another window" in text]
+    assert "Project 'tissue'" in text
+    assert "on this computer, since " in text
+
+
+def test_a_project_of_another_computer_is_taken_over_only_on_request(window, home, qtbot):
+    projects.create(home / "tissue").release()
+    holder = dataclasses.replace(lock._ourselves(), host="microscope-2", session="theirs")
+    lock_file = home / "tissue" / lock.NAME
+    lock_file.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
+    _, here = window()
+    here.open(home / "tissue")
+    said = answer(qtbot, "take over", "Cancel")
+    assert "the computer microscope-2" in said
+    assert here.project is None
+    assert "theirs" in lock_file.read_text()
+    here.open(home / "tissue")
+    answer(qtbot, "take over", project_questions.TAKE_OVER)
+    qtbot.waitUntil(lambda: here.project is not None, timeout=SOON)
+
+
+def test_a_window_that_was_taken_over_says_so_and_writes_no_more(window, home, qtbot):
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells")
+    saved(qtbot, here)
+    holder = dataclasses.replace(lock._ourselves(), host="microscope-2", session="theirs")
+    (home / "tissue" / lock.NAME).write_text(json.dumps(dataclasses.asdict(holder)))
+    cells.paint((1, 20, 20), 3)
+    qtbot.waitUntil(lambda: here.project is None, timeout=SOON)
+    assert any("taken project 'tissue' over" in text for text in notices())
+    assert "theirs" in (home / "tissue" / lock.NAME).read_text()
+
+
+def test_file_open_makes_the_project_that_of_the_window(window, home, qtbot, raw):
+    """The reader knows no Qt: the window finds in the layers where they come from."""
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    add_file(viewer, raw)
+    viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells").paint((1, 20, 20), 3)
+    closed(viewer, here)
+    viewer, here = window()
+    for data in get_reader(str(home / "tissue"))(str(home / "tissue")):
+        viewer.add_layer(Layer.create(*data))
+    cells = viewer.layers["cells"]
+    cells.paint((2, 10, 10), 5)  # before the project is open
+    qtbot.waitUntil(lambda: here.project is not None and not here._expected, timeout=SOON)
+    saved(qtbot, here)
+    assert len(viewer.layers) == 2
+    place = home / "tissue" / "annotations" / "cells"
+    np.testing.assert_array_equal(look(place).array()[...], cells.data)
+    assert (look(place).array()[2] == 5).any()
+
+
+def test_images_in_memory_are_copied_on_request_and_missing_files_are_named_and_kept(
+    window, home, qtbot, raw
+):
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    add_file(viewer, raw)
+    data = np.random.default_rng(1).random((30, 40), np.float32)
+    viewer.add_image(data, name="made here", scale=(2, 2))
+    saved(qtbot, here)
+    (copy,) = [one for one in here._entries() if one.words.startswith("Copy")]
+    assert copy.words == "Copy 'made here' into the project"
+    copy.do()
+    qtbot.waitUntil(lambda: len(projects.content_of(home / "tissue").images) == 2, timeout=SOON)
+    assert not [one for one in here._entries() if one.words.startswith("Copy")]
+    closed(viewer, here)
+    Path(raw).rename(home / "elsewhere.ome.zarr")
+    viewer, here = window()
+    opened(qtbot, here, home / "tissue")
+    saved(qtbot, here)
+    assert [layer.name for layer in viewer.layers] == ["made here"]
+    np.testing.assert_array_equal(np.asarray(viewer.layers[0].data), data)
+    np.testing.assert_allclose(viewer.layers[0].scale, (2, 2))
+    assert any("'raw' is not shown" in text for text in notices())
+    assert len(projects.content_of(home / "tissue").images) == 2
+    (forget,) = [one for one in here._entries() if one.under == "Forget missing"]
+    forget.do()
+    saved(qtbot, here)
+    assert [one.name for one in projects.content_of(home / "tissue").images] == ["made here"]
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "is_one"),
+    [
+        ("new/", None, True),
+        ("new", None, True),
+        ("raw.tif", None, False),
+        ("empty", (), True),
+        ("photos", ("a.jpg",), True),
+        ("raw.zarr", ("zarr.json",), False),
+    ],
+)
+def test_paths_of_the_command_line_are_told_apart(tmp_path, name, holds, is_one):
+    place = tmp_path / name
+    if holds is not None:
+        place.mkdir()
+        for file in holds:
+            (place / file).write_text('{"node_type": "array"}')
+    assert is_for_a_project(str(place) + ("/" if name.endswith("/") else "")) is is_one
+
+
+def test_the_command_line_opens_a_project_beside_files_and_names_what_is_none(
+    make_napari_viewer, fake_child, home, qtbot, raw
+):
+    (home / "photos").mkdir()
+    (home / "photos" / "a.jpg").touch()
+    viewer = make_napari_viewer()
+    show(viewer, [raw, str(home / "photos")])
+    qtbot.waitUntil(
+        lambda: any("holds other files (a.jpg)" in text for text in notices()), timeout=SOON
+    )
+    here = window_project(viewer)
+    assert here.project is None
+    opened(qtbot, here, home / "new")
+    saved(qtbot, here)
+    assert [entry.name for entry in projects.content_of(home / "new").images] == ["raw"]
+
+
+def test_an_empty_project_says_how_to_open_it(tmp_path):
+    projects.create(tmp_path / "tissue").release()
+    with pytest.raises(Unreadable, match="no images or annotations yet"):
+        get_reader(str(tmp_path / "tissue"))(str(tmp_path / "tissue"))
+
+
+def test_every_run_leaves_its_recipe_and_what_came_of_it(stage, fake_child, home, qtbot):
+    viewer, train, _ = stage()
+    here = window_project(viewer)
+    opened(qtbot, here, home / "tissue")
+    qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
+    train.start()
+    qtbot.waitUntil(lambda: train._job is not None and train._job.is_over, timeout=SOON)
+    saved(qtbot, here)
+    ((place, run),) = projects.runs_in(home / "tissue")
+    assert (run.task, run.outcome) == ("train", "finished")
+    assert run.results["model"]
+    assert (place / "recipe.yaml").read_text() == (home / "tissue" / "recipe.yaml").read_text()
+
+
+def expected(count):
+    """The labels after so many steps of the painter, in a layer of its own."""
+    layer = Layer.create(np.zeros(SHAPE, np.int32), {}, "labels")
+    layer.brush_size = 8
+    for number in range(1, count + 1):
+        stroke(number, layer)
+    return layer.data
+
+
+def killed(folder, strokes):
+    """How many strokes a viewer said it had made when it was killed in the middle of the next."""
+    command = [sys.executable, str(PAINTER), str(folder), "cells"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as painter:
+        lines = iter(painter.stdout.readline, "")
+        assert next(line for line in lines if line.strip() == "ready")
+        said = 0
+        while said < strokes:
+            said = int(next(lines))
+        painter.kill()
+        rest = [line for line in lines if line.strip().isdigit()]
+    return int(rest[-1]) if rest else said
+
+
+def survived(folder, strokes):
+    """The number of strokes that were on disk after the kill: at most a score fewer than were made."""
+    made = killed(folder, strokes)
+    found = look(folder / "annotations" / "cells").array()[...]
+    for count in range(made + 1, made - 21, -1):
+        if np.array_equal(found, expected(count)):
+            return count
+    raise AssertionError(f"none of the states after {made - 20} to {made + 1} strokes")
+
+
+def test_a_killed_viewer_loses_a_score_of_strokes_at_most_and_says_what_it_found(
+    window, home, qtbot
+):
+    folder = home / "tissue"
+    count = survived(folder, 45)
+    painted = expected(count)
+    viewer, here = window()
+    opened(qtbot, here, folder)
+    said = answer(qtbot, "recovery", project_questions.KEEP)
+    assert "was not closed properly: process " in said
+    assert "of 'cells' from that session were saved and are shown" in said
+    cells = viewer.layers["cells"]
+    np.testing.assert_array_equal(cells.data, painted)
+    cells.paint((0, 5, 5), 77)
+    closed(viewer, here)
+    np.testing.assert_array_equal(look(folder / "annotations" / "cells").array()[...], cells.data)
+
+
+def test_what_was_recovered_can_be_left_out_and_its_file_stays(window, home, qtbot):
+    """A session that was closed well, then one that was not."""
+    folder = home / "tissue"
+    viewer, here = window()
+    opened(qtbot, here, folder)
+    cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells")
+    cells.paint((1, 20, 20), 3)
+    before = cells.data.copy()
+    closed(viewer, here)
+    viewer, here = window()
+    opened(qtbot, here, folder)
+    viewer.layers["cells"].paint((3, 40, 40), 9)
+    saved(qtbot, here)
+    # The process dies: nobody gives the lock back, and it is nobody's any more.
+    here.autosave.saver._is_ending = True
+    holder = json.loads((folder / lock.NAME).read_text())
+    (folder / lock.NAME).write_text(json.dumps({**holder, "pid": 2**22 + 5}))
+    viewer.layers.clear()
+    viewer, here = window()
+    opened(qtbot, here, folder)
+    said = answer(qtbot, "recovery", project_questions.GO_BACK)
+    assert "1 edit of 'cells'" in said
+    assert "No file is deleted" in said
+    cells = viewer.layers["cells"]
+    qtbot.waitUntil(lambda: np.array_equal(cells.data, before), timeout=SOON)
+    cells.paint((0, 5, 5), 4)
+    closed(viewer, here)
+    np.testing.assert_array_equal(look(folder / "annotations" / "cells").array()[...], cells.data)
+    aside = list((folder / "annotations" / "cells" / "left-out").rglob("*.journal"))
+    assert len(aside) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strokes", [3, 20, 77, 150])
+def test_viewers_killed_at_other_moments_lose_a_score_of_strokes_at_most(tmp_path, strokes):
+    survived(tmp_path / "tissue", strokes)
+    survived_lock = json.loads((tmp_path / "tissue" / lock.NAME).read_text())
+    assert lock.holder_of(tmp_path / "tissue") is None
+    assert survived_lock["session"]
+
+
+def test_questions_are_asked_without_holding_anything_up(qtbot):
+    box = project_questions.ask_about_recovery(None, "12 edits.", lambda: None, lambda: None)
+    assert isinstance(box, QMessageBox)
+    assert not box.isModal()
+    box.close()
