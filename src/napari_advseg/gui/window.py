@@ -11,6 +11,8 @@ from typing import Any
 from napari import layers
 from napari._app_model import get_app_model
 from napari.components import ViewerModel
+import numpy as np
+from napari.utils.colormaps import _accelerated_cmap
 from napari.utils.notifications import (
     Notification,
     NotificationSeverity,
@@ -34,6 +36,7 @@ __all__ = [
     "history",
     "is_open",
     "little_garbage",
+    "load_label_colours",
     "main_window",
     "offer",
     "overlays",
@@ -91,6 +94,19 @@ def offer(what: str, action: str, do: Callable[[], object]) -> None:
     """Say something with a button that does something about it."""
     actions = ((action, lambda _dialog: do()),)
     notification_manager.dispatch(Notification(what, NotificationSeverity.WARNING, actions))
+
+
+def load_label_colours() -> None:
+    """Have the function ready that napari colours label ids with; else the viewer waits for it at the first layer.
+
+    It is compiled, or read, and not called: its threads belong to the viewer.
+    """
+    loop = getattr(_accelerated_cmap, "_zero_preserving_modulo_inner_loop", None)
+    numba = getattr(_accelerated_cmap, "numba", None)
+    if numba is not None and hasattr(loop, "compile"):
+        ids, colours = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint8)
+        whole = numba.int64
+        loop.compile((numba.typeof(ids), whole, whole, numba.typeof(colours)))
 
 
 def overlays(layer: Any) -> Mapping[str, Any]:
