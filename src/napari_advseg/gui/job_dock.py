@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import napari
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
@@ -64,12 +64,18 @@ class JobDock(QWidget):
         self.buttons = Buttons(self.run_words, can_pause=self.can_pause, log_px=self.log_px)
         self.buttons.run_about = self.run_about
         self._keys: tuple[Shortcut, ...] = ()
+        self._glance = QTimer(self)
+        self._glance.setSingleShot(True)
+        self._glance.timeout.connect(self._look_at_layers)
 
-    def reset_choices(self, _event: object = None) -> None:
-        """Called by napari when layers come, go or are renamed."""
+    def reset_choices(self, event: object = None) -> None:
+        """Called by napari when layers come, go or are renamed; what they mean is judged in the next turn."""
         for choice in self.findChildren(LayerChoice):
             choice.refill()
-        self._look_at_layers()
+        if event is None:
+            self._look_at_layers()
+        else:
+            self._glance.start()
 
     def start(self) -> None:
         """Run, unless something is in the way; then that is said."""
