@@ -120,6 +120,7 @@ class Session(QObject):
         self._timer.timeout.connect(self._empty_inbox)
         self._timer.start(INBOX_EVERY_MS)
         self.start()
+        self._patient.submit(window.load_label_colours)
 
     @property
     def process_id(self) -> int | None:
