@@ -167,7 +167,7 @@ def legend() -> QLabel:
 
 def bare_plot() -> pyqtgraph.PlotWidget:
     """A plot that only shows."""
-    plot = pyqtgraph.PlotWidget()
+    plot = pyqtgraph.PlotWidget(enableMenu=False)  # the menu takes longer to build than the plot
     plot.setMinimumHeight(LOWEST_PX)
     plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     plot.setMenuEnabled(False)
