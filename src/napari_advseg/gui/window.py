@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from napari import layers
 from napari._app_model import get_app_model
 from napari.components import ViewerModel
-import numpy as np
 from napari.utils.colormaps import _accelerated_cmap
 from napari.utils.notifications import (
     Notification,
