@@ -95,9 +95,9 @@ class ScoreDock(JobDock):
         self._choose_two()
         self._open(self._content(), self.tabs)
 
-    def reset_choices(self, _event: object = None) -> None:
+    def reset_choices(self, event: object = None) -> None:
         """Called by napari when layers come, go or are renamed."""
-        super().reset_choices()
+        super().reset_choices(event)
         self._choose_two()
         if self.overlay.isChecked() and self._paint.is_missed:
             self.overlay.setChecked(False)
