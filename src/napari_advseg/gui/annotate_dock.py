@@ -88,9 +88,9 @@ class AnnotateDock(JobDock):
         self._open(self._content(), self.table)
         self._choose_layer()
 
-    def reset_choices(self, _event: object = None) -> None:
+    def reset_choices(self, event: object = None) -> None:
         """Called by napari when layers come, go or are renamed."""
-        super().reset_choices()
+        super().reset_choices(event)
         if self.tint.isChecked() and self._tint.is_missed:
             self.tint.setChecked(False)
 
