@@ -19,6 +19,7 @@ from napari_advseg.gui.checks import free_place
 from napari_advseg.model_store import Card, read_card
 from napari_advseg.napari_io import layer_to_volume
 from napari_advseg.progress import BlockDone, Report
+from napari_advseg.project import Project
 from napari_advseg.recipe import Train, Tune
 from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.files import create, read
@@ -135,15 +136,18 @@ def as_search(result: dict[str, Any]) -> Search:
     return Search(tuned, result["probabilities"], frame, indices, steps)
 
 
-def place_for_model(image: Any, family: str) -> str:
-    """A new folder for a model of this image layer, in the user's home."""
+def place_for_model(image: Any, family: str, project: Project | None = None) -> str:
+    """A new folder for a model of this image layer, in the open project or in the user's home."""
     name = f"{plain(image.name)}-{family}" if image is not None else family
-    return str(free_place(Path.home() / HOME / "models" / name))
+    folder = Path.home() / HOME / "models" if project is None else project.models
+    return str(free_place(folder / name))
 
 
-def place_for_tuning(image: Any) -> str:
-    """A new folder for a search on this layer, in the user's home."""
+def place_for_tuning(image: Any, project: Project | None = None) -> str:
+    """A new folder for a search on this layer, in the open project or in the user's home."""
     name = plain(image.name) if image is not None else "search"
+    if project is not None:
+        return str(free_place(project.results / f"{name}-thresholds"))
     return str(free_place(Path.home() / HOME / "tuning" / name))
 
 
@@ -152,10 +156,11 @@ def place_beside(path: str) -> str:
     return str(free_place(Path(path).expanduser()))
 
 
-def place_for_labels(image: Any) -> str:
-    """A new path for the labels of this image layer: beside its file, else in the user's home."""
+def place_for_labels(image: Any, project: Project | None = None) -> str:
+    """A new path for the labels of this image layer: in the open project, beside its file, or in the user's home."""
     source = image.metadata.get("path") if image is not None else None
     folder = Path(source).parent if source and Path(source).exists() else Path.home() / HOME
+    folder = folder if project is None else project.results
     name = plain(image.name) if image is not None else "image"
     return str(free_place(folder / f"{name}-labels{COPY}"))
 

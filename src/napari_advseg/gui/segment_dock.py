@@ -92,7 +92,9 @@ class SegmentDock(JobDock):
         return (
             Shortcut("segment_preview", "Preview what is on screen", "Shift-S", self.preview),
             Shortcut("segment_live", "Live preview on or off", "Shift-W", self.live.click),
-            Shortcut("segment_map", "Show or hide the interior map", "Shift-I", self.interior.click),
+            Shortcut(
+                "segment_map", "Show or hide the interior map", "Shift-I", self.interior.click
+            ),
             Shortcut("segment_result", "Show or hide the result", "Shift-R", self.turn_result),
         )
 
@@ -222,6 +224,7 @@ class SegmentDock(JobDock):
     def _connect(self) -> None:
         self.model.seen.connect(self._take_model)
         self.image.currentIndexChanged.connect(self._propose_place)
+        self._session.project_opened.connect(self._propose_place)
         self.channel.currentIndexChanged.connect(self._judge)
         self.out.looked.connect(self._judge)
         for form in (self.sections, self.prediction, self.sliders, self.more, self.merge):
@@ -299,7 +302,9 @@ class SegmentDock(JobDock):
         if self.out.is_own:
             self.out.propose(partial(handover.place_beside, self.out.path))
         else:
-            self.out.propose(partial(handover.place_for_labels, self.image.layer))
+            self.out.propose(
+                partial(handover.place_for_labels, self.image.layer, self._session.project)
+            )
 
     def _labelling_problem(self) -> str:
         return self.sliders.problem or self.more.problem or self.merge.problem

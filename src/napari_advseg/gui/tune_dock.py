@@ -151,6 +151,7 @@ class TuneDock(JobDock):
         self.model.seen.connect(self._judge)
         for choice in (self.map, self.image, self.truth):
             choice.currentIndexChanged.connect(self._propose_place)
+        self._session.project_opened.connect(self._propose_place)
         self.out.looked.connect(self._judge)
         self.sections.changed.connect(self._look_at_layers)
         for form in (self.ranges, self.more, self.how):
@@ -184,7 +185,9 @@ class TuneDock(JobDock):
         if self.out.is_own:
             self.out.propose(partial(handover.place_beside, self.out.path))
         else:
-            self.out.propose(partial(handover.place_for_tuning, self.truth.layer))
+            self.out.propose(
+                partial(handover.place_for_tuning, self.truth.layer, self._session.project)
+            )
 
     def _problem(self) -> str:
         forms = (self.sections, self.ranges, self.more, self.how)
