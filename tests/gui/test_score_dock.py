@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_advseg.gui import comparison, score_dock, window
 from napari_advseg.gui.comparison import Row
@@ -21,6 +22,7 @@ from napari_advseg.scoring.semantic import semantic_score
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.files import read, write
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.volume import Volume
 
 SOON = 20_000
@@ -391,8 +393,10 @@ def class_layers(viewer):
     truth[:, 10:30], truth[:, 30:], truth[:, :2] = 1, 2, 255
     found = np.where(truth == 255, 0, truth)
     found[0, 10:15] = 2
-    truth, found = viewer.add_labels(truth, name="kinds"), viewer.add_labels(found, name="found")
-    return found, truth
+    named = with_names(Frame("zyx"), {0: "resin", 1: "axon", 2: "myelin"})
+    data, attributes, _ = volume_to_layer(Volume(truth, named, kind="labels"), "labels")
+    kinds = viewer.add_labels(data, **{**attributes, "name": "kinds"})
+    return viewer.add_labels(found, name="found"), kinds
 
 
 def classes_of(dock, qtbot, labels, truth):
@@ -414,6 +418,7 @@ def test_class_layers_get_accuracy_and_the_iou_of_each_class(dock, viewer, qtbot
         f"{right.iou[k]:.3f}" for k in (0, 1, 2)
     ]
     assert ("255", "iou") not in shown.cells
+    assert {"0 resin", "1 axon", "2 myelin"} <= {row.text() for row in shown.findChildren(QLabel)}
     assert "255 in the truth is left out" in shown.words.text()
     titles = [dock.tabs.tabText(k) for k in range(dock.tabs.count())]
     assert titles == ["Scores", "Objects", "Classes", "Errors"]
@@ -433,6 +438,7 @@ def test_layers_of_cells_are_said_to_hold_no_classes(dock, viewer, qtbot):
 def test_keys_lead_from_error_to_error(dock, viewer, qtbot):
     dock.next_error()
     scored(dock, qtbot)
+    dock.what.setCurrentIndex(dock.what.count() - 1)
     seen = []
     dock.table.chosen.connect(seen.append)
     for go in (dock.previous_error, dock.next_error, dock.next_error, dock.previous_error):

@@ -11,8 +11,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
 import napari_advseg as advseg
-from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.scoring.semantic import semantic_score, void_of
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import painted_frame
 from napari_advseg.volume.volume import Volume
 
 maps = arrays(np.uint8, (2, 6, 7), elements=st.integers(0, 3))
@@ -199,3 +200,10 @@ def test_swollen_blood_cells_lose_more_boundary_than_area(real_data):
     found = distance_transform_edt(~truth) <= 3
     measured = semantic_score(found, truth)
     assert measured.mean_boundary_iou < 0.5 < measured.mean_iou
+
+
+def test_what_stands_for_nothing_is_told_from_the_values_or_from_how_they_were_painted():
+    assert void_of((0, 1, 2, 255)).value == 255
+    assert void_of((0, 127, 255)) is None
+    painted = painted_frame(Frame("yx"), {1: "axon"})
+    assert void_of((0, 1), [Frame("yx"), painted]).words.startswith("0 in the truth is left out")

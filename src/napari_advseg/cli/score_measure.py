@@ -9,8 +9,8 @@ from typing import Any
 import napari_advseg as advseg
 from napari_advseg.cli.app import say
 from napari_advseg.cli.score_text import class_lines, object_lines, score_lines
-from napari_advseg.examples.classes import MOST, void_among
-from napari_advseg.scoring.semantic import class_values
+from napari_advseg.examples.classes import MOST
+from napari_advseg.scoring.semantic import class_values, void_of
 from napari_advseg.scoring.several import Row, class_row, instance_row, object_row
 
 OF_INSTANCES = ("by", "boundary", "border", "zero", "rand")
@@ -50,21 +50,23 @@ class Wanted:
             raise ValueError(f"{_options(wrong)} is for the score of objects; add --objects.")
 
     def without_void(self, truths: Iterable[Any]) -> Wanted:
-        """The same with 255 left out where it fills class maps up, unless something else was asked for."""
+        """The same without the class that stands for nothing, unless something else was asked for."""
         if not self.classes or "ignore" in self.given:
             return self
         found: set[int] = set()
+        frames = []
         for truth in truths:
+            frames.append(truth.frame)
             values = class_values(truth)
             if values is None:
                 say(MANY)
                 return self
             found |= set(values)
-        void = void_among(sorted(found))
+        void = void_of(found, frames)
         if void is None:
             return self
-        say(f"{void} in the truth is left out, as in palette masks; --ignore -1 counts it.")
-        return dataclasses.replace(self, given={**self.given, "ignore": void})
+        say(f"{void.words}; --ignore -1 counts it.")
+        return dataclasses.replace(self, given={**self.given, "ignore": void.value})
 
 
 @dataclasses.dataclass(frozen=True)

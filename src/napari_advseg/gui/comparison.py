@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_advseg.examples.classes import FEW, MOST, look_like_cells, void_among
+from napari_advseg.examples.classes import FEW, MOST, look_like_cells
 from napari_advseg.gui.checks import why_other_pixels
 from napari_advseg.gui.handover import GivenUp, Stopped, taken
 from napari_advseg.napari_io import LayerData, small
@@ -19,8 +19,9 @@ from napari_advseg.scoring.instances import Score, score
 from napari_advseg.scoring.locate import Errors, Site, WrongObject, error_map, locate
 from napari_advseg.scoring.objects import ObjectScore, object_score
 from napari_advseg.scoring.pair import paired
-from napari_advseg.scoring.semantic import SemanticScore, class_values, semantic_score
+from napari_advseg.scoring.semantic import SemanticScore, class_values, semantic_score, void_of
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Array, Volume
 
 MOST_ROWS = 20_000
@@ -249,14 +250,21 @@ def count_objects(found: Comparison) -> ObjectScore:
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
-    """The same layers as maps of classes: the score, None where they hold none, and what to know of it."""
+    """The same layers as maps of classes.
+
+    Attributes:
+        score: None where they hold no classes.
+        words: what to know of it.
+        names: what the classes are called, where a layer says so.
+    """
 
     score: SemanticScore | None
     words: str
+    names: dict[int, str] = dataclasses.field(default_factory=dict)
 
 
 def compare_classes(found: Comparison) -> Classes:
-    """Accuracy and IoU by class; 255 beside 0, 1, 2 ... in the truth is left out, as in palette masks.
+    """Accuracy and IoU by class, without what stands for nothing in the truth (`void_of`).
 
     Raises:
         ValueError: a layer holds no whole numbers.
@@ -266,14 +274,15 @@ def compare_classes(found: Comparison) -> Classes:
     every = class_values(*pair)
     if every is None or true is None:
         return Classes(None, NO_CLASSES)
-    void = void_among(true)
-    score = semantic_score(*pair, ignore=void)
+    void = void_of(true, [pair[1].frame])
+    score = semantic_score(*pair, ignore=void.value if void else None)
     if not score.scored:
         return Classes(None, NO_PIXEL)
     sections = [range(one.size("z")) for one in pair]
     is_doubtful = len(every) > FEW and look_like_cells(pair, sections)
-    left_out = f" {void} in the truth is left out, as in palette masks." if void is not None else ""
-    return Classes(score, f"{LIKE_CELLS if is_doubtful else AS_CLASSES}{left_out}")
+    words = LIKE_CELLS if is_doubtful else AS_CLASSES
+    names = {**classes_of(pair[0].frame), **classes_of(pair[1].frame)}
+    return Classes(score, f"{words} {void.words}." if void else words, names)
 
 
 def words_of(found: Comparison) -> str:

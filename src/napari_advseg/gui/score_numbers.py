@@ -3,6 +3,8 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
 
@@ -156,6 +158,7 @@ class ClassNumbers(QWidget):
 
     def wait(self) -> None:
         """Say that they are on their way."""
+        self.cells.clear()
         self._show_table(QWidget())
         self.words.setText(SORTING)
 
@@ -165,17 +168,17 @@ class ClassNumbers(QWidget):
 
     def show_classes(self, found: Classes) -> None:
         """Show a score, or why there is none."""
-        self._show_table(QWidget() if found.score is None else self._of(found.score))
+        self.cells.clear()
+        self._show_table(QWidget() if found.score is None else self._of(found.score, found.names))
         self.words.setText(found.words)
 
-    def _of(self, score: SemanticScore) -> QWidget:
-        self.cells.clear()
+    def _of(self, score: SemanticScore, names: Mapping[int, str]) -> QWidget:
         table = QWidget()
         column = QVBoxLayout(table)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._of_all(score))
-        column.addLayout(self._by_class(score))
+        column.addLayout(self._by_class(score, names))
         return table
 
     def _of_all(self, score: SemanticScore) -> QFormLayout:
@@ -185,7 +188,7 @@ class ClassNumbers(QWidget):
             rows.addRow(_said(title, meaning), self._cell("", name, getattr(score, name), meaning))
         return rows
 
-    def _by_class(self, score: SemanticScore) -> QGridLayout:
+    def _by_class(self, score: SemanticScore, names: Mapping[int, str]) -> QGridLayout:
         grid = QGridLayout()
         grid.setVerticalSpacing(1)
         grid.addWidget(_said("Class", "The value that stands for it in the layers."), 0, 0)
@@ -194,7 +197,7 @@ class ClassNumbers(QWidget):
             head.setToolTip(meaning)
             grid.addWidget(head, 0, column)
         for row, kind in enumerate(score.iou, 1):
-            grid.addWidget(QLabel(str(kind)), row, 0)
+            grid.addWidget(QLabel(f"{kind} {names.get(kind, '')}"), row, 0)
             for column, (_, name, meaning) in enumerate(BY_CLASS, 1):
                 value = getattr(score, name).get(kind)
                 grid.addWidget(self._cell(str(kind), name, value, meaning), row, column)

@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_advseg.examples.classes import MOST
+from napari_advseg.examples.classes import MOST, void_among
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.contingency import Contingency, as_ids, contingency, merged
 from napari_advseg.scoring.outlines import near_outline
 from napari_advseg.scoring.pair import as_label_volume, paired
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.painted import is_painted
 from napari_advseg.volume.volume import Array, Volume
 
 Classes = Mapping[int, float]
@@ -115,6 +117,27 @@ def class_values(*maps: Volume | Array) -> tuple[int, ...] | None:
             if len(found) > MOST:
                 return None
     return tuple(sorted(found))
+
+
+@dataclasses.dataclass(frozen=True)
+class Void:
+    """The true class that stands for nothing, and why."""
+
+    value: int
+    why: str
+
+    @property
+    def words(self) -> str:
+        """For example "255 in the truth is left out, as in palette masks"."""
+        return f"{self.value} in the truth is left out, {self.why}"
+
+
+def void_of(values: Iterable[int], frames: Iterable[Frame] = ()) -> Void | None:
+    """What to leave out of truth with these values that lies there: 0 of what was painted for training, or 255."""
+    if any(map(is_painted, frames)):
+        return Void(0, "where nobody has annotated")
+    found = void_among(sorted(values))
+    return None if found is None else Void(found, "as in palette masks")
 
 
 def _present(section: Array) -> set[int]:
