@@ -39,7 +39,7 @@ class Entry:
 
 def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
     """The entry of a family from its module of settings."""
-    needs = getattr(module, "NEEDS", "paired")
+    needs: Literal["paired", "unpaired"] = getattr(module, "NEEDS", "paired")
     return Entry(
         module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted, needs
     )

@@ -3,7 +3,6 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -24,8 +23,8 @@ from napari_advseg.gui.latest import Latest
 from napari_advseg.gui.panel import PathLine, browse_folder, note
 from napari_advseg.gui.plots import Curves
 from napari_advseg.gui.session import Session
-from napari_advseg.training.comparing import Difference, Learnt, differences, learnt, numbers
-from napari_advseg.training.remembered import remembered
+from napari_advseg.training.comparing import Difference, Learnt, differences, learnt, names, numbers
+from napari_advseg.training.remembered import Memory, remembered
 
 NAME = "napari-advseg comparison"
 SIZE = (760, 620)
@@ -62,9 +61,10 @@ class RunsCompared(QDialog):
         self._lay_out()
         self._complain("Choose the folders of two trainings.")
 
-    def choose(self, folders: Sequence[str]) -> None:
-        """Take these folders, the last first, where none are chosen yet."""
-        for line, folder in zip((self.first, self.second), reversed(folders), strict=False):
+    def choose(self, memory: Memory) -> None:
+        """Take the last two trainings, the last first, where none are chosen yet."""
+        newest = reversed(memory.places[-2:])
+        for line, folder in zip((self.first, self.second), newest, strict=False):
             if not line.path:
                 line.set(folder)
 
@@ -77,6 +77,7 @@ class RunsCompared(QDialog):
         halves.addWidget(self.curves)
         halves.addWidget(below)
         halves.setChildrenCollapsible(False)
+        halves.setSizes([SIZE[1] // 2, SIZE[1] // 2])
         column = QVBoxLayout(self)
         column.addLayout(rows_of(("First", self.first), ("Second", self.second)))
         column.addWidget(self.words)
@@ -92,7 +93,7 @@ class RunsCompared(QDialog):
         self.curves.show_curves(first.curves, second.curves)
         self.words.setText(HELP if settings else f"{HELP} {SAME}")
         self.words.set_tone("plain")
-        self.table.setHorizontalHeaderLabels(["", first.name, second.name])
+        self.table.setHorizontalHeaderLabels(["", *names(first, second)])
         self.table.setRowCount(0)
         for line in (*ends, *settings):
             row = self.table.rowCount()
@@ -120,6 +121,6 @@ def compared(first: str, second: str) -> Compared:
 def open_comparison(session: Session, viewer: Any) -> RunsCompared:
     """Show the comparison, with the last trainings of this computer chosen."""
     dialog = RunsCompared(session, viewer)
-    session.background(remembered).done.connect(lambda memory: dialog.choose(memory.places[-2:]))
+    session.background(remembered).done.connect(dialog.choose)
     dialog.show()
     return dialog

@@ -51,6 +51,10 @@ class GoingOn(QWidget):
         task = self._session.background(partial(found_in, inside, besides))
         task.done.connect(self._offer)
 
+    def look_again(self, *_: object) -> None:
+        """Something may have changed what is offered."""
+        self.look()
+
     def _offer(self, found: list[BrokenOff]) -> None:
         self._found = found
         self.setVisible(bool(found))
@@ -64,7 +68,7 @@ class GoingOn(QWidget):
 
     def _leave(self) -> None:
         forget = partial(forget_place, self._found[0].folder)
-        self._session.background(forget).done.connect(lambda _: self.look())
+        self._session.background(forget).done.connect(self.look_again)
 
 
 def found_in(folder: str, besides: str) -> list[BrokenOff]:

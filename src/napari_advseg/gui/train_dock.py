@@ -143,6 +143,7 @@ class TrainDock(JobDock):
 
     def _connect(self) -> None:
         self.image.currentIndexChanged.connect(self._propose_place)
+        self._session.project_opened.connect(self._propose_place)
         self.labels.currentIndexChanged.connect(self._look_at_layers)
         self.lesson.kind_chosen.connect(self._choose_kind)
         self.family.currentIndexChanged.connect(self._fill_presets)
@@ -154,7 +155,7 @@ class TrainDock(JobDock):
         self.resume.clicked.connect(partial(self.start, resume=True))
         self.rename.clicked.connect(self._rename)
         self.going_on.wanted.connect(self.go_on)
-        self._session.project_opened.connect(lambda _: self.going_on.look())
+        self._session.project_opened.connect(self.going_on.look_again)
         self.compare.clicked.connect(partial(open_comparison, self._session, self._viewer))
         self.lesson.seen.connect(self._show_time)
         self.buttons.pause.clicked.connect(self._pause_or_proceed)
@@ -231,7 +232,9 @@ class TrainDock(JobDock):
     def _propose_place(self, *_: object) -> None:
         self._look_at_layers()
         if not self.out.is_own:
-            find = partial(handover.place_for_model, self.image.layer, self._family())
+            find = partial(
+                handover.place_for_model, self.image.layer, self._family(), self._session.project
+            )
             self.out.propose(find)
 
     def _rename(self) -> None:

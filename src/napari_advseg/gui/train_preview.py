@@ -35,8 +35,9 @@ STYLE = {"colormap": "gray", "contrast_limits": (0, 1)}
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Where the image of a training lies, and how many sections it has."""
+    """Where the image of a training lies, and how many sections it has; `image` is how its recipe names it."""
 
+    image: str
     frame: Frame
     sections: int
 
@@ -92,10 +93,11 @@ class SectionPreview(QCheckBox):
             return
         self._is_asked = True
         task = self._session.background(partial(scene_of, job.recipe))
-        task.done.connect(partial(self._set_scene, job))
+        task.done.connect(self._set_scene)
 
-    def _set_scene(self, job: Job, scene: Scene) -> None:
-        if job is self._job:
+    def _set_scene(self, scene: Scene) -> None:
+        recipe = self._job.recipe if self._job is not None else None
+        if isinstance(recipe, Train) and scene.image == named_in(recipe):
             self._scene = scene
             self._tell()
 
@@ -159,11 +161,16 @@ def scene_of(recipe: Train) -> Scene:
     Raises:
         ValueError: it cannot be read.
     """
-    image = read(recipe.image or recipe.images or "", missing=recipe.missing)
+    image = read(named_in(recipe), missing=recipe.missing)
     frame = image.frame
     for axis in "tc":
         frame = frame.without(axis) if axis in frame.axes else frame
-    return Scene(frame, image.size("z"))
+    return Scene(named_in(recipe), frame, image.size("z"))
+
+
+def named_in(recipe: Train) -> str:
+    """How a recipe names its image."""
+    return recipe.image or recipe.images or ""
 
 
 def loaded(made: Previewed, frame: Frame) -> LayerData:

@@ -74,6 +74,14 @@ def curves_of(folder: Path) -> dict[str, Curve]:
     return curves
 
 
+def names(first: Learnt, second: Learnt) -> tuple[str, str]:
+    """What to call two trainings: the folder's name, with the folder around it where both are called the same."""
+    if first.name != second.name:
+        return first.name, second.name
+    short = (Path(*Path(one.folder).parts[-2:]) for one in (first, second))
+    return str(next(short)), str(next(short))
+
+
 def numbers(first: Learnt, second: Learnt) -> list[Difference]:
     """How both ended: steps, best validation loss, what calibration measured."""
     sides = [_ending(one) for one in (first, second)]

@@ -144,7 +144,7 @@ def _start(middle: int, length: int) -> int:
 def untouched() -> Iterator[None]:
     """Random state and number of threads are the same after this as before."""
     threads = torch.get_num_threads()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    devices = range(torch.cuda.device_count())  # none without a GPU
     try:
         with torch.random.fork_rng(devices=devices):
             yield
