@@ -387,6 +387,14 @@ def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
     return tree
 
 
+def recipe_beside(path: str | os.PathLike[str]) -> Path:
+    """Where the recipe of an output goes: labels.ome.zarr -> labels.recipe.yaml."""
+    out = Path(path)
+    suffixes = (".ome.zarr", ".ome.tiff", ".ome.tif", out.suffix)
+    ending = next(suffix for suffix in suffixes if out.name.endswith(suffix))
+    return out.with_name(f"{out.name.removesuffix(ending)}.recipe.yaml")
+
+
 def to_yaml(recipe: Recipe) -> str:
     """The recipe as YAML text that `read_tree` and `validated` turn back into an equal one."""
     tree = recipe.model_dump(mode="json")
