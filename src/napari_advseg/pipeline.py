@@ -38,7 +38,16 @@ from napari_advseg.prediction import (
     stored,
 )
 from napari_advseg.progress import Reports, Said, Saved, Saving
-from napari_advseg.recipe import Label, Segment, Suggest, Train, Tune, to_yaml, validated
+from napari_advseg.recipe import (
+    Label,
+    Segment,
+    Suggest,
+    Train,
+    Tune,
+    recipe_beside,
+    to_yaml,
+    validated,
+)
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
@@ -297,14 +306,6 @@ def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict
     if keeps_fragments(probabilities, settings):
         made["fragments"] = str(fragments_beside(recipe.out))
     return made
-
-
-def recipe_beside(path: str | os.PathLike[str]) -> Path:
-    """Where the recipe of an output goes: labels.ome.zarr -> labels.recipe.yaml."""
-    out = Path(path)
-    suffixes = (".ome.zarr", ".ome.tiff", ".ome.tif", out.suffix)
-    ending = next(suffix for suffix in suffixes if out.name.endswith(suffix))
-    return out.with_name(f"{out.name.removesuffix(ending)}.recipe.yaml")
 
 
 def keep_recipe(recipe: Segment | Label, path: Path) -> Path:
