@@ -17,7 +17,9 @@ from napari_advseg.labelling import described
 from napari_advseg.labelling.fragments import Fragments, open_fragments
 from napari_advseg.napari_io import LayerData
 from napari_advseg.progress import BlockDone, Phase, Report
+from napari_advseg.recipe import Label, recipe_beside, to_yaml
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import create
 from napari_advseg.volume.lazy import Array
 
@@ -111,6 +113,8 @@ def join(
     if stopped():
         shutil.rmtree(writer.partial, ignore_errors=True)
         raise GivenUp("Stopped before all sections were labelled.")
+    recipe = Label(probabilities=kept.map_path, out=str(path), labelling=settings)
+    replace_file(recipe_beside(path), to_yaml(recipe).encode())
     return {
         "labels": str(path),
         "fragments": kept.fragments,
