@@ -32,4 +32,5 @@ def serve() -> None:
         lambda: import_module("napari_advseg.device").describe_device(),
         lambda: import_module("napari_advseg.device").release_memory(),
         lambda at: import_module("napari_advseg.training.viewing").look(at),
+        lambda: import_module("napari_advseg.pipeline"),
     )

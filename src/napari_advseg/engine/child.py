@@ -30,16 +30,18 @@ def serve(
     describe: Describe,
     release: Callable[[], object] = int,
     look: Look = dict,
+    warm: Callable[[], object] = int,
 ) -> None:
     """The child's life: read jobs from standard input, run them in turn, answer on standard output.
 
     `execute(recipe, resume)` makes the generator of a job; `describe()` loads what is heavy and describes the device;
-    `release()` gives memory back after each job; `look(at)` takes note of what the user looks at. The end of standard
-    input (the parent is gone) cancels the running job and ends the process.
+    `release()` gives memory back after each job; `look(at)` takes note of what the user looks at; `warm()` loads what
+    the first job needs, while none is there. The end of standard input (the parent is gone) cancels the running job
+    and ends the process.
     """
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
-    Server(execute, describe, release, _private_stdout(), look).live(sys.stdin)
+    Server(execute, describe, release, _private_stdout(), look).live(sys.stdin, warm)
 
 
 def _private_stdout() -> IO[str]:
@@ -75,10 +77,12 @@ class Server:
         self._change = threading.Condition()
         self._quitting = False
 
-    def live(self, lines: IO[str]) -> None:
+    def live(self, lines: IO[str], warm: Callable[[], object] = int) -> None:
         threading.Thread(target=self._listen, args=(lines,), daemon=True, name="listen").start()
         threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
         self._tell({"ready": self._describe()})
+        with contextlib.suppress(ImportError):  # the first job will say what is missing
+            warm()
         for job in iter(self._jobs.get, None):
             self._work(job)
             self._release()
