@@ -15,7 +15,9 @@ from qtpy.QtWidgets import QApplication
 from napari_advseg.gui import remembered, shortcuts
 from napari_advseg.gui.keys import KeyList, KeyTable
 from napari_advseg.gui.shortcuts import Shortcut, change, keys_of, offered, register, withdraw
+from napari_advseg.gui.tour import bring_to_front
 
+SOON = 60_000
 KEYS = st.sampled_from("GJKNQUW;'") | st.sampled_from(["Enter", "Escape", "F3", "é", "", "-"])
 MODIFIERS = st.sets(st.sampled_from(["Ctrl", "Shift", "Alt"])).map(sorted)
 
@@ -198,12 +200,13 @@ def test_no_key_of_the_docks_is_in_the_way_of_napari(stage, fake_child, file, qt
 def test_keys_start_and_cancel_what_is_in_front_and_say_why_not(stage, fake_child, file, qtbot):
     viewer, train, _ = stage()
     viewer.window.show()
-    qtbot.waitUntil(train.buttons.run.isEnabled, timeout=20_000)
-    qtbot.waitUntil(lambda: not train.visibleRegion().isEmpty(), timeout=20_000)
+    bring_to_front(train)
+    qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
+    qtbot.waitUntil(lambda: not train.visibleRegion().isEmpty(), timeout=SOON)
     press(viewer, "Ctrl-Shift-Enter")
     assert notification_manager.records[-1].message == "Nothing is running."
     press(viewer, "Ctrl-Enter")
-    qtbot.waitUntil(lambda: train._job is not None and train._job.is_over, timeout=20_000)
+    qtbot.waitUntil(lambda: train._job is not None and train._job.is_over, timeout=SOON)
     QApplication.processEvents()
     press(viewer, "Shift-H")
     shown = [one for one in QApplication.topLevelWidgets() if one.objectName().endswith("help")]

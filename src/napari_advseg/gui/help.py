@@ -227,7 +227,7 @@ def _fit_tables(document: QTextDocument) -> None:
     for frame in document.rootFrame().childFrames():
         if isinstance(frame, QTextTable):
             shape = frame.format()
-            shape.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
+            shape.setWidth(QTextLength(QTextLength.Type.PercentageLength, 99))
             frame.setFormat(shape)
 
 

@@ -172,16 +172,33 @@ class Toned(QLabel):
         self._tone = tone
         self._dye()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def setText(self, words: str) -> None:  # noqa: N802 - Qt's name
+        """Show other words, all of them."""
+        super().setText(words)
+        self._fit()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.setText("")
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
             self._dye()
 
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Make room for the lines that another width needs: a form in a scroll area would cut them off."""
+        super().resizeEvent(event)
+        self._fit()
+
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Follow the theme of the window that it came into."""
         super().showEvent(event)
         self._dye()
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())) if self.text() else 0)
 
     def _dye(self) -> None:
         colour = colour_of(self._tone, self.parentWidget() or self)
