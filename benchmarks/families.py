@@ -5,7 +5,8 @@ Run `python benchmarks/families.py DATASET --data DIR --out DIR [--families a,b]
 DATASET is tio2_sem, axon_sem, rbc_bccd (DeconvNet in five folds) or isbi2012. Models and class maps of the test images
 stay in --out, so a run can be continued and scored again; one row per family, seed and test image goes to the CSV.
 Every training has a process of its own with one thread, so that two may run side by side; --timing, on an idle machine,
-segments the test images once more and takes time and memory from that.
+segments the test images once more and takes time and memory from that. --weights last takes those of the last step, not
+those that did best on the withheld image.
 """
 
 from __future__ import annotations
@@ -271,9 +272,11 @@ def train(
     (out / "training.json").write_text(json.dumps(cost))
 
 
-def segment(dataset: Dataset, tests: Sequence[int], out: Path) -> None:
+def segment(dataset: Dataset, tests: Sequence[int], out: Path, which: str) -> None:
     """Keep the class maps (or labels) of the test images, and what they cost; the first of them is done twice."""
-    model = model_store.load(out / "model")
+    model = model_store.load(out / "model", which)
+    out = made_at(out, which)
+    out.mkdir(exist_ok=True)
     spent = []
     for i in (tests[0], *tests):
         image = (
@@ -352,6 +355,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--timing", action="store_true")
+    parser.add_argument("--weights", choices=("best", "last"), default="best")
     options = parser.parse_args()
     dataset = DATASETS[options.dataset](options.data / options.dataset)
     steps = options.steps or dataset.steps
@@ -367,11 +371,13 @@ def main() -> None:
                 place.mkdir(parents=True, exist_ok=True)
                 if not (place / "training.json").exists():
                     alone(train, dataset, way, seed, tests, steps, place)
-                if options.timing or not (place / "segmenting.json").exists():
-                    alone(segment, dataset, tests, place)
+                made = made_at(place, options.weights)
+                if options.timing or not (made / "segmenting.json").exists():
+                    alone(segment, dataset, tests, place, options.weights)
                 sys.stderr.write(f"{place.name} done\n")
+                known = {"dataset": options.dataset, "family": way.name, "seed": seed, "fold": fold}
                 if options.rows:
-                    rows += rows_for(dataset, way, seed, fold, tests, steps, place, options.dataset)
+                    rows += rows_for(dataset, tests, known | {"steps": steps}, place, made)
     if options.rows:
         write_rows(options.rows, rows)
 
@@ -383,34 +389,25 @@ def alone(work: Callable[..., None], *given: Any) -> None:
         pool.submit(work, *given).result()
 
 
+def made_at(place: Path, which: str) -> Path:
+    """Where what the best or last weights make is kept."""
+    return place if which == "best" else place / which
+
+
 def rows_for(
-    dataset: Dataset,
-    way: Way,
-    seed: int,
-    fold: int,
-    tests: Sequence[int],
-    steps: int,
-    place: Path,
-    dataset_name: str,
+    dataset: Dataset, tests: Sequence[int], known: dict[str, Any], place: Path, made: Path
 ) -> list[dict[str, Any]]:
-    """A row for every test image of one run."""
+    """A row for every test image of one run: what is known of it, its scores, its costs."""
     cost = {
         key: value
-        for name in ("training.json", "segmenting.json")
-        for key, value in json.loads((place / name).read_text()).items()
-    }
-    known = {
-        "dataset": dataset_name,
-        "family": way.name,
-        "seed": seed,
-        "fold": fold,
-        "steps": steps,
+        for name in (place / "training.json", made / "segmenting.json")
+        for key, value in json.loads(name.read_text()).items()
     }
     return [
         {
             **known,
             "image": dataset.names[i] if dataset.names else i,
-            **scored(dataset, i, place / f"{i}.tif"),
+            **scored(dataset, i, made / f"{i}.tif"),
             **{key: cost[key] for key in COSTS},
         }
         for i in tests
