@@ -62,7 +62,9 @@ class _Channel(Windowed):
         found = in_native(self.array[keys])
         if self.place is not None:
             return found.squeeze(self.axis)
-        mean: Array = found.mean(self.axis, dtype=np.float64 if found.dtype.itemsize > 2 else np.float32)
+        mean: Array = found.mean(
+            self.axis, dtype=np.float64 if found.dtype.itemsize > 2 else np.float32
+        )
         if found.dtype.kind in "iu":
             mean = np.rint(mean)
         return mean.astype(found.dtype)
