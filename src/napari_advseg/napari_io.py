@@ -24,6 +24,7 @@ from napari_advseg.project import (
     problems_in,
 )
 from napari_advseg.proofreading.journal import look
+from napari_advseg.volume.canvas import Canvas
 from napari_advseg.volume.files import (
     HDF5,
     PNG,
@@ -40,6 +41,7 @@ from napari_advseg.volume.files import (
 )
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
 from napari_advseg.volume.lazy import Cut, LazyArray
+from napari_advseg.volume.ome_zarr import SPARSE
 from napari_advseg.volume.units import PIXEL, unit_name
 from napari_advseg.volume.volume import Kind, Volume
 from napari_advseg.volume.zarr_store import node_at
@@ -68,7 +70,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 def read_layers(path: str | Sequence[str], kind: Kind | None = None) -> list[LayerData]:
     """One layer for the volume at `path`, lazy, with its scale, units and place; a pyramid is
-    multiscale. Labels are read into memory up to 1 GiB, so that they can be painted on.
+    multiscale. Labels are read into memory up to 1 GiB, so that they can be painted on; a store that was made to be
+    painted on straight is.
 
     Chunks that are not on disk are shown empty, and a warning says so; computing refuses them.
 
@@ -84,6 +87,8 @@ def read_layers(path: str | Sequence[str], kind: Kind | None = None) -> list[Lay
         )
     pyramid = levels(source, missing="fill" if lost else "refuse")
     data, attributes, shown = volume_to_layer(pyramid[0], kind or shown_as(pyramid[0]))
+    if shown == "labels" and _is_canvas(Path(source)):
+        return [(Canvas.open(Path(source)), attributes, shown)]
     if shown == "labels" and small(pyramid[0]):
         return [(pyramid[0].numpy(), attributes, shown)]
     if len(pyramid) > 1:
@@ -213,6 +218,12 @@ def attributes_of(placed: Placed) -> dict[str, Any]:
     """A layer's attributes that put it where it lies."""
     told = {name: getattr(placed, name) for name in type(placed).model_fields}
     return {name: list(value) for name, value in told.items() if value}
+
+
+def _is_canvas(path: Path) -> bool:
+    node = node_at(path) if path.is_dir() else None
+    ours = node.attributes.get(OURS) if node is not None else None
+    return isinstance(ours, dict) and ours.get(SPARSE) is True
 
 
 def _shown_layer(folder: Path, shown: Shown) -> LayerData:
