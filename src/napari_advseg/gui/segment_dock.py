@@ -140,7 +140,7 @@ class SegmentDock(JobDock):
         what = "classes" if self._tells_classes else "cells"
         self._name = f"{self.image.layer.name} {what} ({self.model.title})"
         self.model.used()
-        glance = self._glance(recipe, image)
+        glance = self._seen_now(recipe, image)
         whole = partial(self._segment_all, recipe, image)
         if self._labels.shows(glance):
             whole()
@@ -152,7 +152,7 @@ class SegmentDock(JobDock):
         self._look_at_layers()
         if self._is_running or self._view_problem() or self._understood.volume is None:
             return
-        self._look_first(self._glance(self.recipe(), self._understood.volume))
+        self._look_first(self._seen_now(self.recipe(), self._understood.volume))
 
     def apply_to_all(self) -> None:
         """Label all sections as the sliders say, into a new file and a new layer."""
@@ -333,7 +333,7 @@ class SegmentDock(JobDock):
         self.preview_button.setEnabled(not why_no_view)
         self.preview_button.setToolTip(why_no_view or PREVIEW_HELP)
 
-    def _glance(self, recipe: Segment, image: Volume) -> Glance:
+    def _seen_now(self, recipe: Segment, image: Volume) -> Glance:
         look = look_at(self._viewer, self.image.layer, image)
         device = str((self._session.device or {}).get("device", "cpu"))
         return Glance(recipe, image, look, self._session.folder, device)
@@ -445,7 +445,7 @@ class SegmentDock(JobDock):
         can_look = self.live.isChecked() and not self._is_running and not self._view_problem()
         if layer is None or image is None or not can_look:
             return
-        if not self._labels.shows(self._glance(self.recipe(), image)):
+        if not self._labels.shows(self._seen_now(self.recipe(), image)):
             self.preview()
 
     def _fail_live(self, text: str) -> None:
