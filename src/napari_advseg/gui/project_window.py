@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QTimer, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMainWindow
 
-from napari_advseg import project as projects
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
 from napari_advseg.gui import project_files, project_questions, results, window
 from napari_advseg.gui.autosave import Autosave
@@ -50,7 +49,6 @@ class ProjectWindow(QObject):
         self.setObjectName(NAME)
         self._session = session
         self._viewer = window.unwrapped(viewer)
-        self._host = window.main_window(viewer)
         self._files: Files | None = None
         self._is_opening = False
         self._expected = 0
@@ -92,11 +90,8 @@ class ProjectWindow(QObject):
 
     def open_or_make(self, folder: str | Path) -> None:
         """Open a project where there is one, else make one."""
-        place = Path(folder)
-        if projects.is_project(place):
-            self.open(place)
-        else:
-            self.make(place)
+        if self._may_open():
+            self._begin(partial(project_files.open_or_make, Path(folder)))
 
     def ask_to_make(self) -> None:
         """Let the user choose a name for a new project."""
@@ -112,6 +107,11 @@ class ProjectWindow(QObject):
         chosen = project_questions.which_to_open(self._host)
         if chosen:
             self.open(chosen)
+
+    @property
+    def _host(self) -> QMainWindow:
+        """The window. Not kept: it would be held for as long as anybody holds a dock."""
+        return window.main_window(self._viewer)
 
     def close(self) -> None:
         """Close the project; the layers stay, as they would without one."""
@@ -179,7 +179,7 @@ class ProjectWindow(QObject):
         shows = found.found or ProjectLayers([], [], [], {})
         self._session.project = project
         self._files = Files(project, shows.unseen)
-        self._autosave_in(project)
+        self._autosave_in(project, found.removed)
         there = list(self._viewer.layers)
         for layer in there:
             self._take(layer, is_stale=True)
@@ -195,8 +195,9 @@ class ProjectWindow(QObject):
             words = project_questions.recovered_words(project.left_open, shows.recovered)
             project_questions.ask_about_recovery(self._host, words, _nothing, self._go_back)
 
-    def _autosave_in(self, project: Project) -> None:
+    def _autosave_in(self, project: Project, removed: dict[Path, str]) -> None:
         self.autosave = Autosave(self._viewer, project, self)
+        self.autosave.removed = removed
         self.autosave.changed.connect(self._show)
         self.autosave.taken_over.connect(self._taken_over)
         # A QObject goes before its window says so; what ends a project must outlive both.
@@ -312,7 +313,9 @@ class ProjectWindow(QObject):
             self.sign.show_state(State())
             self._viewer.title = self._title
             return
-        self._viewer.title = f"{project.name} - {self._title}"
+        title = f"{project.name} - {self._title}"
+        if self._viewer.title != title:
+            self._viewer.title = title
         self.sign.show_state(
             State(
                 project.name,
@@ -326,7 +329,7 @@ class ProjectWindow(QObject):
     def _entries(self) -> list[Entry]:
         """What the menu of the sign offers now."""
         project, files = self.project, self._files
-        if project is None or files is None:
+        if project is None or files is None or self.autosave is None:
             return []
         loose = files.only_in_memory(self._viewer.layers)
         names = ", ".join(f"'{layer.name}'" for layer in loose[:3]) + (
@@ -336,9 +339,8 @@ class ProjectWindow(QObject):
         if loose:
             entries.append(Entry(f"Copy {names} into the project", self.save_images))
         entries += [
-            Entry(entry.name, partial(self.bring_back, place), under="Bring back")
-            for place, entry in projects.annotations_in(project.folder)
-            if entry.removed
+            Entry(name, partial(self.bring_back, place), under="Bring back")
+            for place, name in self.autosave.removed.items()
         ]
         entries += [
             Entry(one.name, partial(self._forget, one), one.absolute, under="Forget missing")
