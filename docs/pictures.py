@@ -112,7 +112,10 @@ def main() -> None:
 
 def learn(camera: Camera, dock: TrainDock, folder: Path, steps: int) -> None:
     """The Train dock before, during and after a short training."""
-    wait(lambda: "starting" not in dock.device.text())
+    wait(
+        lambda: dock.device.text().startswith("Computes on: ") and "start" not in dock.device.text()
+    )
+    raise_dock(dock)
     dock.length.row("steps").editor.write(steps)
     dock.advanced.group("model").row("widths").editor.write((12, 24, 48, 96))
     dock.advanced.group("examples").row("crop").editor.write(96)
