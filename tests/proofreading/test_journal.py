@@ -225,6 +225,16 @@ def test_a_fold_keeps_labels_scale_and_history_and_any_program_can_read_it(tmp_p
     assert look(tmp_path).base.stat().st_mtime_ns == before
 
 
+def test_a_plane_from_which_everything_was_erased_is_there_after_a_fold(tmp_path, array):
+    journal = begun(tmp_path, array)
+    window = (slice(1, 2), *(slice(0, side) for side in SHAPE[1:]))
+    old = array[window].copy()
+    array[window] = 0
+    journal.append([Edit((masked(journal.grid, window, None, old, 0),))])
+    journal.fold(FRAME)
+    np.testing.assert_array_equal(read(look(tmp_path).base).numpy(), array)
+
+
 def test_the_history_can_be_walked_back_to_the_start_over_sessions(tmp_path):
     array = np.zeros(SHAPE, np.int32)
     journal = begun(tmp_path, array)

@@ -293,9 +293,11 @@ class Journal:
             stored = new_array(partial, 0, plan, plan.shape)
             for place in np.ndindex(*plan.shape[:-2]):
                 if stopped():
-                    shutil.rmtree(partial, ignore_errors=True)
-                    return None
+                    break
                 stored[place] = np.asarray(array[place])
+            if stopped():
+                shutil.rmtree(partial, ignore_errors=True)
+                return None
             zarr.create_group(LocalStore(partial), zarr_format=3, attributes=self._attributes(plan))
             return _in_place(partial, target)
         except OSError as fault:
@@ -337,6 +339,8 @@ class Journal:
         try:
             shutil.copytree(base, partial)
             array: Any = zarr.open_array(LocalStore(partial / "0"), mode="r+")
+            # A plane that has become empty is written too: a chunk that is missing counts as lost.
+            array = array.with_config({"write_empty_chunks": True})
             for place in sorted(labels.touched_planes()):
                 array[place] = labels[place]
             group = zarr.open_group(LocalStore(partial), mode="r+")

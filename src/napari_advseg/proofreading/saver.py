@@ -223,8 +223,12 @@ class Saver:
         self, kept: _Kept, journal: Journal, number: int, stop: threading.Event
     ) -> None:
         array = kept.source.live()
-        is_it = grid_of(array).shape == journal.grid.shape and not stop.is_set()
-        if is_it and journal.write_base(number, array, kept.source.frame(), stop.is_set):
+        is_it = grid_of(array).shape == journal.grid.shape
+
+        def stopped() -> bool:
+            return stop.is_set() or not self._is_ours()
+
+        if is_it and journal.write_base(number, array, kept.source.frame(), stopped):
             self._writer.put(journal.settle)
 
     def _compare(self, kept: _Kept) -> None:
@@ -320,6 +324,9 @@ class _Worker:
                 since = 0
                 with _Reporting(self._say):
                     self._then()
+        if since:  # the last things were followed by the end at once
+            with _Reporting(self._say):
+                self._then()
 
 
 class _Reporting:
