@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
 import napari
 import pytest
+from napari._qt.qt_viewer import QtViewer
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor, QKeyEvent
@@ -69,8 +71,12 @@ def docks(tmp_path_factory):
         found = list(open_docks(viewer))
         settle()
         yield found
+        found.clear()
         viewer.close()
         settle()
+        del viewer
+        gc.collect()
+        QtViewer._instances.clear()
 
 
 def is_part(widget: QWidget) -> bool:

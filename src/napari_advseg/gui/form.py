@@ -19,7 +19,7 @@ from napari_advseg.settings import Settings
 
 Chosen = TypeVar("Chosen", bound=Settings)
 LABEL_WIDTH = 124
-INSET = 12
+INSET = 8
 
 
 @dataclasses.dataclass(frozen=True)
