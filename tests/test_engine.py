@@ -73,7 +73,11 @@ CHILD = """
             sys.exit(int(sys.argv[1]))
         return {"device": "none", "nice": os.nice(0)}
 
-    engine.serve(execute, describe, lambda: sys.stderr.write("memory is given back\\n"))
+    def give_back():
+        with open(__file__ + ".given", "a") as file:
+            file.write("x")
+
+    engine.serve(execute, describe, give_back)
 """
 
 
@@ -299,15 +303,17 @@ def test_a_child_without_a_sign_of_life_is_said_and_so_is_its_return(script, how
     child.engine.stop()
 
 
-def test_what_a_job_held_is_given_back_when_it_is_over(child):
+def test_what_a_job_held_is_given_back_when_it_is_over(child, script):
+    given = script.with_name(script.name + ".given")
     child.run("wrong")
     child.until(Failed)
+    child.run("")
+    child.until(Finished)
+    assert given.read_text()[:1] == "x"  # before the next job began
     child.run("gone")
     child.until(Lost)
-    child.run("wrong")
-    child.until(Failed)
-    child.engine.kill()
-    assert child.until(Lost)[-1].text.endswith("memory is given back")
+    child.engine.stop()
+    assert given.read_text() == "xx"
 
 
 def test_a_cancel_is_acknowledged_at_once(child, tmp_path):
