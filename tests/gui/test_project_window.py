@@ -23,7 +23,8 @@ from napari_advseg.gui.project_window import window_project
 from napari_advseg.gui.session import session_of
 from napari_advseg.napari_io import Unreadable, get_reader, project_layers
 from napari_advseg.project import lock
-from napari_advseg.proofreading.journal import look
+from napari_advseg.proofreading.journal import Journal, look
+from napari_advseg.proofreading.records import Edit, Grid, masked
 from napari_advseg.volume.files import write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -79,6 +80,22 @@ def notices():
 def add_file(viewer, path):
     (layer,) = [viewer.add_layer(Layer.create(*data)) for data in get_reader(path)(path)]
     return layer
+
+
+def add_project(viewer, folder):
+    """As File > Open does it."""
+    for data in get_reader(folder)(folder):
+        viewer.add_layer(Layer.create(*data))
+
+
+def entries(here, under):
+    return [one for one in here._entries() if one.under == under]
+
+
+def left_by_another_computer(folder):
+    holder = lock.Holder(4711, "microscope-2", 1.0, lock.now(), "theirs")
+    text = json.dumps(dataclasses.asdict(holder))
+    (folder / lock.NAME).write_text(text, encoding="utf-8")
 
 
 def dialog(name):
@@ -158,7 +175,9 @@ def test_closing_by_the_window_or_the_viewer_deletes_nothing_and_it_all_comes_ba
     assert len(projects.content_of(home / "tissue").images) == 1
 
 
-def test_a_deleted_layer_stays_in_the_project_and_can_be_brought_back(window, home, qtbot):
+def test_a_deleted_layer_can_be_brought_back_and_a_window_that_lost_its_project_says_so(
+    window, home, qtbot
+):
     viewer, here = window()
     opened(qtbot, here, home / "tissue")
     cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells")
@@ -171,84 +190,88 @@ def test_a_deleted_layer_stays_in_the_project_and_can_be_brought_back(window, ho
     ((place, entry),) = projects.annotations_in(home / "tissue")
     assert (entry.name, bool(entry.removed)) == ("renamed", True)
     assert project_layers(home / "tissue").layers == []
-    (back,) = [one for one in here._entries() if one.under == "Bring back"]
+    qtbot.waitUntil(lambda: bool(entries(here, "Bring back")), timeout=SOON)
+    (back,) = entries(here, "Bring back")
     back.do()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1 and not here._expected, timeout=SOON)
     again = viewer.layers[0]
     np.testing.assert_array_equal(again.data, painted)
     again.paint((2, 20, 20), 4)
     saved(qtbot, here)
     np.testing.assert_array_equal(look(place).array()[...], again.data)
     assert not projects.annotation_at(place).removed
+    assert not entries(here, "Bring back")
+    left_by_another_computer(home / "tissue")
+    again.paint((1, 20, 20), 5)
+    qtbot.waitUntil(lambda: here.project is None, timeout=SOON)
+    assert any("taken project 'tissue' over" in text for text in notices())
+    assert "microscope-2" in (home / "tissue" / lock.NAME).read_text()
+    assert not (look(place).array()[...] == 5).any()
 
 
-def test_a_second_window_is_refused_in_words_and_its_layers_cannot_be_painted_on(
-    window, home, qtbot
+def test_a_second_window_is_refused_in_words_and_gets_the_project_when_the_first_is_closed(
+    window, home, qtbot, raw
 ):
+    """By File > Open: the reader knows no Qt, and the window finds in the layers where they come from."""
+    folder = str(home / "tissue")
     viewer, here = window()
-    opened(qtbot, here, home / "tissue")
+    opened(qtbot, here, folder)
+    add_file(viewer, raw)
     viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells").paint((1, 20, 20), 3)
     saved(qtbot, here)
     other, there = window()
-    for data in get_reader(str(home / "tissue"))(str(home / "tissue")):
-        other.add_layer(Layer.create(*data))
-    qtbot.waitUntil(
-        lambda: any("open in another window" in text for text in notices()), timeout=SOON
-    )
+    add_project(other, folder)
+    qtbot.waitUntil(lambda: any("open in another" in text for text in notices()), timeout=SOON)
     assert there.project is None
-    assert not other.layers[0].editable
+    assert not other.layers["cells"].editable
     (text,) = [text for text in notices() if "open in another window" in text]
     assert "Project 'tissue'" in text
     assert "on this computer, since " in text
-
-
-def test_a_project_of_another_computer_is_taken_over_only_on_request(window, home, qtbot):
-    projects.create(home / "tissue").release()
-    holder = dataclasses.replace(lock._ourselves(), host="microscope-2", session="theirs")
-    lock_file = home / "tissue" / lock.NAME
-    lock_file.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
-    _, here = window()
-    here.open(home / "tissue")
-    said = answer(qtbot, "take over", "Cancel")
-    assert "the computer microscope-2" in said
-    assert here.project is None
-    assert "theirs" in lock_file.read_text()
-    here.open(home / "tissue")
-    answer(qtbot, "take over", project_questions.TAKE_OVER)
-    qtbot.waitUntil(lambda: here.project is not None, timeout=SOON)
-
-
-def test_a_window_that_was_taken_over_says_so_and_writes_no_more(window, home, qtbot):
-    viewer, here = window()
-    opened(qtbot, here, home / "tissue")
-    cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells")
-    saved(qtbot, here)
-    holder = dataclasses.replace(lock._ourselves(), host="microscope-2", session="theirs")
-    (home / "tissue" / lock.NAME).write_text(json.dumps(dataclasses.asdict(holder)))
-    cells.paint((1, 20, 20), 3)
-    qtbot.waitUntil(lambda: here.project is None, timeout=SOON)
-    assert any("taken project 'tissue' over" in text for text in notices())
-    assert "theirs" in (home / "tissue" / lock.NAME).read_text()
-
-
-def test_file_open_makes_the_project_that_of_the_window(window, home, qtbot, raw):
-    """The reader knows no Qt: the window finds in the layers where they come from."""
-    viewer, here = window()
-    opened(qtbot, here, home / "tissue")
-    add_file(viewer, raw)
-    viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells").paint((1, 20, 20), 3)
     closed(viewer, here)
-    viewer, here = window()
-    for data in get_reader(str(home / "tissue"))(str(home / "tissue")):
-        viewer.add_layer(Layer.create(*data))
-    cells = viewer.layers["cells"]
+    other.layers.clear()
+    add_project(other, folder)
+    cells = other.layers["cells"]
     cells.paint((2, 10, 10), 5)  # before the project is open
-    qtbot.waitUntil(lambda: here.project is not None and not here._expected, timeout=SOON)
-    saved(qtbot, here)
-    assert len(viewer.layers) == 2
+    qtbot.waitUntil(lambda: there.project is not None and not there._expected, timeout=SOON)
+    saved(qtbot, there)
+    assert len(other.layers) == 2
     place = home / "tissue" / "annotations" / "cells"
     np.testing.assert_array_equal(look(place).array()[...], cells.data)
     assert (look(place).array()[2] == 5).any()
+
+
+def test_another_computer_is_asked_about_and_what_it_left_can_be_left_out(window, home, qtbot):
+    """A session that was closed well, then one of another computer, that was not."""
+    project = projects.create(home / "tissue")
+    place = project.annotations / "cells"
+    projects.save_annotation(place, projects.Annotated(name="cells"))
+    grid = Grid(SHAPE, np.dtype(np.int32))
+    well = Journal(place, grid, project.session)
+    before = np.zeros(SHAPE, np.int32)
+    before[0] = 3
+    well.write_base(well.turn(), before, FRAME)
+    project.release()
+    window_of = (slice(1, 2), slice(5, 9), slice(5, 9))
+    Journal(place, grid, "theirs").append([Edit((masked(grid, window_of, None, 0, 9),))])
+    left_by_another_computer(project.folder)
+    viewer, here = window()
+    here.open(project.folder)
+    said = answer(qtbot, "take over", "Cancel")
+    assert "the computer microscope-2" in said
+    assert here.project is None
+    assert "theirs" in (project.folder / lock.NAME).read_text()
+    here.open(project.folder)
+    answer(qtbot, "take over", project_questions.TAKE_OVER)
+    said = answer(qtbot, "recovery", project_questions.GO_BACK)
+    assert "process 4711 on the computer microscope-2" in said
+    assert "1 edit of 'cells'" in said
+    assert "No file is deleted" in said
+    cells = viewer.layers["cells"]
+    qtbot.waitUntil(lambda: np.array_equal(cells.data, before), timeout=SOON)
+    cells.paint((0, 5, 5), 4)
+    closed(viewer, here)
+    np.testing.assert_array_equal(look(place).array()[...], cells.data)
+    assert len(list((place / "left-out" / "theirs").glob("*.journal"))) == 1
 
 
 def test_images_in_memory_are_copied_on_request_and_missing_files_are_named_and_kept(
@@ -265,9 +288,12 @@ def test_images_in_memory_are_copied_on_request_and_missing_files_are_named_and_
     copy.do()
     qtbot.waitUntil(lambda: len(projects.content_of(home / "tissue").images) == 2, timeout=SOON)
     assert not [one for one in here._entries() if one.words.startswith("Copy")]
-    closed(viewer, here)
+    saver = here.autosave.saver
+    here.close()
+    saver.wait()
+    assert here.sign.make_button.isVisibleTo(here.sign)
+    viewer.layers.clear()
     Path(raw).rename(home / "elsewhere.ome.zarr")
-    viewer, here = window()
     opened(qtbot, here, home / "tissue")
     saved(qtbot, here)
     assert [layer.name for layer in viewer.layers] == ["made here"]
@@ -275,7 +301,7 @@ def test_images_in_memory_are_copied_on_request_and_missing_files_are_named_and_
     np.testing.assert_allclose(viewer.layers[0].scale, (2, 2))
     assert any("'raw' is not shown" in text for text in notices())
     assert len(projects.content_of(home / "tissue").images) == 2
-    (forget,) = [one for one in here._entries() if one.under == "Forget missing"]
+    (forget,) = entries(here, "Forget missing")
     forget.do()
     saved(qtbot, here)
     assert [one.name for one in projects.content_of(home / "tissue").images] == ["made here"]
@@ -387,38 +413,6 @@ def test_a_killed_viewer_loses_a_score_of_strokes_at_most_and_says_what_it_found
     cells.paint((0, 5, 5), 77)
     closed(viewer, here)
     np.testing.assert_array_equal(look(folder / "annotations" / "cells").array()[...], cells.data)
-
-
-def test_what_was_recovered_can_be_left_out_and_its_file_stays(window, home, qtbot):
-    """A session that was closed well, then one that was not."""
-    folder = home / "tissue"
-    viewer, here = window()
-    opened(qtbot, here, folder)
-    cells = viewer.add_labels(np.zeros(SHAPE, np.int32), name="cells")
-    cells.paint((1, 20, 20), 3)
-    before = cells.data.copy()
-    closed(viewer, here)
-    viewer, here = window()
-    opened(qtbot, here, folder)
-    viewer.layers["cells"].paint((3, 40, 40), 9)
-    saved(qtbot, here)
-    # The process dies: nobody gives the lock back, and it is nobody's any more.
-    here.autosave.saver._is_ending = True
-    holder = json.loads((folder / lock.NAME).read_text())
-    (folder / lock.NAME).write_text(json.dumps({**holder, "pid": 2**22 + 5}))
-    viewer.layers.clear()
-    viewer, here = window()
-    opened(qtbot, here, folder)
-    said = answer(qtbot, "recovery", project_questions.GO_BACK)
-    assert "1 edit of 'cells'" in said
-    assert "No file is deleted" in said
-    cells = viewer.layers["cells"]
-    qtbot.waitUntil(lambda: np.array_equal(cells.data, before), timeout=SOON)
-    cells.paint((0, 5, 5), 4)
-    closed(viewer, here)
-    np.testing.assert_array_equal(look(folder / "annotations" / "cells").array()[...], cells.data)
-    aside = list((folder / "annotations" / "cells" / "left-out").rglob("*.journal"))
-    assert len(aside) == 1
 
 
 @pytest.mark.slow

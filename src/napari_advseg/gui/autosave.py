@@ -60,6 +60,8 @@ class Autosave(QObject):
         self._bell.told.connect(self._hear, Qt.ConnectionType.QueuedConnection)
         self._bell.placed.connect(self._note, Qt.ConnectionType.QueuedConnection)
         self._bell.went_back.connect(self._show_instead, Qt.ConnectionType.QueuedConnection)
+        self.removed: dict[Path, str] = {}
+        self._gone: dict[Kept, str] = {}
         self.problem = ""
         self.saved_at = time.monotonic()
         self.saver = Saver(
@@ -98,6 +100,7 @@ class Autosave(QObject):
         if any(follower.kept.place == place for follower in self._followers.values()):
             self.follow(layer, at_once=True)
             return
+        self.removed.pop(place, None)
         self._followers[layer] = self.end.with_it(Follower(layer, self, place))
         self._keep(layer, is_new=False, is_stale=is_stale)
 
@@ -110,6 +113,8 @@ class Autosave(QObject):
         if follower.is_kept:
             self.saver.do(partial(follower.kept.describe, removed=projects.now()))
             self.saver.stop_keeping(follower.kept)
+            self._gone[follower.kept] = str(layer.name)
+            self._note(follower.kept)
 
     def go_back(self, session: str) -> None:
         """Leave out what a session did to the annotations; its files are set aside."""
@@ -151,8 +156,12 @@ class Autosave(QObject):
 
     def _note(self, kept: Kept) -> None:
         """Let the layer say where it is kept, for this project and for other windows."""
+        if kept.place is None:
+            return
+        if kept in self._gone:
+            self.removed[kept.place] = self._gone.pop(kept)
         layer = self._layer_of(kept)
-        if layer is not None and kept.place is not None:
+        if layer is not None:
             ours = dict(layer.metadata.get(OURS) or {})
             said = {"project": str(self._project.folder), "annotation": kept.place.name}
             layer.metadata = {**layer.metadata, OURS: {**ours, **said}}

@@ -30,10 +30,15 @@ from napari_advseg.volume.volume import Kind, Volume
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-    """A project that this window holds now, with what it shows; one that was just made shows nothing."""
+    """A project that this window holds now, with what it shows; one that was just made shows nothing.
+
+    Attributes:
+        removed: folders and names of annotations whose layers were deleted.
+    """
 
     project: Project
     found: ProjectLayers | None = None
+    removed: dict[Path, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +66,10 @@ def open_project(folder: Path, *, takes_over: bool = False) -> Opened | Refused:
     except ValueError:
         project.release()
         raise
-    return Opened(project, found)
+    removed = {
+        place: one.name for place, one in projects.annotations_in(project.folder) if one.removed
+    }
+    return Opened(project, found, removed)
 
 
 def make_project(folder: Path) -> Opened | Refused:
@@ -71,6 +79,15 @@ def make_project(folder: Path) -> Opened | Refused:
         ValueError: it cannot be made there.
     """
     return Opened(projects.create(folder))
+
+
+def open_or_make(folder: Path) -> Opened | Refused:
+    """The project in a folder where there is one, else a new one.
+
+    Raises:
+        ValueError: it cannot be used, or none can be made there.
+    """
+    return open_project(folder) if projects.is_project(folder) else make_project(folder)
 
 
 def annotation(project: Project, place: Path) -> list[LayerData]:

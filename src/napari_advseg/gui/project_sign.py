@@ -90,23 +90,29 @@ class ProjectSign(QWidget):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
         self._timer.start(TICK_MS)
-        self.show_state(State())
+        self._turn()
 
     def offer(self, entries: Callable[[], Sequence[Entry]]) -> None:
         """What the menu has, asked whenever it opens."""
         self._entries = entries
 
     def show_state(self, state: State) -> None:
-        """Say how things stand."""
-        self.state = state
-        has_one = bool(state.name)
+        """Say how things stand; called after every stroke, so only what is new is drawn."""
+        before, self.state = self.state, state
+        if bool(before.name) != bool(state.name):
+            self._turn()
+        if before.problem != state.problem or before.name != state.name:
+            colour = f"color: {WARNING_COLOUR};" if state.problem else ""
+            self.name_button.setStyleSheet(f"padding-right: 20px; {colour}")  # room for the arrow
+        if before.explanation != state.explanation:
+            self.name_button.setToolTip(state.explanation)
+        self._tick()
+
+    def _turn(self) -> None:
+        has_one = bool(self.state.name)
         self.make_button.setVisible(not has_one)
         self.open_button.setVisible(not has_one)
         self.name_button.setVisible(has_one)
-        colour = f"color: {WARNING_COLOUR};" if state.problem else ""
-        self.name_button.setStyleSheet(f"padding-right: 20px; {colour}")  # room for the arrow
-        self.name_button.setToolTip(state.explanation)
-        self._tick()
 
     def _tick(self) -> None:
         words = self.state.words(time.monotonic())

@@ -292,8 +292,10 @@ class ProjectWindow(QObject):
         autosave.go_back(project.left_open.session)
 
     def _taken_over(self) -> None:
+        if self.project is None:
+            return
         window.show_error(
-            f"Another window has taken project '{self.sign.state.name}' over; nothing that is done here is saved any "
+            f"Another window has taken project '{self.project.name}' over; nothing that is done here is saved any "
             "more. Save what you need by File > Save, and close this window."
         )
         self.close()
