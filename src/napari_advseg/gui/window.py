@@ -101,7 +101,7 @@ def load_label_colours() -> None:
 
     It is compiled, or read, and not called: its threads belong to the viewer.
     """
-    loop = getattr(_accelerated_cmap, "_zero_preserving_modulo_inner_loop", None)
+    loop: Any = getattr(_accelerated_cmap, "_zero_preserving_modulo_inner_loop", None)
     numba = getattr(_accelerated_cmap, "numba", None)
     if numba is not None and hasattr(loop, "compile"):
         ids, colours = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint8)
