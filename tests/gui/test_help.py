@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from qtpy.QtCore import QUrl
@@ -11,11 +12,12 @@ from napari_advseg.gui import help as help_window
 from napari_advseg.gui import pages
 from napari_advseg.gui.help import Reader, open_help
 
-SOON = 20_000
+SOON = 60_000
+TESTS = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
 
 
-@pytest.mark.parametrize("file", pages.FILES)
+@pytest.mark.parametrize("file", pages.files())
 def test_a_page_is_there_and_every_link_in_it_leads_somewhere(file):
     page = pages.read_page(file)
     assert page.title == pages.title_of(file)
@@ -27,6 +29,21 @@ def test_a_page_is_there_and_every_link_in_it_leads_somewhere(file):
             continue
         other = pages.read_page(name) if name else page
         assert not anchor or anchor in other.headings, link
+
+
+def test_the_pages_for_the_viewer_are_all_there():
+    assert {*pages.FIRST, *pages.LAST, "workbench.md", "faq.md"} <= set(pages.files())
+
+
+@pytest.mark.skipif(not TESTS.is_dir(), reason="no repository")
+def test_every_test_that_the_answers_name_exists():
+    text = pages.read_page("workbench.md").text
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 50
+    for file, test in named:
+        assert f"def {test}(" in (TESTS.parent / file).read_text("utf-8"), test
+    numbers = sorted(map(int, re.findall(r"^\*\*(\d+)\.", text, re.MULTILINE)))
+    assert numbers == list(range(1, 26))
 
 
 def test_the_settings_page_has_its_tables_filled_in():

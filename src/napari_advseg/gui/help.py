@@ -130,7 +130,7 @@ class HelpWindow(QWidget):
         row.addWidget(self.stack, stretch=1)
 
     def _fill_list(self) -> None:
-        for file in (KEYS, *pages.FILES):
+        for file in (KEYS, *pages.files()):
             item = QListWidgetItem(file if file == KEYS else pages.title_of(file))
             item.setData(FILE, file)
             item.setToolTip(item.text())

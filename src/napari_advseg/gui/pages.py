@@ -11,21 +11,24 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TABLES = "settings_tables.py"
-FILES = (
+LEFT_OUT = ("index.md",)
+FIRST = (
     "docks.md",
-    "workbench.md",
     "tutorial.md",
+    "annotating.md",
+    "projects.md",
     "scores.md",
     "errors.md",
     "tuning.md",
-    "families.md",
-    "labels_3d.md",
+)
+LAST = (
     "settings.md",
     "formats.md",
     "how_it_works.md",
-    "faq.md",
     "cli.md",
     "python.md",
+    "benchmarks.md",
+    "results.md",
 )
 HEADING = re.compile(r"^(#+) +(.*?)(?: +\{#([\w-]+)\})?$", re.MULTILINE)
 ASIDE = re.compile(r'^!!! \w+(?: "(.*)")?\n((?:(?: {4}.*)?\n?)*)', re.MULTILINE)
@@ -51,6 +54,13 @@ def folder() -> Path:
     """Where the pages lie: in an installed package, else in the repository that it is run from."""
     inside = PACKAGE / "docs"
     return inside if inside.is_dir() else PACKAGE.parents[1] / "docs"
+
+
+def files() -> tuple[str, ...]:
+    """The names of all pages, those for the viewer first."""
+    there = {file.name for file in folder().glob("*.md")} - set(LEFT_OUT)
+    middle = sorted(there - {*FIRST, *LAST})
+    return tuple(file for file in (*FIRST, *middle, *LAST) if file in there)
 
 
 def title_of(file: str) -> str:
