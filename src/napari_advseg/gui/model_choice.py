@@ -13,14 +13,15 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from napari_advseg import first_model, model_store
 from napari_advseg.gui import handover
 from napari_advseg.gui.editors import PatientComboBox
+from napari_advseg.gui.form import Fold
 from napari_advseg.gui.panel import browse_folder, note
 from napari_advseg.gui.remembered import remember, remembered
 from napari_advseg.gui.session import Session
 from napari_advseg.project import Project, models_in
 
-FIRST = "First model (comes along)"
+FIRST = "First model"
 NONE = "none yet"
-RETRAIN = "Train one on a few annotated sections of your own for good results."
+START = "Comes along, for a first look: train a model on a few annotated sections of your own for good results."
 KEPT = 8
 
 
@@ -41,8 +42,10 @@ class ModelChoice(QWidget):
         self._session = session
         self.path = ""
         self.found = handover.model_at("")
-        self.words = note()
+        self.words, self._details = note(), note()
         self.words.hide()
+        self.about = Fold("About this model", lambda: self._details)
+        self.about.hide()
         self.box = PatientComboBox()
         self.box.activated.connect(self._pick)
         button = QPushButton("…")
@@ -131,18 +134,13 @@ class ModelChoice(QWidget):
     def _see(self, model: handover.Model) -> None:
         if model.path == self.path:
             self.found = model
-            self.words.setText(words_of(model))
+            details = model.card.about if model.card is not None else ""
+            is_first = bool(details) and model_store.is_first(model.path)
+            self.words.setText(START if is_first else model.words if model.card else "")
             self.words.setVisible(model.card is not None)
+            self._details.setText(f"{details} {model.words}." if details else "")
+            self.about.setVisible(bool(details))
             self.seen.emit()
-
-
-def words_of(model: handover.Model) -> str:
-    """What is known of a model; of the one that comes along what it was trained on, and that it is a start only."""
-    if model.card is None:
-        return ""
-    is_first = model_store.is_first(model.path)
-    about = model.card.about or (RETRAIN if is_first else "")
-    return f"{about} ({model.words})" if about else model.words
 
 
 def known(trained: str, project: Project | None) -> list[Entry]:

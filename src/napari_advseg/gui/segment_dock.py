@@ -199,6 +199,7 @@ class SegmentDock(JobDock):
             ("Channel", self.channel, "The model sees one channel; the image has several."),
             ("Model", self.model, "The model that makes the interior map, or tells the classes."),
             self.model.words,
+            self.model.about,
             ("Weights", self.weights, "Which weights of the model are used."),
             self.sections,
             ("Labels go to", self.out, "A new file; nothing that exists is overwritten."),

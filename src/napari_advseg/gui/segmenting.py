@@ -19,6 +19,7 @@ from napari_advseg.model_store import Card
 from napari_advseg.napari_io import LayerData, small, volume_to_layer
 from napari_advseg.recipe import Label, Placement, Segment
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.files import levels, read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import classes_of
@@ -99,6 +100,7 @@ class Glance:
             probabilities=str(folder / f"interior{COPY}") if is_map else None,
             part=part.box,
             sections=self._sections(),
+            prediction=self._prediction(),
         )
         found = in_file(recipe, self.image)
         if found is not None:
@@ -135,6 +137,11 @@ class Glance:
     @property
     def _shape(self) -> tuple[int, int]:
         return self.image.size("y"), self.image.size("x")
+
+    def _prediction(self) -> PredictionSettings:
+        """In full precision: a probe of whether less would do takes longer than what is saved on a part."""
+        chosen = self.recipe.prediction
+        return chosen.changed(precision="fp32") if chosen.precision == "auto" else chosen
 
     def _sections(self) -> tuple[int, int] | None:
         first = self.look.section
