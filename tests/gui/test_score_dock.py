@@ -63,6 +63,9 @@ def scored(dock, qtbot):
     dock._found = None
     dock.buttons.run.click()
     qtbot.waitUntil(lambda: dock._found is not None, timeout=SOON)
+    # A thread that still counts would keep a viewer alive that the test has closed.
+    both = dock._counting, dock._sorting
+    qtbot.waitUntil(lambda: not any(latest._is_busy for latest in both), timeout=SOON)
     return dock._found
 
 
