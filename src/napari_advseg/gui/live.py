@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_advseg.gui.cockpit import Cockpit, Samples
@@ -15,7 +16,7 @@ CURVES, CRITICS, SAMPLES = range(3)
 
 
 class Live(QWidget):
-    """Three tabs under the last warning; only what is in front is drawn."""
+    """Three tabs under the last warning; only what is seen is drawn."""
 
     def __init__(self, corner: QWidget | None = None) -> None:
         super().__init__()
@@ -65,8 +66,13 @@ class Live(QWidget):
         self.tabs.setTabVisible(SAMPLES, False)  # noqa: FBT003
         self.tabs.setCurrentIndex(CURVES)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Catch up with what happened behind another dock."""
+        super().showEvent(event)
+        self._draw()
+
     def _draw(self, *_: object) -> None:
-        if self._job is None:
+        if self._job is None or not self.isVisible():
             return
         front = self.tabs.currentIndex()
         if front == CURVES:
