@@ -22,6 +22,7 @@ from napari_advseg.progress import BlockDone, Report
 from napari_advseg.project import Project
 from napari_advseg.recipe import Train, Tune
 from napari_advseg.tuning.tuned import Cell, Tuned
+from napari_advseg.volume.canvas import Canvas
 from napari_advseg.volume.files import create, read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
@@ -204,7 +205,7 @@ def model_at(path: str) -> Model:
 def _file_of(volume: Volume, attributes: dict[str, Any]) -> str | None:
     """The file that still holds just what the layer shows; None where it may have been changed in memory."""
     array = volume.array
-    is_fixed = isinstance(array, Windowed) or (
+    is_fixed = (isinstance(array, Windowed) and not isinstance(array, Canvas)) or (
         isinstance(array, np.ndarray) and not array.flags.writeable
     )
     path = (attributes.get("metadata") or {}).get("path")
