@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+import numpy as np
 from napari.layers import Layer
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QWidget
 
 from napari_advseg.gui import heat_maps, score_dock
+from napari_advseg.gui.annotate_dock import AnnotateDock
 from napari_advseg.gui.compare_runs import open_comparison
 from napari_advseg.gui.live import CRITICS
 from napari_advseg.gui.opening import open_docks
@@ -27,6 +29,7 @@ from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
+from napari_advseg.volume.painted import BOUNDARY
 
 COLOURS = (256, 192, 128)
 MOST_BYTES = 150_000
@@ -100,6 +103,7 @@ def main() -> None:
     docks = open_docks(viewer)
     camera = Camera(viewer, chosen.out)
     with tempfile.TemporaryDirectory() as folder:
+        annotate(camera, docks.annotate)
         learn(camera, docks.train, Path(folder), chosen.steps)
         apply(camera, docks.segment, Path(folder))
         compare(camera, docks.score)
@@ -108,6 +112,40 @@ def main() -> None:
         compare_trainings(camera, Path(folder))
         viewer.close()
         wait(seconds=3)
+
+
+def annotate(camera: Camera, dock: AnnotateDock) -> None:
+    """The Annotate dock with cells painted in two sections, those between filled in, and at a place to go on."""
+    viewer = napari.current_viewer()
+    truth = viewer.layers["neuropil labels"]
+    truth.visible = False
+    raise_dock(dock)
+    dock.new.click()
+    wait(lambda: dock.labels.layer is viewer.layers[-1] and dock.labels.layer.mode == "paint")
+    for section, rows, columns in ((2, (60, 260), (80, 300)), (6, (80, 280), (60, 280))):
+        part = (section, slice(*rows), slice(*columns))
+        cells = truth.data[part]
+        y, x = np.indices(cells.shape).reshape(2, -1) + np.array([[rows[0]], [columns[0]]])
+        values = np.where(cells == 0, BOUNDARY, cells).ravel()
+        dock.labels.layer.data_setitem((np.full(len(y), section), y, x), values)
+    viewer.dims.set_current_step(0, 2)
+    dock.brushes.take("Boundary")
+    dock.tint.click()
+    wait(lambda: "Not annotated" in viewer.layers, seconds=20)
+    camera.take("annotate-painted")
+    viewer.dims.set_current_step(0, 4)
+    dock.fill.click()
+    wait(lambda: "filled in" in dock.buttons.log.toPlainText(), seconds=60)
+    camera.take("annotate-filled")
+    dock.tint.click()
+    wait(dock.buttons.run.isEnabled)
+    dock.buttons.run.click()
+    wait(lambda: dock.table.places)
+    camera.take("annotate-places")
+    for name in ("Place to annotate", dock.labels.currentText()):
+        viewer.layers.remove(name)
+    truth.visible = True
+    viewer.reset_view()
 
 
 def learn(camera: Camera, dock: TrainDock, folder: Path, steps: int) -> None:

@@ -266,11 +266,19 @@ class AnnotateDock(JobDock):
         self.labels.refill()
         self.labels.choose(layer)
         self._select_layer()
-        self.brushes.take(next(iter(self.brushes.buttons)))
+        layer.events.visible.connect(self._begin)  # napari gives no brush to a layer that is hidden
+        self._begin()
         place = layer_data[1]["metadata"]["path"]
         if place:
             self.buttons.tell(f"The annotation is large; it is kept in {place} as it is painted.")
         self._judge()
+
+    def _begin(self, _event: object = None) -> None:
+        """Take the first brush once the new layer is shown."""
+        layer = self.labels.layer
+        if layer is not None and layer.visible:
+            layer.events.visible.disconnect(self._begin)
+            self.brushes.take(next(iter(self.brushes.buttons)))
 
     def _select_layer(self) -> None:
         """Let the keys and the mouse go to the layer that is painted in."""
@@ -355,7 +363,7 @@ class AnnotateDock(JobDock):
         if volume is not None:
             here, replace = self._coverage.here, self.replace.isChecked()
             copy = partial(edits.copied, volume, here, here + by, replace=replace)
-            self._begin(lambda: iter([copy()]))
+            self._put_in(lambda: iter([copy()]))
             self._coverage.go_to(here + by)
 
     def _fill_or_stop(self) -> None:
@@ -363,9 +371,9 @@ class AnnotateDock(JobDock):
         if self._filling.is_busy:
             self._filling.stop()
         elif gap is not None and volume is not None:
-            self._begin(partial(edits.between, volume, *gap, replace=self.replace.isChecked()))
+            self._put_in(partial(edits.between, volume, *gap, replace=self.replace.isChecked()))
 
-    def _begin(self, make: Callable[[], Iterator[edits.Edit]]) -> None:
+    def _put_in(self, make: Callable[[], Iterator[edits.Edit]]) -> None:
         self._filling.start(self.labels.layer, make, replace=self.replace.isChecked())
 
     def _finished(self, result: dict[str, Any]) -> None:
