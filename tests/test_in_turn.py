@@ -110,7 +110,9 @@ def test_an_image_that_fails_is_named_with_what_is_complete(recipe):
             raise ValueError("A chunk is damaged.")
         return (yield from write(one))
 
-    with pytest.raises(ValueError, match=r"^c\.png: A chunk is damaged\. 2 of 4 images are complete"):
+    with pytest.raises(
+        ValueError, match=r"^c\.png: A chunk is damaged\. 2 of 4 images are complete"
+    ):
         run(recipe, segment=segment)
     assert run(recipe, resume=True)[0]["segmented"] == 2
 

@@ -7,20 +7,17 @@ import signal
 import sys
 from pathlib import Path
 
-import napari
 import numpy as np
-import psutil
 import pytest
 from fake_child import CRASHES, ENDLESS
-from napari.layers import Layer
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QEventLoop, QTimer
+from one_viewer import one_viewer
 
 from napari_advseg.engine import Patience, parent
-from napari_advseg.gui.opening import open_docks
-from napari_advseg.gui.session import RESTART, Session, session_of
-from napari_advseg.napari_io import volume_to_layer
-from napari_advseg.samples import neuropil
+from napari_advseg.gui.session import RESTART
+
+# With real children at work, which a crowded computer delays.
+pytestmark = pytest.mark.slow
 
 SOON = 60_000
 SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -28,27 +25,12 @@ SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 @pytest.fixture(scope="module")
 def bench(qapp, tmp_path_factory):
-    """The Train dock of one viewer with a small annotated stack; its child computes nothing and may be silent 1.5 s."""
+    """The Train dock of a viewer whose child computes nothing and may be silent for 1.5 s."""
+    fake = str(Path(__file__).with_name("fake_child.py"))
+    command, patience = (sys.executable, fake), Patience(60, 1.5, 1.5)
     home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("HOME", "USERPROFILE"):
-            patch.setenv(name, str(home))
-        fake = str(Path(__file__).with_name("fake_child.py"))
-        patch.setattr(Session, "command", (sys.executable, fake))
-        patch.setattr(Session, "patience", Patience(60, 1.5, 1.5))
-        viewer = napari.Viewer(show=False)
-        for volume, kind in zip(neuropil((4, 64, 64)), ("image", "labels"), strict=True):
-            viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
-        yield open_docks(viewer).train
-        child = session_of(viewer).process_id
-        viewer.close()
-        for _ in range(SOON // 50):
-            if not psutil.pid_exists(child):
-                return
-            loop = QEventLoop()  # a window goes in an event loop only
-            QTimer.singleShot(50, loop.quit)
-            loop.exec()
-        raise TimeoutError("The child outlived its viewer.")
+    with one_viewer(home, (4, 64, 64), command, patience) as (_, docks):
+        yield docks.train
 
 
 @pytest.fixture

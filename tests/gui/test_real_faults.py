@@ -1,0 +1,225 @@
+"""Faults with the real child, in one viewer with one small model: what is lost, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from one_viewer import one_viewer
+
+from napari_advseg import model_store
+from napari_advseg.project import lock
+from napari_advseg.recipe import read_tree, recipe_beside
+from napari_advseg.training.fit import LOCK
+from napari_advseg.volume.files import read
+
+# With real children at work, which a crowded computer delays.
+pytestmark = pytest.mark.slow
+
+LATER = 120_000
+ENDLESS = 100_000
+ROOM_PX = 70
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """A file that says how wide a tile may be; without it all fit."""
+    return tmp_path_factory.mktemp("room") / "px"
+
+
+@pytest.fixture(scope="module")
+def bench(qapp, tmp_path_factory, room):
+    command = (sys.executable, str(Path(__file__).with_name("scarce_child.py")), str(room))
+    with one_viewer(tmp_path_factory.mktemp("home"), (4, 72, 80), command) as found:
+        yield found
+
+
+@pytest.fixture
+def docks(bench, qtbot):
+    """Train and Segment, ready to start with a tiny network, on the layers that were there at first."""
+    _, docks = bench
+    train = docks.train
+    train.length.row("steps").editor.write(6)
+    for group, name, value in (
+        ("model", "widths", (8, 16)),
+        ("examples", "crop", 32),
+        ("examples", "batch", 2),
+        ("training", "validate_every", 3),
+        ("training", "save_every", 2),
+    ):
+        train.advanced.group(group).row(name).editor.write(value)
+    notification_manager.records.clear()
+    return train, docks.segment
+
+
+@pytest.fixture
+def segment(docks, qtbot):
+    """The Segment dock with the small model; trained by the first that asks."""
+    train, dock = docks
+    if dock.model.found.card is None:
+        click(train, qtbot)
+        over(train, qtbot)
+    qtbot.waitUntil(lambda: dock.model.found.card is not None, timeout=LATER)
+    return dock
+
+
+def click(dock, qtbot):
+    qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=LATER)
+    dock.buttons.run.click()
+
+
+def over(dock, qtbot):
+    qtbot.waitUntil(lambda: not dock._is_running, timeout=LATER)
+
+
+def segmented(dock, qtbot):
+    """Segment all; the result comes back."""
+    before = dock._result
+    click(dock, qtbot)
+    qtbot.waitUntil(lambda: dock._result is not before, timeout=LATER)
+    return dock._result_layer
+
+
+def replayed(recipe, folder, **places):
+    """Run a recipe again, by the command line and to other places."""
+    changed = [f"--set={name}={folder / place}" for name, place in places.items()]
+    ran = subprocess.run(
+        [sys.executable, "-m", "napari_advseg", "run", str(recipe), *changed],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_recipes_of_docks_replay_weights_map_and_labels_bit_by_bit(segment, qtbot, tmp_path):
+    model, layer = Path(segment.model.path), segmented(segment, qtbot)
+    recipe = recipe_beside(layer.metadata["path"])
+    used = read_tree(recipe)["prediction"]
+    assert None not in (used["threads"], used["tile"])
+    assert "auto" not in (used["device"], used["precision"])
+    replayed(model / model_store.RECIPE, tmp_path, out="model")
+    replayed(recipe, tmp_path, out="labels.ome.zarr", probabilities="map.ome.zarr")
+    expected, found = (model_store.load(place).weights for place in (model, tmp_path / "model"))
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value)
+    for ours, theirs in ((segment._result.map_path, "map"), (layer.metadata["path"], "labels")):
+        again = read(tmp_path / f"{theirs}.ome.zarr").numpy()
+        np.testing.assert_array_equal(again, read(ours).numpy())
+
+
+def test_out_of_memory_halves_the_tile_and_says_so(segment, qtbot, room):
+    plain = read(segmented(segment, qtbot) and segment._result.map_path).numpy()
+    room.write_text(str(ROOM_PX))
+    segmented(segment, qtbot)
+    room.unlink()
+    assert "Memory did not suffice for a tile of" in segment.buttons.log.toPlainText()
+    cramped = read(segment._result.map_path).numpy()
+    np.testing.assert_allclose(cramped.astype(float), plain.astype(float), atol=1e-3)
+
+
+def test_a_result_never_lands_in_a_layer_that_is_there(bench, segment, qtbot):
+    viewer, _ = bench
+    image = segment.image.layer
+    shown = viewer.add_image(np.asarray(image.data).copy(), name="gone soon", scale=image.scale)
+    others = {one: np.asarray(one.data).copy() for one in viewer.layers}
+    segment.image.choose(shown)
+    before = segment._result
+    click(segment, qtbot)
+    viewer.layers.remove(shown)
+    qtbot.waitUntil(lambda: segment._result is not before, timeout=LATER)
+    result = segment._result_layer
+    assert result in viewer.layers
+    assert result not in others
+    assert result.name.startswith("gone soon")
+    assert result.data.shape == shown.data.shape
+    for layer, data in others.items():
+        np.testing.assert_array_equal(layer.data, data)
+
+
+def test_a_result_that_is_renamed_or_deleted_during_the_next_run_is_kept(bench, segment, qtbot):
+    viewer, _ = bench
+    kept, deleted = segmented(segment, qtbot), segmented(segment, qtbot)
+    before, data = segment._result, [np.asarray(one.data).copy() for one in (kept, deleted)]
+    qtbot.waitUntil(segment.apply.isEnabled, timeout=LATER)
+    segment.apply.click()
+    kept.name = "my favourite"
+    viewer.layers.remove(deleted)
+    qtbot.waitUntil(lambda: segment._result is not before, timeout=LATER)
+    assert segment._result_layer not in (kept, deleted)
+    assert kept.name == "my favourite"
+    np.testing.assert_array_equal(kept.data, data[0])
+    np.testing.assert_array_equal(read(deleted.metadata["path"]).numpy(), data[1])
+
+
+def test_a_section_alone_goes_through_with_settings_for_stacks(bench, segment, qtbot):
+    viewer, _ = bench
+    stack = segment.image.layer
+    flat = viewer.add_image(np.asarray(stack.data[0]), name="flat", scale=stack.scale[1:])
+    segment.image.choose(flat)
+    segment.more.row("volume").editor.write("agglomerated")
+    result = segmented(segment, qtbot)
+    assert result.data.shape == flat.data.shape
+    segment.more.row("volume").editor.write("sections")
+    segment.sections.row("sections").editor.write((2, 4))
+    click(segment, qtbot)
+    over(segment, qtbot)
+    assert "section" in notification_manager.records[-1].message.lower()
+    segment.sections.row("sections").editor.write(None)
+    viewer.layers.remove(flat)
+
+
+@pytest.mark.parametrize(
+    ("paint", "words"),
+    [
+        (lambda labels: labels * 0, "paint"),
+        (lambda labels: labels * 0 + 1, ""),
+    ],
+    ids=["nothing", "one class only"],
+)
+def test_an_annotation_that_teaches_nothing_is_refused_before_the_first_step(
+    bench, docks, qtbot, paint, words
+):
+    viewer, _ = bench
+    train, _ = docks
+    true = train.labels.layer
+    drawn = viewer.add_labels(paint(np.asarray(true.data)), name="drawn", scale=true.scale)
+    train.labels.choose(drawn)
+    train.out.set(Path(train.out.path).with_name("refused"))
+    click(train, qtbot)
+    over(train, qtbot)
+    assert words in notification_manager.records[-1].message
+    assert not Path(train.out.path).exists()
+    viewer.layers.remove(drawn)
+
+
+def test_labels_in_one_section_only_are_found_and_learnt(bench, docks, qtbot):
+    viewer, _ = bench
+    train, _ = docks
+    true = train.labels.layer
+    painted = np.asarray(true.data) * (np.arange(4) == 2)[:, None, None]
+    drawn = viewer.add_labels(painted.astype(true.data.dtype), name="drawn", scale=true.scale)
+    train.labels.choose(drawn)
+    train.out.set(Path(train.out.path).with_name("one-section"))
+    click(train, qtbot)
+    over(train, qtbot)
+    assert model_store.read_card(train.out.path).last_step == 6
+    viewer.layers.remove(drawn)
+
+
+def test_a_training_that_runs_in_another_window_is_not_resumed_here(docks, segment, qtbot):
+    train, _ = docks
+    train.out.set(segment.model.path)
+    qtbot.waitUntil(lambda: not train.conflict.isHidden(), timeout=LATER)
+    theirs, _ = lock.take(Path(segment.model.path), "", name=LOCK)
+    qtbot.waitUntil(train.resume.isEnabled, timeout=LATER)
+    train.resume.click()
+    over(train, qtbot)
+    assert "is open in another window" in notification_manager.records[-1].message
+    theirs.release()
