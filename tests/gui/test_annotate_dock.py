@@ -187,6 +187,11 @@ def test_classes_get_values_names_and_colours(dock, qtbot):
     dock.brushes.buttons["myelin"].click()
     assert layer.selected_label == 3
     assert layer.features.set_index("index")["class"][2] == "axon"
+    following = [layer.selected_label]
+    for _ in range(3):
+        dock._take_next()
+        following.append(0 if layer.mode == "erase" else layer.selected_label)
+    assert following == [3, 0, 1, 2]
     volume = handover.taken(layer).frame
     assert classes_of(volume) == {1: "background", 2: "axon", 3: "myelin"}
 

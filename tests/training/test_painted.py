@@ -10,6 +10,7 @@ from napari_advseg.progress import Said
 from napari_advseg.recipe import train_recipe
 from napari_advseg.training.data import plan, prepare
 from napari_advseg.training.fit import fit
+from napari_advseg.training.outlook import outlook
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, painted_frame
 from napari_advseg.volume.volume import Volume
@@ -93,3 +94,5 @@ def test_painted_classes_do_not_learn_what_is_not_annotated(tissue):
     plans = [drain(plan([volume], recipe)) for volume in volumes]
     assert [found.examples.targets.classes for found in plans] == [(0, 1, 2), (1, 2)]
     assert plans[1].zero == "unannotated"
+    cells = train_recipe("unet", "quick", SMALL)
+    assert outlook(volumes[1], cells).classes == (1, 2)  # offered, as they were painted as classes

@@ -99,7 +99,7 @@ class AnnotateDock(JobDock):
         take, step = self.brushes.take, self.table.step
         boundary, background = (mark.name for mark in MARKS)
         return (
-            Shortcut("new_object", "Paint a new object", "N", partial(take, NEW.name)),
+            Shortcut("new_object", "Paint a new object, or the next class", "N", self._take_next),
             Shortcut("paint_boundary", "Paint boundary", "W", partial(take, boundary)),
             Shortcut("paint_background", "Paint background", "G", partial(take, background)),
             Shortcut("paint_object", "Paint the last object", "H", partial(take, OBJECT.name)),
@@ -279,6 +279,13 @@ class AnnotateDock(JobDock):
         if layer is not None and layer.visible:
             layer.events.visible.disconnect(self._begin)
             self.brushes.take(next(iter(self.brushes.buttons)))
+
+    def _take_next(self) -> None:
+        """A new object, or the class after the one that is painted."""
+        if NEW.name in self.brushes.buttons:
+            self.brushes.take(NEW.name)
+        else:
+            self.brushes.take_next()
 
     def _select_layer(self) -> None:
         """Let the keys and the mouse go to the layer that is painted in."""

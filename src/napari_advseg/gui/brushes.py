@@ -80,6 +80,12 @@ class Brushes(QWidget):
         self._show()
         self.took.emit()
 
+    def take_next(self) -> None:
+        """Paint with the brush after the one that is pressed; after the last comes the first."""
+        names = list(self.buttons)
+        pressed = next((at for at, name in enumerate(names) if self.buttons[name].isChecked()), -1)
+        self.take(names[(pressed + 1) % len(names)])
+
     def _watch(self, layer: Any) -> None:
         for one, turn in ((self._layer, "disconnect"), (layer, "connect")):
             for name in ("selected_label", "mode", "editable"):

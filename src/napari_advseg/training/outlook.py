@@ -12,6 +12,7 @@ from napari_advseg.progress import Report, Said, Warned, drain
 from napari_advseg.recipe import Train
 from napari_advseg.training.data import Plan, plan
 from napari_advseg.volume.files import as_labels
+from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Volume
 
 PATIENCE_S = 30.0
@@ -103,6 +104,8 @@ def _meaning(found: Plan, notes: list[Said | Warned]) -> str:
 def _classes(labels: Volume, recipe: Train, census: Census | None) -> tuple[int, ...]:
     if recipe.examples.targets.kind == "classes":
         return ()
+    if classes_of(labels.frame):  # they were painted as such
+        return tuple(classes_of(labels.frame))
     first, end = recipe.sections or (0, labels.size("z"))
     known = census.painted if census is not None else range(first, min(end, labels.size("z")))
     try:
