@@ -314,7 +314,8 @@ def test_a_dock_that_is_closed_takes_its_marks_along_and_opens_again(dock, viewe
     dock.overlay.click()
     qtbot.waitUntil(lambda: dock._paint.layer is not None, timeout=SOON)
     viewer.window.remove_dock_widget(dock)
-    assert [layer.name for layer in viewer.layers] == ["truth", "labels"]
+    own = ["truth", "labels"]
+    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == own, timeout=SOON)
     again = score_dock.ScoreDock(viewer)
     viewer.window.add_dock_widget(again, name="Score", area="right")
     assert scored(again, qtbot).rows
