@@ -164,6 +164,7 @@ def test_the_table_changes_a_key_refuses_a_taken_one_and_gives_the_first_ones_ba
     assert "no key" in listed.words.text()
     table.reset.click()
     assert [keys_of(one.name) for one in mine] == ["Q", "W"]
+    assert remembered.remembered().shortcuts == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"shortcuts": 3}', "\udcff", '{"later": 1}'])

@@ -30,6 +30,7 @@ BOARD = "napari-advseg shortcuts"
 TITLE = "Adversarial segmentation"
 
 _is_us: ContextVar[bool] = ContextVar("_is_us", default=False)
+_first: dict[str, str] = {}  # the key that each action comes with, as napari writes it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +143,7 @@ def _know(shortcut: Shortcut) -> None:
     """Make an action known to napari, with the key that the user chose or the one it comes with."""
     action = PREFIX + shortcut.name
     if action not in action_manager._actions:  # noqa: SLF001
+        _first[shortcut.name] = str(coerce_keybinding(shortcut.keys)) if shortcut.keys else ""
         title = f"{TITLE}: {shortcut.title}"
         command = _command(shortcut.name)
         with _quiet():
@@ -207,7 +209,11 @@ def _do(viewer: Any, name: str) -> None:
 
 
 def _keep(name: str) -> None:
-    remember(shortcuts={**remembered().shortcuts, name: keys_of(name)})
+    """Remember the key of an action, or nothing where it is the one that the action comes with."""
+    chosen = {**remembered().shortcuts, name: keys_of(name)}
+    if chosen[name] == _first.get(name):
+        del chosen[name]
+    remember(shortcuts=chosen)
 
 
 @contextlib.contextmanager
