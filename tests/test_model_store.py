@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from napari_advseg import first_model, model_store
 from napari_advseg.model_store import Card, State, UnreadableModel
 from napari_advseg.recipe import train_recipe
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.normalise import Normaliser
 
 
@@ -150,7 +151,7 @@ def test_a_full_disk_leaves_the_previous_model(folder, monkeypatch):
 def test_a_path_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="choose another folder"):
-        model_store.replace_file(tmp_path / "file" / "model.json", b"")
+        replace_file(tmp_path / "file" / "model.json", b"")
 
 
 SAVER = textwrap.dedent(

@@ -7,9 +7,10 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from napari_advseg.model_store import RECIPE, replace_file
+from napari_advseg.model_store import RECIPE
 from napari_advseg.progress import BlockDone, Phase, Reports, Said, Saved, Warned
 from napari_advseg.recipe import Segment, read_tree, to_yaml, validated
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.errors import denied
 from napari_advseg.volume.sets import IMAGES, files_of, outputs
 

@@ -6,7 +6,6 @@ the previous model or the new one. Nothing here needs torch: a dock can read a m
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -27,6 +26,7 @@ from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.tuning.tuned import Cell, Tuned
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.units import PIXEL, ratio
@@ -275,29 +275,6 @@ def load_state(folder: str | os.PathLike[str]) -> State | None:
             f"{file} was written by another version of napari-advseg; train anew in another folder."
         )
     return State(facts, _tensors(Path(folder), facts.pop("file")))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a kill leaves the old file or the new one, never a part.
-
-    Raises:
-        ValueError: the folder cannot be written to, or the disk is full; the old file is untouched.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise ValueError(
-            f"Cannot write {path}: {error.strerror or error} ({len(content)} bytes needed). "
-            "Free some space or choose another folder; what was saved before is untouched."
-        ) from error
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -56,6 +56,7 @@ from napari_advseg.training.folds import train
 from napari_advseg.training.remembered import watched
 from napari_advseg.training.suggest import run_suggest
 from napari_advseg.training.tune import run_tune
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import Source, create, describe, read
 from napari_advseg.volume.frame import Frame
@@ -310,7 +311,7 @@ def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict
 
 def keep_recipe(recipe: Segment | Label, path: Path) -> Path:
     """Write the recipe; its path comes back."""
-    model_store.replace_file(path, to_yaml(recipe).encode())
+    replace_file(path, to_yaml(recipe).encode())
     return path
 
 

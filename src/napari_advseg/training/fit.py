@@ -27,6 +27,7 @@ from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
 from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
 from napari_advseg.training.strip import strip_of
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import Source
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Volume
@@ -296,7 +297,7 @@ class Desk:
         if self._folder is None or not samples:
             return ""
         path = self._folder / SAMPLES / f"{step:07d}.png"
-        model_store.replace_file(path, strip_of(samples))
+        replace_file(path, strip_of(samples))
         return str(path)
 
     def model(self) -> StoredModel:

@@ -18,6 +18,7 @@ from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipe import Train
 from napari_advseg.training.data import paired
 from napari_advseg.training.fit import fit, named
+from napari_advseg.volume.atomic import replace_file
 
 Measures = dict[str, float | int | None]
 FOLDS, SWEEP = "folds.csv", "sweep.csv"
@@ -63,7 +64,7 @@ def cross_validate(
     rows: list[Measures] = [
         {"fold": k, **one.card.calibration} for k, one in enumerate(members, start=1)
     ]
-    model_store.replace_file(out / FOLDS, table(rows))
+    replace_file(out / FOLDS, table(rows))
     card = together(recipe, [one.card for one in members])
     model_store.save_card(out, card)
     yield Saved(str(out / FOLDS), "folds")
@@ -88,7 +89,7 @@ def sweep(
         {"learning_rate": rate, "validation_loss": loss, **one.card.calibration}
         for rate, loss, one in zip(rates, losses, models, strict=True)
     ]
-    model_store.replace_file(out / SWEEP, table(rows))
+    replace_file(out / SWEEP, table(rows))
     best = min(range(len(models)), key=lambda k: losses[k])
     yield Saved(str(out / SWEEP), "sweep")
     yield Said(f"The learning rate {rates[best]:g} has the lowest validation loss.")

@@ -15,10 +15,10 @@ from napari_advseg.annotation.places import Place, candidates, evenly, spread, u
 from napari_advseg.examples.patches import check_pairs
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.generation import gives_images
-from napari_advseg.model_store import replace_file
 from napari_advseg.prediction import Predictor, averaged, fits, ready
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipe import Suggest
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import as_labels, read
 from napari_advseg.volume.sets import files_of, is_set, matched
 from napari_advseg.volume.volume import Volume

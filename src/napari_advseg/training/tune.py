@@ -17,7 +17,7 @@ import numpy as np
 from napari_advseg import model_store
 from napari_advseg.examples.census import take_census
 from napari_advseg.examples.sections import split_sections
-from napari_advseg.model_store import Card, replace_file
+from napari_advseg.model_store import Card
 from napari_advseg.prediction import STORED, fits, map_frame, predict_into, ready
 from napari_advseg.progress import Reports, Said, Saved, Warned
 from napari_advseg.recipe import Train, Tune, to_yaml
@@ -28,6 +28,7 @@ from napari_advseg.tuning import Tuned, tune
 from napari_advseg.tuning.heat_map import heat_map
 from napari_advseg.tuning.table import to_csv
 from napari_advseg.tuning.tuned import listed
+from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import as_labels, create, read
 from napari_advseg.volume.volume import Volume
 
