@@ -285,6 +285,8 @@ def test_images_in_memory_are_copied_on_request_and_missing_files_are_named_and_
     saved(qtbot, here)
     (copy,) = [one for one in here._entries() if one.words.startswith("Copy")]
     assert copy.words == "Copy 'made here' into the project"
+    assert any("'made here' exists only in memory" in text for text in notices())
+    assert not any("'raw' exists only in memory" in text for text in notices())
     copy.do()
     qtbot.waitUntil(lambda: len(projects.content_of(home / "tissue").images) == 2, timeout=SOON)
     assert not [one for one in here._entries() if one.words.startswith("Copy")]
@@ -406,7 +408,7 @@ def test_a_killed_viewer_loses_a_score_of_strokes_at_most_and_says_what_it_found
     viewer, here = window()
     opened(qtbot, here, folder)
     said = answer(qtbot, "recovery", project_questions.KEEP)
-    assert "was not closed properly: process " in said
+    assert "was not closed properly (process " in said
     assert "of 'cells' from that session were saved and are shown" in said
     cells = viewer.layers["cells"]
     np.testing.assert_array_equal(cells.data, painted)

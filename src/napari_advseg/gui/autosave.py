@@ -67,7 +67,7 @@ class Autosave(QObject):
         self.saver = Saver(
             project.session, self._bell.told.emit, lambda: project.is_ours, project.release
         )
-        self.end = Ending(self.saver)
+        self.ending = Ending(self.saver)
         self._again = QTimer(self)
         self._again.setInterval(RETRY_EVERY_MS)
         self._again.timeout.connect(lambda: self.saver.do(_nothing))
@@ -88,7 +88,7 @@ class Autosave(QObject):
         """
         if layer in self._followers or not can_be_edited(layer):
             return
-        self._followers[layer] = self.end.with_it(Follower(layer, self))
+        self._followers[layer] = self.ending.with_it(Follower(layer, self))
         if at_once:
             self._keep(layer, is_new=True)
 
@@ -101,7 +101,7 @@ class Autosave(QObject):
             self.follow(layer, at_once=True)
             return
         self.removed.pop(place, None)
-        self._followers[layer] = self.end.with_it(Follower(layer, self, place))
+        self._followers[layer] = self.ending.with_it(Follower(layer, self, place))
         self._keep(layer, is_new=False, is_stale=is_stale)
 
     def let_go(self, layer: Any) -> None:
@@ -125,7 +125,7 @@ class Autosave(QObject):
     def finish(self) -> None:
         """Follow nothing any more; all is put in order on a thread and the project closed."""
         self._again.stop()
-        self.end()
+        self.ending.soon()
 
     def took(self, layer: Any, atoms: Sequence[Any], *, is_undone: bool) -> None:
         """Something was painted, or taken back."""
@@ -216,7 +216,8 @@ class Ending:
         self._followers.add(follower)
         return follower
 
-    def __call__(self, *_: object) -> None:
+    def soon(self, *_: object) -> None:
+        """Follow nothing any more; all is put in order on a thread."""
         for follower in list(self._followers):
             follower.release()
         self._saver.finish()

@@ -156,7 +156,7 @@ class Files:
             for layer in layers
             if isinstance(layer, Image)
             and not results.is_ours(layer)
-            and not self._judged.get(_key(layer), False)
+            and not (path_of(layer) and self._judged.get(_key(layer), True))
         ]
 
     def _shown(self, layer: Any) -> Shown:

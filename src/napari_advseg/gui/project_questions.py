@@ -43,7 +43,7 @@ def recovered_words(holder: Holder, edits: Mapping[str, int]) -> str:
     parts = [f"{count} edit{'s' if count > 1 else ''} of '{name}'" for name, count in edits.items()]
     listed = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
     return (
-        f"The last session was not closed properly: {holder.words}. "
+        f"The last session was not closed properly ({holder.words}). "
         f"{listed} from that session were saved and are shown."
     )
 

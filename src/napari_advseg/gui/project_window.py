@@ -3,6 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ class ProjectWindow(QObject):
         self._files: Files | None = None
         self._is_opening = False
         self._expected = 0
+        self._offered: weakref.WeakSet[Any] = weakref.WeakSet()
         self._title = str(self._viewer.title)
         self.autosave: Autosave | None = None
         self._going: list[Any] = []
@@ -135,7 +137,7 @@ class ProjectWindow(QObject):
             task.done.connect(partial(self._copied, layer))
             task.failed.connect(window.show_error)
 
-    def bring_back(self, place: Path) -> None:
+    def bring_back(self, place: Path, *_: object) -> None:
         """Show an annotation again whose layer was deleted."""
         if self._files is None:
             return
@@ -201,8 +203,8 @@ class ProjectWindow(QObject):
         self.autosave.changed.connect(self._show)
         self.autosave.taken_over.connect(self._taken_over)
         # A QObject goes before its window says so; what ends a project must outlive both.
-        self._host.destroyed.connect(self.autosave.end)
-        QApplication.instance().aboutToQuit.connect(self.autosave.end)
+        self._host.destroyed.connect(self.autosave.ending.soon)
+        QApplication.instance().aboutToQuit.connect(self.autosave.ending.soon)
 
     def _refused(self, refused: Refused) -> None:
         for layer in self._viewer.layers:
@@ -279,6 +281,20 @@ class ProjectWindow(QObject):
             layer for layer in self._viewer.layers if not (results.is_ours(layer) or keeps(layer))
         ]
         self.autosave.saver.do(partial(self._files.record, shown))
+        self._offer_copies()
+
+    def _offer_copies(self) -> None:
+        """Say once of each image that exists only in memory that the project cannot bring it back."""
+        loose = [] if self._files is None else self._files.only_in_memory(self._viewer.layers)
+        new = [layer for layer in loose if layer not in self._offered]
+        self._offered.update(new)
+        if new:
+            they = "exists" if len(new) == 1 else "exist"
+            window.offer(
+                f"{_names(new)} {they} only in memory, and will be missing when the project is opened again.",
+                "Copy into the project",
+                self.save_images,
+            )
 
     def _copied(self, layer: Any, path: str) -> None:
         layer.metadata = {**layer.metadata, "path": path}
@@ -334,12 +350,9 @@ class ProjectWindow(QObject):
         if project is None or files is None or self.autosave is None:
             return []
         loose = files.only_in_memory(self._viewer.layers)
-        names = ", ".join(f"'{layer.name}'" for layer in loose[:3]) + (
-            ", …" if len(loose) > 3 else ""
-        )
         entries = [Entry("Open the folder", partial(_open_folder, project.folder))]
         if loose:
-            entries.append(Entry(f"Copy {names} into the project", self.save_images))
+            entries.append(Entry(f"Copy {_names(loose)} into the project", self.save_images))
         entries += [
             Entry(name, partial(self.bring_back, place), under="Bring back")
             for place, name in self.autosave.removed.items()
@@ -371,6 +384,12 @@ def _origin(layer: Any) -> Path | None:
 
 def _annotation(layer: Any) -> str:
     return str((layer.metadata.get(OURS) or {}).get("annotation", ""))
+
+
+def _names(layers: Sequence[Any]) -> str:
+    """The first names of some layers."""
+    more = ", …" if len(layers) > 3 else ""
+    return ", ".join(f"'{layer.name}'" for layer in layers[:3]) + more
 
 
 def _outcome(how: End) -> tuple[str, str, dict[str, Any]]:

@@ -16,6 +16,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from napari_advseg.proofreading.records import (
     Patch,
     Record,
     differing,
+    write,
 )
 from napari_advseg.volume.atomic import sync, sync_folder, sync_tree
 from napari_advseg.volume.errors import Unreadable, denied, reason
@@ -116,9 +118,12 @@ class Stored:
             Unreadable: the base is damaged.
         """
         labels = Overlaid(self._source(beneath), self.grid.dtype)
-        for log in self.logs:
-            if log.grid.shape == labels.shape:
-                for record in log.records:
+        fitting = (log.records for log in self.logs if log.grid.shape == labels.shape)
+        for is_painted, records in groupby(chain(*fitting), lambda one: isinstance(one, Edit)):
+            if is_painted:
+                write(chain(*(edit.patches for edit in records if isinstance(edit, Edit))), labels)
+            else:
+                for record in records:
                     record.apply(labels)
         return labels
 

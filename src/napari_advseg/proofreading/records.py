@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -85,18 +85,6 @@ class Patch:
         """What takes it back."""
         return Patch(self.starts, self.lengths, self.new, self.old)
 
-    def write_into(self, array: Any) -> None:
-        """Give `array` (numpy or Overlaid) the new labels, some millions of voxels at a time."""
-        done = 0
-        for first, end in _spans(self.lengths):
-            flat = _expanded(self.starts[first:end], self.lengths[first:end])
-            values = self.new[done : done + flat.size]
-            done += flat.size
-            if isinstance(array, np.ndarray) and array.flags.c_contiguous:
-                array.reshape(-1)[flat] = values
-            else:
-                array[np.unravel_index(flat, array.shape)] = values
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Edit:
@@ -115,8 +103,7 @@ class Edit:
         return Edit(tuple(patch.reverted() for patch in reversed(self.patches)))
 
     def apply(self, array: Any) -> None:
-        for patch in self.patches:
-            patch.write_into(array)
+        write(self.patches, array)
 
     def to_bytes(self) -> bytes:
         parts = [struct.pack("<I", len(self.patches))]
@@ -140,6 +127,29 @@ class Edit:
 
 
 KINDS: dict[int, type[Record]] = {Edit.kind: Edit}
+
+
+def write(patches: Iterable[Patch], array: Any) -> None:
+    """Give `array` (numpy or Overlaid) the new labels of patches in their order, some millions of voxels at a time.
+
+    Thousands of small ones are written as one: a session's strokes are replayed in the time of a few.
+    """
+    places: list[Array] = []
+    labels: list[Array] = []
+    waiting = 0
+    for patch in patches:
+        done = 0
+        for first, end in _spans(patch.lengths):
+            flat = _expanded(patch.starts[first:end], patch.lengths[first:end])
+            places.append(flat)
+            labels.append(patch.new[done : done + flat.size])
+            done += flat.size
+            waiting += flat.size
+            if waiting >= AT_ONCE:
+                _put(array, np.concatenate(places), np.concatenate(labels))
+                places, labels, waiting = [], [], 0
+    if places:
+        _put(array, np.concatenate(places), np.concatenate(labels))
 
 
 def masked(grid: Grid, window: Window, mask: Array | None, old: Any, new: Any) -> Patch:
@@ -195,6 +205,14 @@ def _rows_of(marks: Array) -> tuple[Array, Array, Array]:
         found.append((row + first, begin, np.nonzero(edges == -1)[1]))
     row, begin, end = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return row, begin, end
+
+
+def _put(array: Any, flat: Array, labels: Array) -> None:
+    """Write labels at flat indices; the last one of those that are named twice stays."""
+    if isinstance(array, np.ndarray) and array.flags.c_contiguous:
+        array.reshape(-1)[flat] = labels
+    else:
+        array[np.unravel_index(flat, array.shape)] = labels
 
 
 def _patch(grid: Grid, starts: Array, lengths: Array, old: Any, new: Any) -> Patch:
