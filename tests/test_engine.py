@@ -64,7 +64,8 @@ CHILD = """
                 time.sleep(0.01)
                 yield StepDone(step, 3, {"loss": 0.5}, 0.01)
         except GeneratorExit:
-            open(tree["labels"], "w").write(str(step))
+            if how != "deaf":
+                open(tree["labels"], "w").write(str(step))
             raise
         return {"steps": step, "resume": resume}
 
@@ -88,10 +89,10 @@ class Child:
         self.said = queue.Queue()
         self.engine = Engine(self.said.put, command, patience)
 
-    def until(self, kind):
-        """The messages up to the first of a kind."""
+    def until(self, *kinds):
+        """The messages up to the first of some kinds."""
         heard = []
-        while not heard or not isinstance(heard[-1], kind):
+        while not heard or not isinstance(heard[-1], kinds):
             heard.append(self.said.get(timeout=WAIT_S))
         return heard
 
@@ -270,6 +271,19 @@ def test_a_child_that_saves_is_not_killed(child, tmp_path, monkeypatch):
     time.sleep(1)
     os.kill(child.engine.process_id, signal.SIGCONT)
     assert child.until(Cancelled)[-1] == Cancelled(job)
+
+
+@SIGNALS
+def test_a_child_that_others_keep_from_the_processor_is_not_killed_for_that(child, monkeypatch):
+    monkeypatch.setattr(parent, "CANCEL_GRACE_S", 0.2)
+    monkeypatch.setattr(psutil.Process, "status", lambda _: psutil.STATUS_RUNNING)
+    job = child.run("deaf")
+    child.until(Reported)
+    time.sleep(0.5)  # it stands still; as far as can be told it would like to run
+    child.engine.cancel(job)
+    time.sleep(1)
+    os.kill(child.engine.process_id, signal.SIGCONT)
+    assert child.until(Finished, Cancelled)
 
 
 @SIGNALS

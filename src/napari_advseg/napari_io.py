@@ -90,7 +90,7 @@ def read_layers(path: str | Sequence[str], kind: Kind | None = None) -> list[Lay
     if shown == "labels" and _is_canvas(Path(source)):
         return [(Canvas.open(Path(source)), attributes, shown)]
     if shown == "labels" and small(pyramid[0]):
-        return [(pyramid[0].numpy(), attributes, shown)]
+        return [(np.asarray(data[...]), attributes, shown)]
     if len(pyramid) > 1:
         data, attributes["multiscale"] = [level.array for level in pyramid], True
     return [(data, attributes, shown)]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
 import pytest
 import zarr
 from napari.layers import Image
-from napari.layers.base import _source
-from napari.layers.base._source import Source
 
 from napari_advseg import first_model, model_store
 from napari_advseg.gui import handover, model_choice, segmenting
@@ -27,9 +26,6 @@ from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.volume import Volume
-
-# With real children at work, which a crowded computer delays.
-pytestmark = pytest.mark.slow
 
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
 ALL = Look(0, (-0.5, 1e9), (-0.5, 1e9))
@@ -75,6 +71,12 @@ def lazy(shape, chunks, dtype=np.uint8, computed=None):
     return da.map_blocks(block, chunks=da.core.normalize_chunks(chunks, shape), dtype=dtype)
 
 
+def a_pyramid(shape, chunks, computed=None):
+    """A layer of a lazy array and a coarse level, which alone the layer looks at when it is made."""
+    data = lazy(shape, chunks, computed=computed)
+    return Image([data, np.zeros((shape[0], 4, 4), np.uint8)], contrast_limits=(0, 255))
+
+
 @pytest.mark.parametrize(
     ("array", "options", "words"),
     [
@@ -92,8 +94,7 @@ def test_what_was_understood_is_said(array, options, words):
 
 
 def test_a_pyramid_is_described_by_its_finest_level_and_a_large_one_with_its_size():
-    data = lazy((2000, 40_000, 40_000), (64, 512, 512))
-    layer = Image([data, data[:, ::2, ::2]], multiscale=True)
+    layer = a_pyramid((2000, 40_000, 40_000), (64, 512, 512))
     words = understand(layer).words
     assert words.startswith("2000 sections of 40000 x 40000")
     assert words.endswith("3.2 TB")
@@ -124,11 +125,10 @@ def test_what_a_model_cannot_take_is_said_with_the_remedy(layer, channels, words
     assert words in understand(layer).why_not(a_card(channels=Channels(image=channels)))
 
 
-def test_of_a_lazy_array_larger_than_any_disk_only_what_is_on_screen_is_computed(model, tmp_path):
+def test_of_a_lazy_array_larger_than_memory_only_what_is_on_screen_is_computed(model, tmp_path):
     computed = []
-    layer = Image(lazy((10_000, 100_000, 100_000), (16, 1024, 1024), computed=computed))
-    computed.clear()
-    look = Look(5000, (40_000.2, 40_900.1), (70_000.0, 70_500.0))
+    layer = a_pyramid((64, 40_000, 80_000), (16, 1024, 1024), computed)
+    look = Look(50, (30_000.2, 30_900.1), (70_000.0, 70_500.0))
     glance, recipe = glanced(layer, model, look, tmp_path)
     assert len(computed) <= 6
     copy = read(recipe.image)
@@ -138,10 +138,10 @@ def test_of_a_lazy_array_larger_than_any_disk_only_what_is_on_screen_is_computed
     assert part.shape == (901, 501)
     shown = part.of(copy)
     np.testing.assert_array_equal(
-        shown.numpy()[0], np.asarray(layer.data[5000, 40_000:40_901, 70_000:70_501])
+        shown.numpy()[0], np.asarray(layer.data[0][50, 30_000:30_901, 70_000:70_501])
     )
-    assert shown.frame.translate == (5000, 40_000, 70_000)
-    assert glance.seen() == Part(40_000, 40_901, 70_000, 70_501)
+    assert shown.frame.translate == (50, 30_000, 70_000)
+    assert glance.seen() == Part(30_000, 30_901, 70_000, 70_501)
 
 
 def test_of_a_large_field_of_view_the_middle_is_shown(model, tmp_path):
@@ -169,7 +169,9 @@ def test_a_few_sections_of_a_huge_array_are_copied_and_nothing_else(model, tmp_p
     recipe = Segment(image="x", model=model, out=str(tmp_path / "o" / "l.tif"), sections=(50, 58))
     found = segmenting.segmentation(recipe, handover.taken(layer), errand(told))
     assert found.sections is None
-    assert [place[0] for place in computed] == [(48, 52), (52, 56), (56, 60)]
+    read_from = [place[0] for place in computed]
+    assert sorted(set(read_from)) == [(48, 52), (52, 56), (56, 60)]
+    assert len(read_from) <= 2 * 3, "a run of sections reads a chunk at most twice"
     copy = read(found.image)
     assert Path(found.image) == tmp_path / "o" / "huge-image.ome.zarr"
     np.testing.assert_array_equal(copy.numpy(), np.asarray(layer.data[50:58]))
@@ -181,8 +183,7 @@ def test_a_few_sections_of_a_huge_array_are_copied_and_nothing_else(model, tmp_p
 
 def test_a_copy_that_the_disk_has_no_room_for_is_refused_before_it_begins(model, tmp_path):
     computed = []
-    layer = Image(lazy((100_000, 100_000, 100_000), (16, 1024, 1024), computed=computed))
-    computed.clear()
+    layer = a_pyramid((100_000,) * 3, (10_000,) * 3, computed)
     recipe = Segment(image="x", model=model, out=str(tmp_path / "l.ome.zarr"))
     with pytest.raises(ValueError, match="needs about .* are free"):
         segmenting.segmentation(recipe, handover.taken(layer), errand())
@@ -198,13 +199,12 @@ def stored(tmp_path):
 def opened_by_another_reader(path, kind):
     array = zarr.open_array(f"{path}/0", mode="r")
     layer = Image(da.from_zarr(array) if kind == "dask" else array, scale=(50, 4, 4))
-    layer._source = Source(path=path, reader_plugin="other")
+    layer._source = SimpleNamespace(path=path)
     return layer
 
 
 @pytest.mark.parametrize("kind", ["dask", "zarr"])
 def test_a_store_that_another_reader_opened_is_not_copied(kind, stored, model, tmp_path):
-    assert _source is not None
     layer = opened_by_another_reader(stored, kind)
     recipe = Segment(image="x", model=model, out=str(tmp_path / "o" / "l.tif"), sections=(1, 3))
     found = segmenting.segmentation(recipe, handover.taken(layer), errand())
@@ -228,7 +228,7 @@ def test_a_lazy_layer_that_shows_other_data_than_its_file_is_copied(stored, mode
 
 def test_a_view_knows_what_else_it_would_show(model, tmp_path):
     layer = Image(np.zeros((3, 400, 400), np.uint8))
-    look = Look(1, (99.5, 299.5), (0, 200))
+    look = Look(1, (99.5, 299.4), (0, 199))
     glance, _ = glanced(layer, model, look, tmp_path)
     view = View(glance, "map", Frame("zyx"), Part(100, 300, 0, 200), is_all=True)
     assert view.shows(glance)

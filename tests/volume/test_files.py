@@ -176,7 +176,11 @@ def test_sections_of_a_chunked_array_are_read_a_layer_at_a_time():
     array = Layered()
     found = list(Volume(array, Frame("zyx")).sections())
     assert (len(found), found[0].shape) == (10, (4, 5))
-    assert array.keys == [slice(0, 4), slice(4, 8), slice(8, 12)]
+    assert array.keys == [slice(0, 4), slice(4, 8), slice(8, 10)]
     array.keys.clear()
     assert len(list(Volume(array, Frame("zyx")).cut(2, 9).sections())) == 7
     assert array.keys == [slice(2, 6), slice(6, 9)], "a cut reads layers too"
+    array.keys.clear()
+    array.chunks = ((1, 6, 3), (4,), (5,))
+    assert len(list(Volume(array, Frame("zyx")).sections())) == 10
+    assert array.keys == [slice(0, 1), slice(1, 7), slice(7, 10)], "chunks of dask differ in depth"

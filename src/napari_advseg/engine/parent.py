@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psutil
+
 from napari_advseg import progress
 from napari_advseg.engine.messages import (
     Awake,
@@ -36,6 +38,7 @@ WATCH_S = 0.25
 LAST_WORDS_S = 0.5
 CANCEL_GRACE_S = 2.0
 STOP_GRACE_S = 1.5
+TURN_S = 0.2
 SHORT_LIFE_S = 10.0
 SHORT_LIVES = 3
 
@@ -93,6 +96,22 @@ class Life:
     def job(self) -> int | None:
         """The job in its hands: jobs are done in the order in which they were given."""
         return next(iter(self.orders), None)
+
+    def computed_s(self) -> float:
+        """Seconds of the processor that it has had."""
+        try:
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
+    def starves(self, before_s: float) -> bool:
+        """Whether it wants the processor and has hardly had it since: it is not deaf, others are in its way."""
+        try:
+            is_willing = psutil.Process(self.process.pid).status() == psutil.STATUS_RUNNING
+        except psutil.Error:
+            return False
+        return is_willing and self.computed_s() - before_s < TURN_S
 
     def patience(self, limits: Patience) -> float:
         """For how many seconds it may be silent now."""
@@ -226,17 +245,17 @@ class Engine:
                 self._life.process.stdin.flush()
 
     def _expect_heard(self, life: Life, job: int, within_s: float) -> None:
-        timer = threading.Timer(within_s, self._kill_deaf, args=(life, job))
+        timer = threading.Timer(within_s, self._kill_deaf, args=(life, job, life.computed_s()))
         timer.daemon = True
         timer.start()
 
-    def _kill_deaf(self, life: Life, job: int) -> None:
-        """Kill a child that has not heard a cancel; while it loads there is nothing to cancel yet."""
+    def _kill_deaf(self, life: Life, job: int, computed_s: float) -> None:
+        """Kill a child that could have heard a cancel and has not; while it loads there is nothing to cancel yet."""
         with self._lock:
             if job in life.heard or job != life.job or not life.is_ready or not life.runs:
                 return
-            if life.is_saving:
-                self._expect_heard(life, job, WATCH_S)
+            if life.is_saving or life.starves(computed_s):
+                self._expect_heard(life, job, WATCH_S if life.is_saving else CANCEL_GRACE_S)
                 return
             life.is_unwanted = True
             life.process.kill()

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_advseg import model_store
 from napari_advseg.gui import results
 from napari_advseg.gui.checks import free_place
@@ -249,10 +251,9 @@ def as_result(made: dict[str, Any], name: str) -> Result:
 
 def shown(volume: Volume, path: str) -> LayerData:
     """Labels in a file as layer data: in memory, or lazy as a pyramid where they are large."""
+    data, attributes, kind = volume_to_layer(volume, "labels")
     if small(volume):
-        inside = Volume(volume.numpy(), volume.frame, volume.source, "labels")
-        return volume_to_layer(inside, "labels")
-    _, attributes, kind = volume_to_layer(volume, "labels")
+        return np.asarray(data[...]), attributes, kind
     pyramid = [level.array for level in levels(path)]
     if len(pyramid) == 1:
         return pyramid[0], attributes, kind

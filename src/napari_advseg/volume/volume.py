@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -76,10 +78,9 @@ class Volume:
         if "z" not in self.axes:
             yield self.numpy()
             return
-        depth = self._slab_depth()
         axis = self.axes.index("z")
-        for first in range(0, self.size("z"), depth):
-            slab = np.asarray(self.array[(*(slice(None),) * axis, slice(first, first + depth))])
+        for first, end in self._slabs():
+            slab = np.asarray(self.array[(*(slice(None),) * axis, slice(first, end))])
             yield from np.moveaxis(slab, axis, 0)
 
     def cut(self, first: int, end: int) -> Volume:
@@ -98,17 +99,23 @@ class Volume:
         part = Cut(self.array, self.axes.index("z"), first, end)
         return Volume(part, self.frame.shifted("z", first), kind=self.kind)
 
-    def _slab_depth(self) -> int:
-        """Sections to read at once: a layer of chunks where that is small, else one."""
+    def _slabs(self) -> Iterator[tuple[int, int]]:
+        """Sections to read at once: those of one layer of chunks where that is small, else one by one."""
+        count = self.size("z")
+        section = math.prod(self.shape) // max(1, count) * self.dtype.itemsize
+        depths = self._chunk_depths()
+        first = 0
+        while first < count:
+            depth = min(next(depths, 1), count - first)
+            step = depth if depth * section <= SLAB_BYTES else 1
+            for begin in range(first, first + depth, step):
+                yield begin, begin + step
+            first += depth
+
+    def _chunk_depths(self) -> Iterator[int]:
+        """Sections in each layer of chunks: zarr names one number for all of them, dask a tuple."""
         chunks = getattr(self.array, "chunks", None)
-        if (
-            not chunks
-            or len(chunks) != len(self.shape)
-            or not all(isinstance(n, int) for n in chunks)
-        ):
-            return 1
+        if not chunks or len(chunks) != len(self.shape):
+            return iter(())
         depth = chunks[self.axes.index("z")]
-        section = (
-            int(np.prod(self.shape, dtype=object)) // max(1, self.size("z")) * self.dtype.itemsize
-        )
-        return depth if depth * section <= SLAB_BYTES else 1
+        return itertools.repeat(depth) if isinstance(depth, int) else iter(depth)
