@@ -22,6 +22,13 @@ from napari_advseg.samples import neuropil
 ENDS_WITHIN_S = 60
 
 
+def bare_viewer(**options: Any) -> napari.Viewer:
+    """A viewer beside those of napari's own fixture, which register plugins anew for each test, and this one not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari.viewer._initialize_plugins", lambda: None)
+        return napari.Viewer(**options)
+
+
 @contextmanager
 def one_viewer(
     home: Path,
@@ -35,7 +42,7 @@ def one_viewer(
             patch.setenv(name, str(home))
         patch.setattr(Session, "command", command)
         patch.setattr(Session, "patience", patience)
-        viewer = napari.Viewer(show=False)
+        viewer = bare_viewer(show=False)
         for volume, kind in zip(neuropil(shape), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
         yield viewer, open_docks(viewer)

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 import dask.array
-import napari
 import numpy as np
 import pytest
 from fake_suggester import ENDLESS, FAILS
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
-from one_viewer import wait_for_the_end_of
+from one_viewer import bare_viewer, wait_for_the_end_of
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
@@ -46,7 +45,7 @@ def stage(tmp_path_factory):
         command = (sys.executable, str(HERE / "fake_suggester.py"))
         patch.setattr(Session, "command", command)
         patch.setattr(first_model, "FOLDER", folder / "nowhere")
-        viewer = napari.Viewer(show=False)
+        viewer = bare_viewer(show=False)
         dock = AnnotateDock(viewer)
         viewer.window.add_dock_widget(dock, name="Annotate", area="right")
         yield viewer, dock, folder
@@ -590,7 +589,7 @@ def test_the_tour_is_led_to_a_layer_and_then_to_a_brush(dock, qtbot):
 @pytest.fixture
 def other_viewer(stage):
     """A viewer beside the common one."""
-    made = napari.Viewer(show=False)
+    made = bare_viewer(show=False)
     yield made
     child = session_of(made).process_id
     made.close()

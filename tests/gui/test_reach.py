@@ -6,10 +6,10 @@ import gc
 import sys
 from pathlib import Path
 
-import napari
 import pytest
 from napari._qt.qt_viewer import QtViewer
 from napari.layers import Layer
+from one_viewer import bare_viewer
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import (
@@ -64,7 +64,7 @@ def docks(tmp_path_factory):
         patch.setenv("HOME", str(home))
         patch.setattr(remembered, "place", lambda: home / "settings.json")
         patch.setattr(Session, "command", (sys.executable, str(HERE / "fake_child.py")))
-        viewer = napari.Viewer()
+        viewer = bare_viewer()
         viewer.window.resize(*WINDOW)
         for volume, kind in zip(neuropil((4, 64, 64)), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_advseg.gui.live import CRITICS
 from napari_advseg.gui.session import session_of
 from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.model_store import read_card
@@ -212,8 +213,7 @@ def test_an_adversarial_family_learns_classes_and_segments_them(stage, qtbot):
     click(train, qtbot)
     over(train, qtbot)
     assert train._job.contest.step == 10
-    assert train.cockpit.words.text().startswith("Critic is right in")
-    assert not train.cockpit.isHidden()
+    assert train.live.tabs.isTabVisible(CRITICS)
     qtbot.waitUntil(lambda: segment.model.found.card is not None, timeout=LATER)
     assert segment.model.found.card.channels.gives == "classes"
     click(segment, qtbot)

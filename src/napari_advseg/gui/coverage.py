@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_advseg.annotation import shares
 from napari_advseg.annotation.shares import Count, Shares
@@ -47,6 +47,10 @@ class Coverage(QObject):
         self._counting = Latest(session, self, is_long=True)
         self._counting.done.connect(self._take)
         self._counting.failed.connect(self.failed)
+        # napari tells of a stroke before it writes it: a thread that looks at the labels then may see those before.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._tell)
         self._strokes = Strokes(self)
         self._strokes.painted.connect(self._follow_strokes)
         self._strokes.replaced.connect(self.replaced)
@@ -122,6 +126,10 @@ class Coverage(QObject):
                 self.shares.forget(stroke.section)
             else:
                 self.shares.change(stroke.section, stroke.before, stroke.after)
+        self.changed.emit()
+        self._soon.start()
+
+    def _tell(self) -> None:
         self.changed.emit()
         self.count()
 
