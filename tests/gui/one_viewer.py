@@ -25,7 +25,7 @@ ENDS_WITHIN_S = 60
 def bare_viewer(**options: Any) -> napari.Viewer:
     """A viewer beside those of napari's own fixture, which register plugins anew for each test, and this one not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari.viewer._initialize_plugins", lambda: None)
+        patch.setattr("napari.plugins._initialize_plugins", lambda: None)
         return napari.Viewer(**options)
 
 
