@@ -9,7 +9,7 @@ import dask.array
 import numpy as np
 import pytest
 from fake_suggester import ENDLESS, FAILS
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from napari.utils.notifications import notification_manager
 from one_viewer import bare_viewer, wait_for_the_end_of
 from qtpy.QtCore import QEvent, QPointF, Qt
@@ -20,6 +20,7 @@ from napari_advseg import first_model
 from napari_advseg.gui import annotation_layer, handover, shortcuts
 from napari_advseg.gui.annotate_dock import MARK, TINT, AnnotateDock
 from napari_advseg.gui.session import Session, session_of
+from napari_advseg.napari_io import read_layers, write_labels
 from napari_advseg.progress import drain
 from napari_advseg.recipe import train_recipe
 from napari_advseg.samples import neuropil
@@ -279,9 +280,10 @@ def test_an_annotation_that_comes_from_a_file_gets_its_colours_back(dock, viewer
     first = new_layer(dock, qtbot)
     paint(first, 1, slice(4, 20), slice(4, 20), BOUNDARY)
     path = str(tmp_path / "a.ome.zarr")
-    first.save(path, plugin="napari-advseg")
+    data, attributes, _ = first.as_layer_data_tuple()
+    write_labels(path, data, attributes)
     viewer.layers.remove(first)
-    (again,) = viewer.open(path, plugin="napari-advseg", layer_type="labels")
+    again = viewer.add_layer(Layer.create(*read_layers(path, "labels")[0]))
     dock.reset_choices()
     dock.labels.choose(again)
     np.testing.assert_allclose(again.get_color(BOUNDARY)[:3], (1.0, 0.37, 0.12), atol=0.01)
