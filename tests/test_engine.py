@@ -246,6 +246,16 @@ def test_kill_ends_it_at_once(child, tmp_path):
     assert child.until(Lost)[-1].jobs == (job,)
 
 
+def test_a_child_that_is_ended_as_asked_is_started_again_also_while_it_loads(child, monkeypatch):
+    monkeypatch.setattr(parent, "SHORT_LIVES", 1)
+    child.engine.start()
+    for _ in range(2):
+        child.engine.kill()
+        lost = child.until(Lost)[-1]
+        assert (lost.restarts, lost.was_unforeseen) == (True, False)
+        child.until(Ready)
+
+
 @SIGNALS
 def test_a_job_that_hears_no_cancel_is_killed_after_a_while(child, monkeypatch):
     monkeypatch.setattr(parent, "CANCEL_GRACE_S", 0.3)

@@ -13,6 +13,7 @@ import pytest
 from napari.layers import Layer
 from qtpy.QtCore import QEventLoop, QTimer
 
+from napari_advseg import first_model
 from napari_advseg.engine import Patience
 from napari_advseg.gui.opening import Docks, open_docks
 from napari_advseg.gui.session import Session, session_of
@@ -20,6 +21,7 @@ from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 
 ENDS_WITHIN_S = 60
+RESTS_WITHIN_MS = 60_000
 
 
 def bare_viewer(**options: Any) -> napari.Viewer:
@@ -36,10 +38,15 @@ def one_viewer(
     command: Sequence[str] | None,
     patience: Patience | None = None,
 ) -> Iterator[tuple[Any, Docks]]:
-    """A viewer with a small annotated stack and all docks, whose child is `command`; the child ends with it."""
+    """A viewer with a small annotated stack and all docks, whose child is `command`; the child ends with it.
+
+    Nothing that was chosen before counts in it, nor the model that comes along.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        patch.setattr(first_model, "FOLDER", home / "nowhere")
         patch.setattr(Session, "command", command)
         patch.setattr(Session, "patience", patience)
         viewer = bare_viewer(show=False)
@@ -49,6 +56,17 @@ def one_viewer(
         child = session_of(viewer).process_id
         viewer.close()
         wait_for_the_end_of(child)
+
+
+def come_to_rest(session: Session, qtbot: Any) -> None:
+    """Cancel what a test has left, and wait for a child that can be given work, a new one where there is none."""
+    for job in tuple(session._jobs):
+        session.cancel(job)
+    qtbot.waitUntil(lambda: not session._jobs, timeout=RESTS_WITHIN_MS)
+    session.start()
+    qtbot.waitUntil(
+        lambda: session.device is not None and not session.trouble, timeout=RESTS_WITHIN_MS
+    )
 
 
 def wait_for_the_end_of(child: int) -> None:

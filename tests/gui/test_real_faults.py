@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
-from one_viewer import one_viewer
+from one_viewer import come_to_rest, one_viewer
 
 from napari_advseg import model_store
 from napari_advseg.gui.results import is_ours
@@ -19,10 +19,7 @@ from napari_advseg.recipe import read_tree, recipe_beside
 from napari_advseg.training.fit import LOCK
 from napari_advseg.volume.files import read
 
-# With real children at work, which a crowded computer delays.
-pytestmark = pytest.mark.slow
-
-LATER = 120_000
+LATER = 60_000
 ROOM_PX = 70
 
 
@@ -39,11 +36,32 @@ def bench(qapp, tmp_path_factory, room):
         yield found
 
 
+@pytest.fixture(scope="module")
+def own(bench):
+    """The image and the labels that were there at first."""
+    viewer, _ = bench
+    return tuple(viewer.layers)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Where the small model is, once a test has needed it."""
+    return []
+
+
 @pytest.fixture
-def docks(bench, qtbot):
-    """Train and Segment, ready to start with a tiny network, on the layers that were there at first."""
-    _, docks = bench
-    train = docks.train
+def docks(bench, own, room, qtbot, tmp_path):
+    """Train and Segment, ready to start with a tiny network, on the layers that were there at first and no others."""
+    viewer, found = bench
+    train, segment = found.train, found.segment
+    come_to_rest(train._session, qtbot)
+    tidy(viewer, segment, own)
+    for dock in (train, segment):
+        dock.image.choose(own[0])
+        dock.buttons.log.clear()
+    train.labels.choose(own[1])
+    train.out.set(tmp_path / "learnt")
+    train.out.chosen.emit()
     train.length.row("steps").editor.write(6)
     for group, name, value in (
         ("model", "widths", (8, 16)),
@@ -53,28 +71,59 @@ def docks(bench, qtbot):
         ("training", "save_every", 2),
     ):
         train.advanced.group(group).row(name).editor.write(value)
+    segment.sections.row("sections").editor.write(None)
+    segment.more.row("volume").editor.write("sections")
     notification_manager.records.clear()
-    return train, docks.segment
+    yield train, segment
+    come_to_rest(train._session, qtbot)
+    room.unlink(missing_ok=True)
 
 
 @pytest.fixture
-def segment(docks, qtbot):
+def segment(docks, trained, qtbot):
     """The Segment dock with the small model; trained by the first that asks."""
     train, dock = docks
-    if dock.model.found.card is None:
+    if not trained:
         click(train, qtbot)
         over(train, qtbot)
-    qtbot.waitUntil(lambda: dock.model.found.card is not None, timeout=LATER)
+        assert model_store.read_card(train.out.path).last_step == 6
+        trained.append(train.out.path)
+    dock.model.set(trained[0])
+    qtbot.waitUntil(lambda: dock.model.found.path == trained[0], timeout=LATER)
+    notification_manager.records.clear()
     return dock
 
 
+def tidy(viewer, segment, own):
+    """Take away what tests have added; what shows something of ours goes by its switch."""
+    segment.live.setChecked(False)
+    for layer in tuple(viewer.layers):
+        if layer not in own and not is_ours(layer):
+            viewer.layers.remove(layer)
+
+
 def click(dock, qtbot):
-    qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=LATER)
+    """Start, as soon as nothing is in the way and a new place was found for what comes."""
+
+    def is_ready():
+        assert dock.buttons.run.isEnabled(), dock.buttons.run.toolTip()
+        assert not Path(dock.out.path).exists()
+
+    qtbot.waitUntil(is_ready, timeout=LATER)
     dock.buttons.run.click()
 
 
 def over(dock, qtbot):
     qtbot.waitUntil(lambda: not dock._is_running, timeout=LATER)
+
+
+def noticed(words):
+    return any(words in record.message for record in notification_manager.records)
+
+
+def refused(words, qtbot):
+    """Wait until it is said what is wrong."""
+    qtbot.waitUntil(lambda: noticed(words), timeout=LATER)
 
 
 def segmented(dock, qtbot):
@@ -119,7 +168,6 @@ def test_out_of_memory_halves_the_tile_and_says_so(segment, qtbot, room):
     plain = read(segment._result.map_path).numpy()
     room.write_text(str(ROOM_PX))
     segmented(segment, qtbot)
-    room.unlink()
     assert "Memory did not suffice for a tile of" in segment.buttons.log.toPlainText()
     cramped = read(segment._result.map_path).numpy()
     np.testing.assert_allclose(cramped.astype(float), plain.astype(float), atol=1e-3)
@@ -128,7 +176,9 @@ def test_out_of_memory_halves_the_tile_and_says_so(segment, qtbot, room):
 def test_a_result_never_lands_in_a_layer_that_is_there(bench, segment, qtbot):
     viewer, _ = bench
     image = segment.image.layer
-    shown = viewer.add_image(np.asarray(image.data).copy(), name="gone soon", scale=image.scale)
+    shown = viewer.add_image(
+        np.asarray(image.data).copy(), name="gone soon", scale=image.scale, units=image.units
+    )
     others = {one: np.asarray(one.data).copy() for one in viewer.layers if not is_ours(one)}
     segment.image.choose(shown)
     before = segment._result
@@ -162,7 +212,9 @@ def test_a_result_that_is_renamed_or_deleted_during_the_next_run_is_kept(bench, 
 def test_a_section_alone_goes_through_with_settings_for_stacks(bench, segment, qtbot):
     viewer, _ = bench
     stack = segment.image.layer
-    flat = viewer.add_image(np.asarray(stack.data[0]), name="flat", scale=stack.scale[1:])
+    flat = viewer.add_image(
+        np.asarray(stack.data[0]), name="flat", scale=stack.scale[1:], units=stack.units[1:]
+    )
     segment.image.choose(flat)
     segment.more.row("volume").editor.write("agglomerated")
     result = segmented(segment, qtbot)
@@ -170,10 +222,7 @@ def test_a_section_alone_goes_through_with_settings_for_stacks(bench, segment, q
     segment.more.row("volume").editor.write("sections")
     segment.sections.row("sections").editor.write((2, 4))
     click(segment, qtbot)
-    over(segment, qtbot)
-    assert "section" in notification_manager.records[-1].message.lower()
-    segment.sections.row("sections").editor.write(None)
-    viewer.layers.remove(flat)
+    refused("are not inside", qtbot)
 
 
 @pytest.mark.parametrize(("value", "words"), [(0, "Nothing is painted"), (1, "show no boundary")])
@@ -184,14 +233,12 @@ def test_an_annotation_that_teaches_nothing_is_refused_before_the_first_step(
     train, _ = docks
     true = train.labels.layer
     data = np.full(true.data.shape, value, np.uint8)
-    drawn = viewer.add_labels(data, name="drawn", scale=true.scale)
+    drawn = viewer.add_labels(data, name="drawn", scale=true.scale, units=true.units)
     train.labels.choose(drawn)
-    train.out.set(Path(train.out.path).with_name("refused"))
     click(train, qtbot)
+    refused(words, qtbot)
     over(train, qtbot)
-    assert words in notification_manager.records[-1].message
     assert not Path(train.out.path).exists()
-    viewer.layers.remove(drawn)
 
 
 def test_labels_in_one_section_only_are_found_and_learnt(bench, docks, qtbot):
@@ -199,13 +246,13 @@ def test_labels_in_one_section_only_are_found_and_learnt(bench, docks, qtbot):
     train, _ = docks
     true = train.labels.layer
     painted = np.asarray(true.data) * (np.arange(4) == 2)[:, None, None]
-    drawn = viewer.add_labels(painted.astype(true.data.dtype), name="drawn", scale=true.scale)
+    drawn = viewer.add_labels(
+        painted.astype(true.data.dtype), name="drawn", scale=true.scale, units=true.units
+    )
     train.labels.choose(drawn)
-    train.out.set(Path(train.out.path).with_name("one-section"))
     click(train, qtbot)
     over(train, qtbot)
     assert model_store.read_card(train.out.path).last_step == 6
-    viewer.layers.remove(drawn)
 
 
 def test_a_training_that_runs_in_another_window_is_not_resumed_here(docks, segment, qtbot):
@@ -213,8 +260,10 @@ def test_a_training_that_runs_in_another_window_is_not_resumed_here(docks, segme
     train.out.set(segment.model.path)
     qtbot.waitUntil(lambda: not train.conflict.isHidden(), timeout=LATER)
     theirs, _ = lock.take(Path(segment.model.path), "", name=LOCK)
-    qtbot.waitUntil(train.resume.isEnabled, timeout=LATER)
-    train.resume.click()
-    over(train, qtbot)
-    assert "is open in another window" in notification_manager.records[-1].message
-    theirs.release()
+    try:
+        qtbot.waitUntil(train.resume.isEnabled, timeout=LATER)
+        train.resume.click()
+        refused("is open in another window", qtbot)
+        over(train, qtbot)
+    finally:
+        theirs.release()

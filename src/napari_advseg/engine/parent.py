@@ -338,7 +338,12 @@ class Engine:
             self._hand_on(life, waiting)
 
     def _may_restart(self, life: Life, *, is_awaited: bool) -> bool:
-        """Whether another child has a chance: one that never got ready has none, nor one that ends again and again."""
+        """Whether another child has a chance: one that never got ready has none, nor one that ends again and again.
+
+        One that was ended as asked says nothing about that.
+        """
+        if life.is_unwanted:
+            return True
         is_short = time.monotonic() - life.began < SHORT_LIFE_S
         self._short_lives = self._short_lives + 1 if is_short else 0
         return life.is_ready and (is_awaited or self._short_lives < SHORT_LIVES)
