@@ -146,7 +146,11 @@ def camera(viewer: Any) -> Any:
 def colours(viewer: Any) -> tuple[str, str]:
     """Background and text colour of the viewer's theme, as #rrggbb."""
     theme = get_theme(viewer.theme)
-    return theme.background.as_hex(format="long"), theme.text.as_hex(format="long")
+    background, text = (
+        "#{:02x}{:02x}{:02x}".format(*colour.as_rgb_tuple(alpha=False))
+        for colour in (theme.background, theme.text)
+    )
+    return background, text
 
 
 def history(layer: Any) -> tuple[Sequence[Any], Sequence[Any]]:
