@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Any
 import napari
 import psutil
 import pytest
+from app_model import Application
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
+from napari._qt.qt_viewer import QtViewer
 from napari.layers import Layer
+from napari.plugins import _initialize_plugins
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_advseg import first_model
@@ -20,15 +26,26 @@ from napari_advseg.gui.session import Session, session_of
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 
+APP = "viewers of a module"
 ENDS_WITHIN_S = 60
 RESTS_WITHIN_MS = 60_000
 
 
-def bare_viewer(**options: Any) -> napari.Viewer:
-    """A viewer beside those of napari's own fixture, which register plugins anew for each test, and this one not."""
+@contextmanager
+def of_a_module() -> Iterator[pytest.MonkeyPatch]:
+    """Viewers made inside have their own table of actions, as those of each test have with napari's own fixture."""
+    app = NapariApplication(APP)
+    app.injection_store.namespace = _napari_names
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari.plugins._initialize_plugins", lambda: None)
-        return napari.Viewer(**options)
+        patch.setattr(NapariApplication, "get_app_model", lambda *_: app)
+        for known in (_initialize_plugins, init_qactions):
+            known.cache_clear()
+        yield patch
+    Application.destroy(APP)
+    for known in (_initialize_plugins, init_qactions):
+        known.cache_clear()
+    gc.collect()
+    QtViewer._instances.clear()
 
 
 @contextmanager
@@ -42,14 +59,14 @@ def one_viewer(
 
     Nothing that was chosen before counts in it, nor the model that comes along.
     """
-    with pytest.MonkeyPatch.context() as patch:
+    with of_a_module() as patch:
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
         patch.setattr(first_model, "FOLDER", home / "nowhere")
         patch.setattr(Session, "command", command)
         patch.setattr(Session, "patience", patience)
-        viewer = bare_viewer(show=False)
+        viewer = napari.Viewer(show=False)
         for volume, kind in zip(neuropil(shape), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
         yield viewer, open_docks(viewer)

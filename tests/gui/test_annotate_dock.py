@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import dask.array
+import napari
 import numpy as np
 import pytest
 from fake_suggester import ENDLESS, FAILS
 from napari.layers import Labels, Layer
 from napari.utils.notifications import notification_manager
-from one_viewer import bare_viewer, wait_for_the_end_of
+from one_viewer import of_a_module, wait_for_the_end_of
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
@@ -40,13 +41,13 @@ HERE = Path(__file__).parent
 def stage(tmp_path_factory):
     """One viewer with the dock for all tests, and its home folder: starting one takes longer than most of them."""
     folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
+    with of_a_module() as patch:
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(folder))
         command = (sys.executable, str(HERE / "fake_suggester.py"))
         patch.setattr(Session, "command", command)
         patch.setattr(first_model, "FOLDER", folder / "nowhere")
-        viewer = bare_viewer(show=False)
+        viewer = napari.Viewer(show=False)
         dock = AnnotateDock(viewer)
         viewer.window.add_dock_widget(dock, name="Annotate", area="right")
         yield viewer, dock, folder
@@ -591,7 +592,7 @@ def test_the_tour_is_led_to_a_layer_and_then_to_a_brush(dock, qtbot):
 @pytest.fixture
 def other_viewer(stage):
     """A viewer beside the common one."""
-    made = bare_viewer(show=False)
+    made = napari.Viewer(show=False)
     yield made
     child = session_of(made).process_id
     made.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from pathlib import Path
 
+import napari
 import pytest
-from napari._qt.qt_viewer import QtViewer
 from napari.layers import Layer
-from one_viewer import bare_viewer
+from one_viewer import of_a_module
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import (
@@ -59,12 +58,12 @@ PARTS_OF = (QAbstractSpinBox, QComboBox, QAbstractItemView, QTabBar)
 @pytest.fixture(scope="module")
 def docks(tmp_path_factory):
     """Every dock of a viewer of the size of a small laptop's screen, shared by the tests of this file."""
-    with pytest.MonkeyPatch.context() as patch:
+    with of_a_module() as patch:
         home = tmp_path_factory.mktemp("home")
         patch.setenv("HOME", str(home))
         patch.setattr(remembered, "place", lambda: home / "settings.json")
         patch.setattr(Session, "command", (sys.executable, str(HERE / "fake_child.py")))
-        viewer = bare_viewer()
+        viewer = napari.Viewer()
         viewer.window.resize(*WINDOW)
         for volume, kind in zip(neuropil((4, 64, 64)), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
@@ -74,9 +73,6 @@ def docks(tmp_path_factory):
         found.clear()
         viewer.close()
         settle()
-        del viewer
-        gc.collect()
-        QtViewer._instances.clear()
 
 
 def is_part(widget: QWidget) -> bool:
