@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_advseg.annotation import shares
 from napari_advseg.annotation.shares import Count, Shares
@@ -123,7 +123,7 @@ class Coverage(QObject):
             else:
                 self.shares.change(stroke.section, stroke.before, stroke.after)
         self.changed.emit()
-        self.count()
+        QTimer.singleShot(0, self.count)  # napari tells of a stroke before it is in the layer
 
 
 def hatched(side: Side, section: int) -> LayerData:
