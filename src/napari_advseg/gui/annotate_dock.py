@@ -10,6 +10,7 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg.annotation import edits
@@ -43,6 +44,8 @@ COPY_ABOUT = "Copy what is annotated here to the section {}, and go there; one u
 NO_GAP = "Annotate two sections that have others between them; then those are filled in."
 EMPTY = "Nothing is annotated in this section."
 BUSY = "Sections are being filled in."
+FOUND = "{} places, the most doubtful first. A click on one goes there."
+NO_PLACE = "No place is left to suggest: all that the model looked at is annotated."
 
 
 class AnnotateDock(JobDock):
@@ -311,7 +314,7 @@ class AnnotateDock(JobDock):
         self._judge_copies(here)
         self._judge_filling(here)
         if self.tint.isChecked():
-            self._hatch()
+            QTimer.singleShot(0, self._hatch)  # napari tells of a stroke before it is in the layer
 
     def _turn_section(self, *_: object) -> None:
         self._show_section()
@@ -387,6 +390,7 @@ class AnnotateDock(JobDock):
         places = suggesting.places_in(result)
         self.table.show_places(places)
         self._reveal()
+        self.buttons.tell(FOUND.format(len(places)) if places else NO_PLACE)
         if places:
             self.table.step(1)
 
