@@ -204,10 +204,12 @@ class TrainDock(JobDock):
 
     def _show_time(self) -> None:
         device, words = self._session.device, ""
-        if device is not None and not any(form.problem for form in self._forms):
+        is_asked = not self._is_running and not any(form.problem for form in self._forms)
+        if device is not None and is_asked:
             learnt = self.lesson.outlook.training
             words = checks.time_words(self.recipe(), device, self._memory, learnt)
-        line = f"{checks.device_line(device)}. {words}" if device else checks.device_line(device)
+        line = checks.device_line(device)
+        line = f"{line}. {words}".strip() if device else line
         self.device.setText(self._session.or_trouble(line))
 
     def _recall(self) -> None:
