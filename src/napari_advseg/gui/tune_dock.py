@@ -118,7 +118,7 @@ class TuneDock(JobDock):
             ("Image", self.image, "The image layer that the model makes the interior map of."),
             ("Interior map", self.map, "A map that is there already, in place of one made anew."),
             ("Truth", self.truth, "The labels layer that the thresholds are judged by."),
-            ("Model folder", self.model, "The model whose thresholds are looked for."),
+            ("Model", self.model, "The model whose thresholds are looked for."),
             self.model.words,
             self.sections,
             self.ranges,
