@@ -148,7 +148,7 @@ def test_the_preview_is_the_labelling_of_the_cell_and_follows_the_section(dock, 
     qtbot.waitUntil(lambda: layer.translate[0] == 80, timeout=SOON)
     assert "cell" in dock.preview_words.text()
     dock.live.click()
-    assert PREVIEW not in viewer.layers
+    qtbot.waitUntil(lambda: PREVIEW not in viewer.layers, timeout=SOON)
 
 
 def test_a_click_turns_to_a_section_that_was_searched_and_others_are_not_previewed(
@@ -269,7 +269,7 @@ def test_a_dock_that_is_closed_takes_its_preview_along(dock, viewer, qtbot):
     searched(dock, qtbot)
     qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
     viewer.window.remove_dock_widget(dock)
-    assert PREVIEW not in viewer.layers
+    qtbot.waitUntil(lambda: PREVIEW not in viewer.layers, timeout=SOON)
     again = TuneDock(viewer)
     viewer.window.add_dock_widget(again, name="Tune", area="right")
     assert again._search is None
