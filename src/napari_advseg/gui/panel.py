@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtGui import QTextCursor
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -317,6 +318,9 @@ class Buttons(QWidget):
     def _write(self, text: str, tone: Tone) -> None:
         colour = "" if tone == "plain" else f" style='color: {colour_of(tone, self)}'"
         self.log.appendHtml(f"<span{colour}>{html.escape(text)}</span>")
+        # Of its own accord it follows only lines that do not wrap.
+        self.log.moveCursor(QTextCursor.MoveOperation.End)
+        self.log.ensureCursorVisible()
 
 
 def note() -> Toned:
