@@ -28,7 +28,6 @@ from qtpy.QtWidgets import (
 )
 
 SLIDER_TICKS = 1000
-MARGIN_PX = 4
 NOT_SET = "not set"
 SAID = {None: NOT_SET, True: "yes", False: "no"}
 
@@ -216,11 +215,9 @@ class PatientComboBox(QComboBox):
         field = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
-        width = field.width() - MARGIN_PX
-        text = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideMiddle, width
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideMiddle, field.width()
         )
-        option.currentText = text
         return option
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
