@@ -46,13 +46,14 @@ def test_the_bar_says_phase_count_and_state(qtbot):
     assert job.progress_words() == "Stopping"
 
 
-def test_the_log_shows_what_was_said_last(qtbot):
+def test_the_log_shows_what_was_said_last_also_once_it_is_narrower(qtbot):
     buttons = Buttons("Run", can_pause=False, log_px=52)
     qtbot.addWidget(buttons)
-    buttons.resize(200, 200)
     buttons.show()
     bar = buttons.log.verticalScrollBar()
-    for _ in range(6):
+    for width in (600, 400, 200):
+        buttons.resize(width, 200)
+        qtbot.waitUntil(lambda width=width: buttons.log.width() <= width)
         buttons.tell("A sentence that is far too long for the width of a dock. " * 3)
         assert bar.value() == bar.maximum()
     assert bar.maximum() > 0

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtGui import QTextCursor
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -318,9 +317,8 @@ class Buttons(QWidget):
     def _write(self, text: str, tone: Tone) -> None:
         colour = "" if tone == "plain" else f" style='color: {colour_of(tone, self)}'"
         self.log.appendHtml(f"<span{colour}>{html.escape(text)}</span>")
-        # Of its own accord it follows only lines that do not wrap.
-        self.log.moveCursor(QTextCursor.MoveOperation.End)
-        self.log.ensureCursorVisible()
+        # Of its own accord it stays where it is once it has become narrower.
+        self.log.verticalScrollBar().setValue(self.log.verticalScrollBar().maximum())
 
 
 def note() -> Toned:
