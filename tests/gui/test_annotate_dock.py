@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_advseg import first_model
 from napari_advseg.gui import annotation_layer, handover, shortcuts
-from napari_advseg.gui.annotate_dock import MARK, TINT, AnnotateDock
+from napari_advseg.gui.annotate_dock import FOUND, MARK, TINT, AnnotateDock
 from napari_advseg.gui.session import Session, session_of
 from napari_advseg.napari_io import read_layers, write_labels
 from napari_advseg.progress import drain
@@ -533,6 +533,7 @@ def test_places_are_listed_and_lead_to_where_they_are(searching, viewer, qtbot):
     assert 0 not in sections  # it is annotated
     assert len(sections) > 2
     assert not searching.table.isHidden()
+    assert searching.buttons.log.toPlainText().endswith(FOUND.format(6))
     for row in (0, 3):
         searching.table.setCurrentCell(row, 0)
         place = places[row]

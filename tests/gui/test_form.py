@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_advseg.families.unet.settings import UNetSettings
-from napari_advseg.gui.editors import alternatives, bounds_of, stepped
+from napari_advseg.gui.editors import PatientComboBox, alternatives, bounds_of, stepped
 from napari_advseg.gui.form import Form
 from napari_advseg.recipe import Segment, Train, train_recipe
 from napari_advseg.settings import Settings, setting
@@ -196,6 +196,22 @@ def test_arrows_step_by_a_tenth_of_a_number():
     assert stepped(1000, 1, everywhere, whole=True) == 1100
     assert stepped(1, -1, (1, 10), whole=True) == 1
     assert stepped(0.0, 1, (0, 1), whole=False) == 0.1
+
+
+def test_of_words_that_are_too_long_a_choice_shows_beginning_and_end(qtbot):
+    box = PatientComboBox()
+    qtbot.addWidget(box)
+    name = "neuropil cells (neuropil-unet)"
+    box.addItem(name)
+    box.resize(400, 26)
+    assert box.shown == name
+    box.resize(150, 26)
+    first, last = box.shown.split("…")
+    assert name.startswith(first)
+    assert name.endswith(last)
+    assert first
+    assert last
+    assert box.currentText() == name
 
 
 def test_a_text_and_a_tuple_are_plain_lines(qtbot):

@@ -11,11 +11,13 @@ from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.preview import Relabeller, Wish, section_on_screen, words_of
 from napari_advseg.gui.understood import understand
 from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.model_store import Card
 from napari_advseg.napari_io import read_layers
 from napari_advseg.recipe import Label, Segment, train_recipe
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.files import read, write
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
@@ -125,6 +127,30 @@ def test_labels_go_beside_the_file_and_models_into_the_home(stored, home):
 def test_a_folder_without_model_says_so(tmp_path):
     assert "model.json is missing" in handover.model_at(str(tmp_path)).problem
     assert "Choose a model folder" in handover.model_at("").problem
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"best_step": 300, "best_loss": 0.2},
+            "unet, 300 steps; voxel 4 x 4 nm; on validation: voi 0.5",
+        ),
+        ({}, "unet, 700 steps; voxel 4 x 4 nm; on what it was trained on: voi 0.5"),
+    ],
+    ids=["validated", "never validated"],
+)
+def test_a_model_says_how_long_it_learnt_and_what_it_was_judged_on(fields, words):
+    card = Card(
+        recipe=train_recipe("unet", "quick"),
+        normaliser=Normaliser(low=0, high=255),
+        voxel_size=(4.0, 4.0),
+        units=("nanometer",) * 2,
+        last_step=700,
+        calibration={"voi": 0.5},
+        **fields,
+    )
+    assert handover.Model("model", card).words == words
 
 
 @pytest.mark.parametrize("section", [0, 2])

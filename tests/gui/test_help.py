@@ -11,6 +11,7 @@ from qtpy.QtCore import QUrl
 from napari_advseg.gui import help as help_window
 from napari_advseg.gui import pages
 from napari_advseg.gui.help import Reader, open_help
+from napari_advseg.gui.opening import TITLES
 
 SOON = 60_000
 TESTS = Path(__file__).resolve().parents[1]
@@ -68,6 +69,16 @@ def test_an_aside_becomes_a_quotation():
 )
 def test_headings_have_the_anchors_of_the_web_pages(heading, anchor):
     assert pages.slug(heading) == anchor
+
+
+def test_every_dock_has_a_section_and_every_picture_a_page():
+    headings = pages.read_page("docks.md").headings
+    assert {title.lower() for title in TITLES} <= headings.keys()
+    text = "".join((pages.folder() / file).read_text(encoding="utf-8") for file in pages.files())
+    linked = set(re.findall(r"\(images/([\w-]+\.png)\)", text))
+    there = {file.name: file for file in (pages.folder() / "images").iterdir()}
+    assert linked == there.keys()
+    assert max(file.stat().st_size for file in there.values()) <= 150_000
 
 
 def test_pictures_fit_the_page_and_nothing_is_fetched(qtbot):

@@ -6,6 +6,7 @@ import pytest
 
 from napari_advseg.engine import Cancelled
 from napari_advseg.gui.job import CURVE_POINTS, Job, Pace, duration, without_echoes
+from napari_advseg.gui.panel import Buttons
 from napari_advseg.progress import BlockDone, Phase, Said, Saved, StepDone, Validated
 
 
@@ -43,6 +44,19 @@ def test_the_bar_says_phase_count_and_state(qtbot):
     assert job.progress_words() == "Paused at 7 of 10"
     job.enter("cancelling")
     assert job.progress_words() == "Stopping"
+
+
+def test_the_log_shows_what_was_said_last_also_once_it_is_narrower(qtbot):
+    buttons = Buttons("Run", can_pause=False, log_px=52)
+    qtbot.addWidget(buttons)
+    buttons.show()
+    bar = buttons.log.verticalScrollBar()
+    for width in (600, 400, 200):
+        buttons.resize(width, 200)
+        qtbot.waitUntil(lambda width=width: buttons.log.width() <= width)
+        buttons.tell("A sentence that is far too long for the width of a dock. " * 3)
+        assert bar.value() == bar.maximum()
+    assert bar.maximum() > 0
 
 
 def test_a_copy_is_counted_before_the_child_is_asked(qtbot):

@@ -7,11 +7,13 @@ import json
 import numpy as np
 import pytest
 from fake_child import ENDLESS
+from napari.utils.theme import get_theme
 
 from napari_advseg import model_store
 from napari_advseg.gui import checks, results
 from napari_advseg.gui.compare_runs import open_comparison
 from napari_advseg.gui.job import Job
+from napari_advseg.gui.plots import PENS
 from napari_advseg.gui.session import session_of
 from napari_advseg.gui.train_preview import NAME
 from napari_advseg.model_store import Card
@@ -100,6 +102,32 @@ def test_device_and_time_are_said_before_start(train, qtbot):
     qtbot.waitUntil(lambda: "Training takes about 38 min" in train.device.text(), timeout=SOON)
     train.length.row("steps").editor.write(30)
     assert "about 30 s" in train.device.text()
+
+
+def test_while_it_runs_the_time_left_takes_the_place_of_the_estimate(train, qtbot):
+    qtbot.waitUntil(lambda: "was not measured" in train.device.text(), timeout=SOON)
+    endless(train, qtbot)
+    assert train.device.text() == "Computes on: CPU, 2 cores, bf16."
+    cancelled(train, qtbot)
+    qtbot.waitUntil(lambda: "this training takes" in train.device.text(), timeout=SOON)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_curves_stand_out_from_the_ground(theme):
+    ground = get_theme(theme).background.as_hex(format="long")
+    assert min(contrast(pen, ground) for pen in PENS) >= 3
+
+
+def contrast(one, other):
+    """The contrast of two colours as the Web Content Accessibility Guidelines (2.2) define it."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [part / 255 for part in bytes.fromhex(colour[1:])]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(share * p for share, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_the_section_on_screen_is_previewed_and_follows_the_slider(train, qtbot):

@@ -43,6 +43,8 @@ COPY_ABOUT = "Copy what is annotated here to the section {}, and go there; one u
 NO_GAP = "Annotate two sections that have others between them; then those are filled in."
 EMPTY = "Nothing is annotated in this section."
 BUSY = "Sections are being filled in."
+FOUND = "{} places, the most doubtful first. A click on one goes there."
+NO_PLACE = "No place is left to suggest: all that the model looked at is annotated."
 
 
 class AnnotateDock(JobDock):
@@ -238,8 +240,7 @@ class AnnotateDock(JobDock):
             or next((form.problem for form in forms if form.problem), "")
         )
 
-    def _judge(self, *_: object) -> None:
-        super()._judge()
+    def _judge_more(self) -> None:
         why = self._why_no_layer()
         self.new.setEnabled(not why)
         self.new.setToolTip(f"<p>{why or NEW_ABOUT}</p>")
@@ -387,6 +388,7 @@ class AnnotateDock(JobDock):
         places = suggesting.places_in(result)
         self.table.show_places(places)
         self._reveal()
+        self.buttons.tell(FOUND.format(len(places)) if places else NO_PLACE)
         if places:
             self.table.step(1)
 

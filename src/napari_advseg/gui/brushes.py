@@ -20,7 +20,8 @@ NO_LAYER = "Choose a labels layer, or make a new annotation layer."
 NEW = Brush("New object", -1, "Paint an object that has no id yet; it gets the next one.")
 OBJECT = Brush("Object", -2, "Go on painting the object painted last.")
 COLUMNS = 3
-ICON_PX = 14
+ICON_PX = 12
+TIGHT = "QPushButton { padding: 4px 1px; }"
 
 
 class Brushes(QWidget):
@@ -96,6 +97,7 @@ class Brushes(QWidget):
     def _button(self, brush: Brush) -> QPushButton:
         button = QPushButton(brush.name)
         button.setCheckable(True)
+        button.setStyleSheet(TIGHT)  # three in a row, beside a scroll bar too
         button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         button.setIconSize(QSize(ICON_PX, ICON_PX))
         button.setAccessibleName(f"Brush: {brush.name}")

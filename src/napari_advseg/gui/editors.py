@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, get_args, get_origin
 import annotated_types
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QPaintEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -21,6 +21,9 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QSizePolicy,
     QSlider,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QWidget,
 )
 
@@ -182,7 +185,10 @@ def beside_slider(number: Editor, span: tuple[float, float], *, whole: bool) -> 
 
 
 class PatientComboBox(QComboBox):
-    """A combo box that a wheel over a scrolled form does not change by accident."""
+    """A combo box that a wheel over a scrolled form does not change by accident.
+
+    Of words that are too long for it, it shows beginning and end.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,6 +196,29 @@ class PatientComboBox(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
+
+    @property
+    def shown(self) -> str:
+        """The words of the choice as far as there is room for them."""
+        option = self._option()
+        return str(option.currentText)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw it as the style does, which would cut long words off at the end."""
+        painter, option = QStylePainter(self), self._option()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def _option(self) -> QStyleOptionComboBox:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideMiddle, field.width()
+        )
+        return option
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Leave the wheel to the scroll area unless the box has the focus."""

@@ -18,7 +18,7 @@ from napari_advseg.gui.panel import Toned, tab_on_to
 from napari_advseg.settings import Settings
 
 Chosen = TypeVar("Chosen", bound=Settings)
-LABEL_WIDTH = 124
+LABEL_WIDTH = 112
 INSET = 8
 
 

@@ -27,6 +27,7 @@ from napari_advseg.volume.files import create, read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.sections import planes
+from napari_advseg.volume.units import unit_symbol
 from napari_advseg.volume.volume import Volume
 
 HOME = "napari-advseg"
@@ -180,14 +181,17 @@ class Model:
         if self.card is None:
             return self.problem
         size = " x ".join(f"{step:g}" for step in self.card.voxel_size)
-        unit = self.card.units[-1] if self.card.units else ""
+        unit = unit_symbol(self.card.units[-1]) if self.card.units else ""
+        was_validated = self.card.best_loss is not None
+        steps = self.card.best_step if was_validated else self.card.last_step
+        judged = "on validation" if was_validated else "on what it was trained on"
         found = ", ".join(
             f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.card.calibration.items()
         )
         parts = (
-            f"{self.card.recipe.family}, {self.card.best_step:,} steps",
+            f"{self.card.recipe.family}, {steps:,} steps",
             f"voxel {size} {unit}".strip() if size else "",
-            f"on validation: {found}" if found else "",
+            f"{judged}: {found}" if found else "",
         )
         return "; ".join(part for part in parts if part)
 

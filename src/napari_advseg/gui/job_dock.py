@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import napari
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
@@ -195,10 +196,17 @@ class JobDock(QWidget):
         return self._job is not None and not self._job.is_over
 
     def _judge(self, *_: object) -> None:
+        """See anew what can be done; PySide6 asks even while the window with all that is in it is being deleted."""
+        if not isalive(self):
+            return
         if self._is_running:
             self.buttons.run.setEnabled(False)
         else:
             self.buttons.refuse(self._problem())
+        self._judge_more()
+
+    def _judge_more(self) -> None:
+        """Whatever else depends on what is chosen."""
 
     def _follow(self, job: Job | None) -> None:
         self._job = job

@@ -317,6 +317,8 @@ class Buttons(QWidget):
     def _write(self, text: str, tone: Tone) -> None:
         colour = "" if tone == "plain" else f" style='color: {colour_of(tone, self)}'"
         self.log.appendHtml(f"<span{colour}>{html.escape(text)}</span>")
+        # Of its own accord it stays where it is once it has become narrower.
+        self.log.verticalScrollBar().setValue(self.log.verticalScrollBar().maximum())
 
 
 def note() -> Toned:

@@ -39,7 +39,9 @@ class PlacesTable(QTableWidget):
         self.setShowGrid(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(len(TITLES) - 1, QHeaderView.ResizeMode.ResizeToContents)
         self.currentCellChanged.connect(self._choose)
         self.cellClicked.connect(self._choose)
 

@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_advseg.gui.job import Curve
 
-PENS = ("#4fa3ff", "#ff9f40", "#5ac18e", "#c586c0", "#e06c75", "#d7ba7d")
+# Each at least 3 : 1 against the grounds of the dark and of the light theme.
+PENS = ("#2f82e6", "#c66f0a", "#2b9160", "#a763a7", "#d64f5a", "#96803a")
 VALIDATION, CRITICS = "validation", "critic"
 LOWEST_PX = 64
 # Terms that differ so much are drawn on a logarithmic axis, else the smaller ones are a flat line.

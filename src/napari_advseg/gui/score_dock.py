@@ -89,7 +89,7 @@ class ScoreDock(JobDock):
         self.export.setToolTip("Write the rows that are shown as CSV, with ids and places.")
         described(self.what, "What is listed", "Contacts between labels, or single objects.")
         described(self.which, "Errors listed", "Objects cut in two, or joined, or both.")
-        described(self.table, "Errors", "Click a row, or press N and Shift+N, to go to an error.")
+        described(self.table, "Errors", "Click a row, or press . and ,, to go to an error.")
         self.tabs = self._tabs()
         self._connect()
         self._choose_two()

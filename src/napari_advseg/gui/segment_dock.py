@@ -323,8 +323,7 @@ class SegmentDock(JobDock):
     def _problem(self) -> str:
         return self._view_problem() or self.out.problem
 
-    def _judge(self, *_: object) -> None:
-        super()._judge()
+    def _judge_more(self) -> None:
         problem = self._labelling_problem()
         if not problem:
             self.merge.setVisible(joining.can_move(self.labelling()))

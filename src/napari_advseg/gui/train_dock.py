@@ -204,10 +204,12 @@ class TrainDock(JobDock):
 
     def _show_time(self) -> None:
         device, words = self._session.device, ""
-        if device is not None and not any(form.problem for form in self._forms):
+        is_asked = not self._is_running and not any(form.problem for form in self._forms)
+        if device is not None and is_asked:
             learnt = self.lesson.outlook.training
             words = checks.time_words(self.recipe(), device, self._memory, learnt)
-        line = f"{checks.device_line(device)}. {words}" if device else checks.device_line(device)
+        line = checks.device_line(device)
+        line = f"{line}. {words}".strip() if device else line
         self.device.setText(self._session.or_trouble(line))
 
     def _recall(self) -> None:
@@ -254,8 +256,7 @@ class TrainDock(JobDock):
             return ""
         return "Where image and labels do not belong together all sections are learnt from: empty the rows on sections."
 
-    def _judge(self, *_: object) -> None:
-        super()._judge()
+    def _judge_more(self) -> None:
         is_valid = not any(form.problem for form in self._forms)
         wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
         self.lesson.look(self.labels.layer, wish)

@@ -118,7 +118,7 @@ class TuneDock(JobDock):
             ("Image", self.image, "The image layer that the model makes the interior map of."),
             ("Interior map", self.map, "A map that is there already, in place of one made anew."),
             ("Truth", self.truth, "The labels layer that the thresholds are judged by."),
-            ("Model folder", self.model, "The model whose thresholds are looked for."),
+            ("Model", self.model, "The model whose thresholds are looked for."),
             self.model.words,
             self.sections,
             self.ranges,
@@ -199,8 +199,7 @@ class TuneDock(JobDock):
             or self.out.problem
         )
 
-    def _judge(self, *_: object) -> None:
-        super()._judge()
+    def _judge_more(self) -> None:
         can_save = self._search is not None and self.model.found.card is not None
         self.save.setEnabled(can_save and not self._is_running)
         self.save.setToolTip(SAVE if can_save else NO_MODEL)

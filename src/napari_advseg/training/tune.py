@@ -117,7 +117,7 @@ def sections_for(
     if taught:
         yield Warned(
             f"The model learnt from sections {listed(taught)}: its maps are better there than anywhere else, so "
-            "thresholds chosen on them will not fit new sections. Name withheld ones with --sections."
+            "thresholds chosen on them will not fit new sections. Name withheld sections (--sections)."
         )
     return sections
 
