@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("qtpy", reason="no Qt: install napari-advseg[gui]")
+qtpy = pytest.importorskip("qtpy", reason="no Qt: install napari-advseg[gui]")
 pytest.importorskip("napari", reason="no napari: install napari-advseg[gui]")
 pytest.importorskip("pytestqt", reason="no pytest-qt")
 
@@ -35,6 +35,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(rule))
         if not HAS_DISPLAY:
             item.add_marker(pytest.mark.skip(reason="no display: run under xvfb-run"))
+
+
+@pytest.fixture(autouse=True)
+def _deleted_when_closed(monkeypatch) -> None:
+    """A closed viewer is deleted at once, not in the next turn of PySide6: napari's own fixture looks for leaks then."""
+    from napari import Viewer
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication
+
+    if qtpy.API_NAME != "PySide6":
+        return
+    close = Viewer.close
+
+    def closed(viewer: Viewer) -> None:
+        close(viewer)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+
+    monkeypatch.setattr(Viewer, "close", closed)
 
 
 @pytest.fixture
