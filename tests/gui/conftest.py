@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _deleted_when_closed(monkeypatch) -> None:
-    """A closed viewer is deleted at once, not in the next turn of PySide6: napari's own fixture looks for leaks then."""
+    """A closed viewer is deleted at once, not a turn later as with PySide6: napari's fixture looks for leaks then."""
     from napari import Viewer
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication

@@ -131,7 +131,7 @@ def choice(options: Sequence[Any]) -> Editor:
 def number_box(bounds: tuple[float, float], *, whole: bool, empty: str | None) -> Editor:
     """A number with arrows that step by a tenth of its size; the text itself is the value, so no digit is lost."""
     box = NumberBox(bounds, whole=whole)
-    return _text_editor(box, box.lineEdit(), empty)
+    return _text_editor(box, box.line, empty)
 
 
 def text(empty: str | None) -> Editor:
@@ -240,14 +240,17 @@ class NumberBox(QAbstractSpinBox):
         super().__init__()
         self._bounds = bounds
         self._whole = whole
+        # Of the line that Qt brings along, PySide6 may lose sight while it is still there.
+        self.line = QLineEdit(self)
+        self.setLineEdit(self.line)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
         """Step by a tenth of the number's size, inside its bounds."""
-        number = _number(self.lineEdit().text())
+        number = _number(self.line.text())
         start = max(self._bounds[0], 0.0) if number is None else number
-        self.lineEdit().setText(_exact(stepped(start, steps, self._bounds, whole=self._whole)))
+        self.line.setText(_exact(stepped(start, steps, self._bounds, whole=self._whole)))
 
     def stepEnabled(self) -> Any:  # noqa: N802 - Qt's name
         """Always: the bounds stop the number itself."""
