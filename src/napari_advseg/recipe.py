@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
 import yaml
 from pydantic import (
@@ -64,6 +64,14 @@ Span = Annotated[
     BeforeValidator(parse_span),
     PlainSerializer(lambda span: list(span) if span else None),
 ]
+
+
+@runtime_checkable
+class OfOneSize(Protocol):
+    """Settings of a family that learns crops of one side only."""
+
+    @property
+    def resolution(self) -> int: ...
 
 
 class Train(Settings):
@@ -136,6 +144,16 @@ class Train(Settings):
     def _of_family(cls, model: Any, info: ValidationInfo) -> Settings:
         kind = families.find(info.data.get("family", "")).settings
         return model if isinstance(model, kind) else kind.model_validate(model or {})
+
+    @model_validator(mode="after")
+    def _has_crops_that_fit(self) -> Self:
+        model, crop = self.model, self.examples.crop
+        if isinstance(model, OfOneSize) and model.resolution != crop:
+            raise ValueError(
+                f"model.widths draw crops of {model.resolution} px and examples.crop is {crop}; "
+                f"set examples.crop={model.resolution}, or more or fewer widths"
+            )
+        return self
 
 
 class Placement(Settings):

@@ -12,10 +12,12 @@ from napari_advseg.families.cgan import settings as cgan
 from napari_advseg.families.cyclegan import settings as cyclegan
 from napari_advseg.families.deconvnet import settings as deconvnet
 from napari_advseg.families.seggan import settings as seggan
+from napari_advseg.families.stylegan import settings as stylegan
 from napari_advseg.families.unet import settings as unet
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
 
+Needs = Literal["paired", "unpaired", "unlabelled"]
 ONE_MAP = Channels()
 RGB_PASCAL = Channels(image=3, output=21, gives="classes")
 RGB_TWO_CLASSES = Channels(image=3, output=2, gives="classes")
@@ -25,7 +27,7 @@ RGB_TWO_CLASSES = Channels(image=3, output=2, gives="classes")
 class Entry:
     """What can be said of a family without loading torch; its parameters are counted for `counted` channels.
 
-    `needs` is what its model says too: pairs of image and labels, or sets that need not belong together.
+    `needs` is what its model says too: pairs of image and labels, sets that need not belong together, or images alone.
     """
 
     name: str
@@ -34,12 +36,12 @@ class Entry:
     settings: type[Settings]
     presets: dict[str, dict[str, Any]]
     counted: Channels = ONE_MAP
-    needs: Literal["paired", "unpaired"] = "paired"
+    needs: Needs = "paired"
 
 
 def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
     """The entry of a family from its module of settings."""
-    needs: Literal["paired", "unpaired"] = getattr(module, "NEEDS", "paired")
+    needs: Needs = getattr(module, "NEEDS", "paired")
     return Entry(
         module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted, needs
     )
@@ -54,6 +56,7 @@ FAMILIES: dict[str, Entry] = {
         listed(seggan, seggan.SegGanSettings, RGB_PASCAL),
         listed(deconvnet, deconvnet.DeconvNetSettings, RGB_TWO_CLASSES),
         listed(adversarial_unet, adversarial_unet.AdversarialUNetSettings),
+        listed(stylegan, stylegan.StyleGanSettings),
     )
 }
 

@@ -133,8 +133,8 @@ class Family(ABC, Generic[Chosen]):
         """`loss` (lower is better) and other measures on withheld examples, as scalars."""
 
     @property
-    def makes(self) -> Literal["map", "image"]:
-        """What the family is for: maps of images (`infer`), or images of maps (`paint`)."""
+    def makes(self) -> Literal["map", "image", "crops"]:
+        """What the family is for: maps of images (`infer`), images of maps (`paint`), or crops of nothing (`sample`)."""
         return "map"
 
     def paint(self, maps: Tensor) -> Tensor:  # noqa: ARG002 - a family that paints overrides this
@@ -146,6 +146,21 @@ class Family(ABC, Generic[Chosen]):
         raise ValueError(
             "This model makes maps of images and no images; train cgan with model.direction=map_to_image, "
             "or a cyclegan or seggan, and generate with that."
+        )
+
+    def sample(
+        self,
+        count: int,  # noqa: ARG002 - a family that draws crops overrides this
+        seed: int = 0,  # noqa: ARG002
+        truncation: float = 1.0,  # noqa: ARG002
+    ) -> Tensor:
+        """Crops (count, C, R, R) in the unit range, drawn from noise.
+
+        Raises:
+            ValueError: the family draws none.
+        """
+        raise ValueError(
+            "This model draws no crops from noise; train a stylegan and generate with that."
         )
 
     @abstractmethod

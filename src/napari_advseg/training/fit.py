@@ -27,6 +27,7 @@ from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
 from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
 from napari_advseg.training.strip import strip_of
+from napari_advseg.training.unlabelled import measured, prepare_unlabelled
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import Source
 from napari_advseg.volume.painted import classes_of
@@ -46,8 +47,8 @@ def fit(
     """Train a model on annotated images and calibrate its thresholds.
 
     `image` and `labels` are paths (files, folders of images, patterns with *), arrays or Volumes, or lists of
-    them; without them the recipe's are read. Without a recipe it is
-    the U-Net's preset for this computer. With `recipe.out` the model is saved there as it gets better, and closing
+    them; without them the recipe's are read. A family that learns from images alone takes no labels. Without a recipe
+    it is the U-Net's preset for this computer. With `recipe.out` the model is saved there as it gets better, and closing
     the generator saves the last whole step; `resume` goes on from it.
 
     Raises:
@@ -56,7 +57,9 @@ def fit(
     recipe = recipe or train_recipe("unet", preset_here("unet"))
     folder = Path(recipe.out) if recipe.out else None
     stored = begun(folder, resume=resume)
-    if image is None and (recipe.images or recipe.masks):
+    if families.find(recipe.family).needs == "unlabelled":
+        data = yield from prepare_unlabelled(image, recipe)
+    elif image is None and (recipe.images or recipe.masks):
         data = yield from prepare_unpaired(recipe)
     else:
         data = yield from prepare(
@@ -93,7 +96,10 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
             "No section was withheld: the model is judged on the training sections and looks too good."
         )
     card = model.card
-    if not unpaired:
+    if not data.labels:
+        card = yield from measured(run, model, data)
+        desk.replace(card)
+    elif not unpaired:
         judged = data.validation if any(data.validation) else data.training
         card = yield from calibrate(model, data.images, data.labels, judged)
         desk.replace(card)

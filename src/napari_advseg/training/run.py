@@ -125,6 +125,8 @@ class Run:
         with self.average.applied():
             for module in self.family.modules.values():
                 module.eval()
+            if self.family.makes == "crops":
+                return list(self.family.sample(len(list(crops))))
             if self.family.makes == "image":
                 return [self.family.paint(target)[0] for _, target in crops]
             return [self.family.infer(image)[0] for image, _ in crops]
