@@ -153,8 +153,9 @@ class Family(ABC, Generic[Chosen]):
         count: int,  # noqa: ARG002 - a family that draws crops overrides this
         seed: int = 0,  # noqa: ARG002
         truncation: float = 1.0,  # noqa: ARG002
+        first: int = 0,  # noqa: ARG002
     ) -> Tensor:
-        """Crops (count, C, R, R) in the unit range, drawn from noise.
+        """Crops (count, C, R, R) in the unit range, drawn from noise, from number `first` of a seed on.
 
         Raises:
             ValueError: the family draws none.

@@ -24,9 +24,7 @@ from napari_advseg.volume.sets import read_set
 from napari_advseg.volume.volume import Volume
 
 
-def prepare_unlabelled(
-    image: Source | Sequence[Source] | None, recipe: Train
-) -> Reports[Data]:
+def prepare_unlabelled(image: Source | Sequence[Source] | None, recipe: Train) -> Reports[Data]:
     """As `data.prepare`, from images alone: those given, or the recipe's `image` and `images`.
 
     Raises:

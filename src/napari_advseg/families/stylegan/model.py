@@ -34,7 +34,6 @@ DRAWER = (
     "that segments."
 )
 JUDGED = 32
-AT_ONCE = 16
 MEAN_OF = 4096
 MEAN_SEED = 12_122_018
 
@@ -83,8 +82,8 @@ class Model(Family[StyleGanSettings]):
     def makes(self) -> Literal["map", "image", "crops"]:
         return "crops"
 
-    def sample(self, count: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
-        """Crops (count, C, R, R) in the unit range; crop k of a seed is the same however many are drawn.
+    def sample(self, count: int, seed: int = 0, truncation: float = 1.0, first: int = 0) -> Tensor:
+        """Crops (count, C, R, R) in the unit range, from number `first` on; crop k of a seed is always the same.
 
         `truncation` below 1 draws styles towards their mean: more typical crops, fewer kinds (Karras et al. 2019,
         appendix B).
@@ -99,7 +98,7 @@ class Model(Family[StyleGanSettings]):
             )
             mean = network.styles(codes.to(device)).mean(0, keepdim=True)
         crops = []
-        for number in range(count):
+        for number in range(first, first + count):
             source = torch.Generator().manual_seed(seed * 1_000_003 + number)
             code = torch.randn(1, network.code, generator=source)
             styles = network.styles(code.to(device))
@@ -156,9 +155,7 @@ class Model(Family[StyleGanSettings]):
         assert isinstance(network, StyleGenerator)  # noqa: S101 - for the type checker
         return network
 
-    def _drawn_styles(
-        self, count: int, device: torch.device
-    ) -> tuple[Tensor, Tensor | None, int]:
+    def _drawn_styles(self, count: int, device: torch.device) -> tuple[Tensor, Tensor | None, int]:
         """Styles of a batch and, with the probability of mixing, others for the blocks from a level on."""
         styles = self._generator.styles(torch.randn(count, self._generator.code, device=device))
         if float(torch.rand(())) >= self.settings.mixing:
