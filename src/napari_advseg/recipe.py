@@ -114,6 +114,17 @@ class Train(Settings):
         (), "Learning rates to try", "One model for each; the lowest validation loss wins."
     )
     zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
+    start_from: str | None = setting(
+        None,
+        "Start from",
+        "Folder of a trained model of any family: tensors that fit by name and shape are taken over, the rest begins "
+        "at random.",
+    )
+    start_only: tuple[str, ...] = setting(
+        (),
+        "Start only",
+        "Patterns (generator.down*) of the tensors that may be taken over; empty: all that fit.",
+    )
     out: str | None = setting(None, "Model folder", "Where the model is written.")
     model: SerializeAsAny[Settings] = setting(
         None, "Model", "The family's own settings.", validate_default=True

@@ -14,7 +14,6 @@ from napari_advseg.families.stylegan.likeness import (
     diversity,
     histogram_distance,
     patch_distance,
-    tiled,
 )
 from napari_advseg.networks.style import (
     AdaIN,
@@ -283,11 +282,6 @@ def test_the_distance_tells_like_from_unlike_and_blurred():
     assert histogram_distance(like, real) < 0.1 < histogram_distance(like / 4, real)
     assert diversity(like[:1].expand(8, -1, -1, -1), real) == 0
     assert 0.8 < diversity(like, real) < 1.2
-
-
-@pytest.mark.parametrize("shape", [(64, 64), (40, 17), (9, 5), (1, 1)])
-def test_sections_of_any_size_give_crops(shape):
-    assert tiled(torch.rand(1, 2, *shape), 16, 5).shape[1:] == (2, 16, 16)
 
 
 @pytest.mark.slow

@@ -53,19 +53,6 @@ def diversity(drawn: Tensor, real: Tensor) -> Tensor:
     return ours / theirs.clamp_min(1e-6)
 
 
-def tiled(image: Tensor, side: int, most: int) -> Tensor:
-    """Crops (n, C, side, side) that cover images (N, C, H, W), at most `most`, evenly spread; mirrored if too small."""
-    while min(image.shape[-2:]) < side:
-        gap = [min(max(0, side - n), n - 1) for n in image.shape[-2:]]
-        if not any(gap):
-            return F.interpolate(image, size=(side, side))
-        image = F.pad(image, (0, gap[1], 0, gap[0]), mode="reflect")
-    crops = image.unfold(2, side, side).unfold(3, side, side)
-    crops = crops.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
-    chosen = torch.linspace(0, len(crops) - 1, min(most, len(crops))).round().long()
-    return crops[chosen.to(crops.device)]
-
-
 def _pyramid(images: Tensor) -> list[Tensor]:
     """Details from fine to coarse, and what is left of the images at about 16 px."""
     levels = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_advseg.families.family import (
     Family,
+    Makes,
     Player,
     Progress,
     TensorBatch,
@@ -23,7 +22,6 @@ from napari_advseg.families.stylegan.likeness import (
     diversity,
     histogram_distance,
     patch_distance,
-    tiled,
 )
 from napari_advseg.families.stylegan.settings import NEEDS, StyleGanSettings
 from napari_advseg.networks.style import StyleCritic, StyleGenerator, level_and_share
@@ -33,7 +31,6 @@ DRAWER = (
     "This model draws crops of tissue from noise and looks at no image; use the command generate, or train a family "
     "that segments."
 )
-JUDGED = 32
 MEAN_OF = 4096
 MEAN_SEED = 12_122_018
 
@@ -69,9 +66,8 @@ class Model(Family[StyleGanSettings]):
         yield Turn("generator", loss, {"fooling": loss})
 
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
-        side = self.settings.resolution
-        real = tiled(batch.image, side, JUDGED).clamp(0, 1)
-        drawn = self.sample(len(real))
+        real = batch.image.clamp(0, 1)
+        drawn = self.sample(len(real), first=_number_of(real))
         return {
             "loss": patch_distance(drawn, real),
             "histogram": histogram_distance(drawn, real),
@@ -79,8 +75,11 @@ class Model(Family[StyleGanSettings]):
         }
 
     @property
-    def makes(self) -> Literal["map", "image", "crops"]:
+    def makes(self) -> Makes:
         return "crops"
+
+    def shown(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return image, self.sample(1, first=_number_of(image)), image
 
     def sample(self, count: int, seed: int = 0, truncation: float = 1.0, first: int = 0) -> Tensor:
         """Crops (count, C, R, R) in the unit range, from number `first` on; crop k of a seed is always the same.
@@ -176,3 +175,8 @@ class Model(Family[StyleGanSettings]):
         if kind == "wgan-gp":
             terms["drift"] = self.settings.drift * scores["real"].float().square().mean()
         return Turn("critic", total(terms), terms, scores)
+
+
+def _number_of(images: Tensor) -> int:
+    """A number that tells images apart, so that each is shown beside another crop, and the same one every time."""
+    return round(1000 * float(images.double().mean())) * 64 % 1_000_000
