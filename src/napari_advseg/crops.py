@@ -233,9 +233,7 @@ def table(found: Compared) -> bytes:
 def pictured(crops: Sequence[Floats], found: Compared) -> bytes:
     """The crops most like a training patch, each above that patch, as PNG."""
     order = sorted(range(len(crops)), key=lambda k: -found.nearest[k].likeness)[:PICTURED]
-    columns = []
-    for number in order:
-        columns.append(np.vstack([_shown(_grey(crops[number])), _shown(found.patches[number])]))
+    columns = [np.vstack([_shown(_grey(crops[k])), _shown(found.patches[k])]) for k in order]
     file = io.BytesIO()
     Image.fromarray(np.hstack(columns)).save(file, "PNG")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""StyleGAN: styles drawn from noise steer a synthesis that grows from 4 x 4 pixels, and the critic that grows with it."""
+"""StyleGAN: styles drawn from noise steer a synthesis that grows from 4 x 4 pixels; the critic grows with it."""
 
 from __future__ import annotations
 

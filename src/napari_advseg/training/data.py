@@ -148,7 +148,9 @@ def prepare(
     with unpaired_hint(alone=alone):
         images, truths = paired(image, labels, recipe.missing)
         check_pairs(images, truths)
-    truths = [without_synthetic(truth, image) for image, truth in zip(images, truths, strict=True)]
+    truths = [
+        without_synthetic(truth, image) for image, truth in zip(images, truths, strict=True)
+    ]
     planned = yield from plan(truths, recipe)
     truths = planned.labels
     yield Said(planned.words + ".")

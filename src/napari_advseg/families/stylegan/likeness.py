@@ -1,7 +1,7 @@
 """How like real crops drawn ones are as a whole: no crop is compared with any other.
 
-The sliced Wasserstein distance between small patches at several scales (Rabin et al. 2011; Karras et al. 2018, section 5)
-needs no network that somebody else has trained.
+The sliced Wasserstein distance between small patches at several scales (Rabin et al. 2011; Karras et al. 2018,
+section 5) needs no network that somebody else has trained.
 """
 
 from __future__ import annotations

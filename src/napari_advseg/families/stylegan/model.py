@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -78,7 +79,11 @@ class Model(Family[StyleGanSettings]):
     def makes(self) -> Makes:
         return "crops"
 
-    def shown(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def shown(  # what a crop shows has no say in what is drawn
+        self,
+        image: Tensor,
+        target: Tensor,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor, Tensor]:
         return image, self.sample(1, first=_number_of(image)), image
 
     def sample(self, count: int, seed: int = 0, truncation: float = 1.0, first: int = 0) -> Tensor:
@@ -108,7 +113,7 @@ class Model(Family[StyleGanSettings]):
             image = F.interpolate(image, size=(side, side), mode="nearest")
         return image.clamp(0, 1)
 
-    def infer(self, tile: Tensor) -> Tensor:
+    def infer(self, tile: Tensor) -> Tensor:  # noqa: ARG002 - it makes no maps
         raise ValueError(DRAWER)
 
     @property
