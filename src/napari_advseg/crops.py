@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from PIL import Image
 
 from napari_advseg import device as devices
-from napari_advseg import families
+from napari_advseg import families, model_store
 from napari_advseg.examples.resize import resized_image
 from napari_advseg.examples.sections import Row, split_sections
 from napari_advseg.families.family import Family
@@ -79,7 +80,7 @@ class Compared:
 
 
 def draw(
-    model: StoredModel,
+    model: StoredModel | str | os.PathLike[str],
     count: int,
     seed: int = 0,
     truncation: float = 1.0,
@@ -102,6 +103,7 @@ def draw(
         raise ValueError(
             f"Truncation {truncation} must be from 0 to 1, and gain {gain} from 0.1 to 10."
         )
+    model = model if isinstance(model, StoredModel) else model_store.load(model)
     family = _family(model)
     family.put_weights(model.weights)
     chosen = settings or model.card.recipe.prediction

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_advseg.families import FAMILIES
 from napari_advseg.recipe import Train
-from napari_advseg.settings import merge
+from napari_advseg.settings.training import AdamSettings
 from napari_advseg.studies.measures import scored, timed
 from napari_advseg.studies.plan import WAYS, Plan, Span, segmenters
 from napari_advseg.studies.queue import Job, Study
@@ -41,7 +41,6 @@ SCENARIO_PUBLISHED = {
 MASK_PUBLISHED = {
     "right": (0.9619, 0.25597, 0.22354), "center": (0.961, 0.26661, 0.22644), "random": (0.9613, 0.26897, 0.20149),
 }  # fmt: skip
-HYPER_PUBLISHED = {"segmentation": (0.9606, 0.25715), "boundless": (0.9493, 0.70453)}
 
 
 def span_of(span: Span) -> tuple[int, ...]:
@@ -112,7 +111,9 @@ def reduced_data(plan: Plan) -> list[Job]:
     """A share of the crops from sections well apart, stopped early: with and without pre-training."""
     numbers = span_of(plan.tissue.training)
     whole = CROPS.get(plan.scale.name, PAPERS_CROPS)
-    steps = max(1, (plan.steps or plan.scale.steps or 1000) // 3)
+    # The thesis stopped after 10 of its 200 epochs.
+    whole_length = plan.recipe("boundless_transfer", 0).training.steps
+    steps = max(1, whole_length // (3 if plan.scale.preset == "quick" else 20))
     jobs = []
     for start in ("unet", "random", "pretrained_frozen"):
         for share in SHARES:
@@ -173,16 +174,15 @@ def empty_masks(plan: Plan) -> list[Job]:
 
 
 def hyper_parameters(plan: Plan) -> list[Job]:
-    """The two sets of hyper-parameters of the thesis; for the second, twice as long as well."""
+    """The two sets of hyper-parameters of the thesis; the second twice as long as well."""
+    usual = {"learning_rate": AdamSettings().learning_rate}
+    length = plan.recipe("boundless_transfer", 0).training.steps
     jobs = []
-    steps = plan.steps or plan.scale.steps
-    for kind in HYPER_PUBLISHED:
-        model = {"model": {"scenario": "pretrained", "hyper_parameters": kind, "optimiser": {}}}
-        lengths = {1: {}, 2: {"training": {"steps": 2 * steps}} if steps else {}}
-        for times in (1, 2) if kind == "boundless" else (1,):
-            for seed in plan.seeds:
-                job = transfer(plan, seed, merge(model, lengths[times]))
-                jobs.append(named(job, {"set": kind, "times_as_long": times}))
+    for kind, times in (("segmentation", 1), ("boundless", 1), ("boundless", 2)):
+        model = {"scenario": "pretrained", "hyper_parameters": kind, "optimiser": usual}
+        changes = {"model": model, "training": {"steps": times * length}}
+        factors = {"set": kind, "times_as_long": times}
+        jobs += [named(transfer(plan, seed, changes), factors) for seed in plan.seeds]
     return jobs
 
 

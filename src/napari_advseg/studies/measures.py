@@ -45,13 +45,14 @@ def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
     made = yield from segment(raw, model)
     found = score(made.labels, truth)
     settings = model.card.labelling
-    plain = yield from label(
-        made.probabilities, settings.changed(edge_threshold=settings.threshold, thin=False)
-    )
-    before = score(plain, truth)
+    walls = settings.changed(thin=False)
     values = {name: float(getattr(found, name)) for name in found.VALUES[:4]}
-    values["voi_walls_left_out"] = float((found.flattering or found).voi)
-    values["voi_before"] = float((before.flattering or before).voi)
+    for name, how in (
+        ("voi_walls_left_out", walls),
+        ("voi_before", walls.changed(edge_threshold=walls.threshold)),
+    ):
+        other = score((yield from label(made.probabilities, how)), truth, boundary="ignore")
+        values[name] = float(other.voi)
     values |= pixels(made, truth, model)
     if job.first is not None:
         first = yield from trained(job.first, plan)
