@@ -86,8 +86,8 @@ TURNED = {"blur": 0.0, "noise": 0.0}
 SCHEDULE = {"plateau": {"reductions": 0}, "ema": 0.999}
 PRESETS = {
     "quick": {
-        "model": {"widths": (64, 64, 64, 64, 32), "code": 64, "mapping": 4, "objective": "r1"},
-        "examples": {"crop": 64, "batch": 16, "augmentation": TURNED},
+        "model": {"widths": (64, 64, 64, 32, 16), "code": 64, "mapping": 4, "objective": "r1"},
+        "examples": {"crop": 64, "batch": 8, "augmentation": TURNED},
         "training": {"steps": 3000, "validate_every": 250, "save_every": 250, **SCHEDULE, "ema": 0.995},
     },
     "seed": {
