@@ -180,7 +180,8 @@ class AdaIN(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         scale, shift = self.style(style)[:, :, None, None].chunk(2, dim=1)
-        return scale * F.instance_norm(x) + shift
+        moved: Tensor = scale * F.instance_norm(x) + shift
+        return moved
 
 
 class Noise(nn.Module):

@@ -121,7 +121,8 @@ def _reduced(plane: Array, step: int) -> Floats:
     """Means of squares of `step` pixels; what is left over at the end is cut off."""
     height, width = (length - length % step for length in plane.shape)
     blocks = np.asarray(plane[:height, :width], np.float32)
-    return blocks.reshape(height // step, step, width // step, step).mean((1, 3))
+    means = blocks.reshape(height // step, step, width // step, step).mean((1, 3))
+    return np.asarray(means, np.float32)
 
 
 def _unit(template: Floats) -> Floats:

@@ -111,7 +111,7 @@ def untrained(recipe: Train, image: Volume) -> StoredModel:
     """A model with random weights: as fast as a trained one."""
     torch.manual_seed(recipe.seed)
     channels = Channels(image=image.size("c"))
-    family: Family[object] = families.load(recipe.family).Model(recipe.model, channels)
+    family: Family[Any] = families.load(recipe.family).Model(recipe.model, channels)
     weights = {
         f"{name}.{key}": value.numpy()
         for name, module in family.modules.items()
@@ -144,21 +144,19 @@ def _work(
     return lambda: drain(predictor.section(section)), height * width, facts
 
 
-def _parameters(family: Family[object]) -> int:
+def _parameters(family: Family[Any]) -> int:
     """Parameters of the networks that are used when a model is applied."""
     names = family.inferring or family.painting or tuple(family.modules)
     return sum(w.numel() for name in names for w in family.modules[name].parameters())
 
 
 @torch.inference_mode()
-def _drawn(family: Family[object]) -> object:
+def _drawn(family: Family[Any]) -> object:
     return family.sample(1).cpu()
 
 
 @torch.inference_mode()
-def _filled(
-    family: Family[object], section: npt.NDArray[np.generic], device: torch.device
-) -> object:
+def _filled(family: Family[Any], section: npt.NDArray[np.generic], device: torch.device) -> object:
     """The section with its right quarter painted anew."""
     planes = np.asarray(section, np.float32).reshape(1, -1, *section.shape[-2:])
     sides = [length - length % family.stride for length in planes.shape[-2:]]
