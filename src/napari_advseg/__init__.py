@@ -18,6 +18,7 @@ _HOMES = {
     "semantic_score": "napari_advseg.scoring.semantic",
     "locate": "napari_advseg.scoring.locate",
     "drain": "napari_advseg.progress",
+    "draw": "napari_advseg.crops",
     "label": "napari_advseg.labelling",
     "link": "napari_advseg.labelling.linking",
     "open_fragments": "napari_advseg.labelling.fragments",
@@ -29,6 +30,7 @@ _HOMES = {
 __all__ = [
     "__version__",
     "drain",
+    "draw",
     "fit",
     "label",
     "link",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_advseg import families
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
-from napari_advseg.model_store import StoredModel
+from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.prediction import Predictor
 from napari_advseg.progress import Phase, Reports
 from napari_advseg.settings.prediction import PredictionSettings
@@ -84,10 +84,15 @@ class Painter:
 
     def as_grey(self, image: Map) -> npt.NDArray[Any]:
         """Grey values of the training image's type from its unit range."""
-        normaliser, kind = self._card.normaliser, np.dtype(self._card.grey)
-        grey = normaliser.low + image * (normaliser.high - normaliser.low)
-        if kind.kind == "f":
-            return grey.astype(kind)
-        bounds = np.iinfo(kind)
-        whole: npt.NDArray[Any] = np.rint(grey).clip(bounds.min, bounds.max).astype(kind)
-        return whole
+        return grey_values(self._card, image)
+
+
+def grey_values(card: Card, image: Map) -> npt.NDArray[Any]:
+    """An image in the unit range as grey values of the training image's type."""
+    normaliser, kind = card.normaliser, np.dtype(card.grey)
+    grey = normaliser.low + image * (normaliser.high - normaliser.low)
+    if kind.kind == "f":
+        return grey.astype(kind)
+    bounds = np.iinfo(kind)
+    whole: npt.NDArray[Any] = np.rint(grey).clip(bounds.min, bounds.max).astype(kind)
+    return whole

@@ -70,6 +70,23 @@ def l2(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return weighted_mean((output.float() - target).square(), weight)
 
 
+def structural_similarity(first: Tensor, second: Tensor) -> Tensor:
+    """SSIM of two images (N, C, H, W) in the unit range, pixel by pixel, in fp32 (Wang et al. 2004; 7 x 7 windows).
+
+    Windows are cut off at the edge.
+    """
+    first, second = first.float(), second.float()
+
+    def mean(values: Tensor) -> Tensor:
+        return F.avg_pool2d(values, 7, 1, 3, count_include_pad=False)
+
+    a, b = mean(first), mean(second)
+    spread = mean(first * first) - a * a + mean(second * second) - b * b
+    both = mean(first * second) - a * b
+    c1, c2 = 0.01**2, 0.03**2
+    return (2 * a * b + c1) * (2 * both + c2) / ((a * a + b * b + c1) * (spread + c2))
+
+
 def pixel_accuracy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Share of the weighted pixels on the right side of p = 0.5."""
     right = ((logits > 0) == (target > 0.5)).float()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
 import yaml
 from pydantic import (
@@ -66,6 +66,14 @@ Span = Annotated[
 ]
 
 
+@runtime_checkable
+class OfOneSize(Protocol):
+    """Settings of a family that learns crops of one side only."""
+
+    @property
+    def resolution(self) -> int: ...
+
+
 class Train(Settings):
     """One training run: data, family, every setting, seed and where the model goes."""
 
@@ -106,6 +114,17 @@ class Train(Settings):
         (), "Learning rates to try", "One model for each; the lowest validation loss wins."
     )
     zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
+    start_from: str | None = setting(
+        None,
+        "Start from",
+        "Folder of a trained model of any family: tensors that fit by name and shape are taken over, the rest begins "
+        "at random.",
+    )
+    start_only: tuple[str, ...] = setting(
+        (),
+        "Start only",
+        "Patterns (generator.down*) of the tensors that may be taken over; empty: all that fit.",
+    )
     out: str | None = setting(None, "Model folder", "Where the model is written.")
     model: SerializeAsAny[Settings] = setting(
         None, "Model", "The family's own settings.", validate_default=True
@@ -136,6 +155,16 @@ class Train(Settings):
     def _of_family(cls, model: Any, info: ValidationInfo) -> Settings:
         kind = families.find(info.data.get("family", "")).settings
         return model if isinstance(model, kind) else kind.model_validate(model or {})
+
+    @model_validator(mode="after")
+    def _has_crops_that_fit(self) -> Self:
+        model, crop = self.model, self.examples.crop
+        if isinstance(model, OfOneSize) and model.resolution != crop:
+            raise ValueError(
+                f"model.widths draw crops of {model.resolution} px and examples.crop is {crop}; "
+                f"set examples.crop={model.resolution}, or more or fewer widths"
+            )
+        return self
 
 
 class Placement(Settings):

@@ -1,4 +1,4 @@
-"""`generate`: synthetic images of labels."""
+"""`generate`: synthetic images of labels, or crops drawn from noise."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 import napari_advseg as advseg
-from napari_advseg import model_store
+from napari_advseg import families, model_store
 from napari_advseg.cli.app import Overwrite, Sections, app, run_visibly, say
+from napari_advseg.model_store import StoredModel
 from napari_advseg.recipe import parse_span
 from napari_advseg.volume.files import as_labels
 from napari_advseg.volume.volume import Volume
@@ -21,19 +22,23 @@ def generate(
     model: Annotated[
         str,
         typer.Option(
-            help="Folder of a model that paints (cgan with direction map_to_image, cyclegan, seggan)."
+            help="Folder of a model that paints (cgan with direction map_to_image, cyclegan, seggan) or draws crops "
+            "(stylegan)."
         ),
     ],
-    out: Annotated[str, typer.Option(help="Folder for the pairs: image and labels.")],
+    out: Annotated[
+        str, typer.Option(help="Folder for the pairs, image and labels, or for the crops.")
+    ],
     labels: Annotated[
         str | None, typer.Option(help="Labels to paint; without them synthetic neuropil is drawn.")
     ] = None,
     sections: Sections = None,
     count: Annotated[
-        int, typer.Option(help="Sections of synthetic neuropil to draw, without --labels.", min=1)
+        int,
+        typer.Option(help="Sections of synthetic neuropil, without --labels, or crops.", min=1),
     ] = 4,
     side: Annotated[int, typer.Option(help="Their side in pixels.", min=32)] = 512,
-    seed: Annotated[int, typer.Option(help="Of the neuropil that is drawn.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the neuropil, or the crops.", min=0)] = 0,
     gate: Annotated[
         str | None,
         typer.Option(
@@ -45,10 +50,32 @@ def generate(
         float,
         typer.Option(help="Overlap (IoU) with the labels that --gate asks for.", min=0, max=1),
     ] = 0.5,
+    psi: Annotated[
+        float,
+        typer.Option(
+            help="Crops: truncation; below 1 they are more typical, of fewer kinds.", min=0, max=1
+        ),
+    ] = 1.0,
+    gain: Annotated[
+        float, typer.Option(help="Crops: contrast; 1 leaves it as it was learnt.", min=0.1, max=10)
+    ] = 1.0,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            help="Crops: the training images, where they have been moved; crops are compared with them."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write synthetic images with the labels they were painted of."""
+    """Write synthetic images with the labels they were painted of, or unlabelled crops."""
     stored = model_store.load(model)
+    if families.find(stored.family).needs == "unlabelled":
+        if labels is not None or gate is not None:
+            raise ValueError(
+                f"A {stored.family} draws crops without labels; leave out --labels and --gate."
+            )
+        write_crops(stored, Path(out), (count, seed, psi, gain), images, overwrite=overwrite)
+        return
     volume = labels_of(labels, sections, (count, side, side), seed)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +90,23 @@ def generate(
     for one, name in ((image, "image.tif"), (truth, "labels.tif")):
         typer.echo(str(advseg.write(one, folder / name, overwrite=overwrite)))
     say("These images are synthetic: keep them out of truth and test sets.")
+
+
+def write_crops(
+    model: StoredModel,
+    folder: Path,
+    how: tuple[int, int, float, float],
+    images: str | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Draw crops (number, seed, truncation, gain), compare them with the training images, and write both."""
+    crops = import_module("napari_advseg.crops")
+    drawn = run_visibly(crops.draw(model, *how))
+    found = run_visibly(crops.compared(drawn, model, images))
+    for path in crops.keep(drawn, found, folder, overwrite=overwrite):
+        typer.echo(str(path))
+    say("These crops are synthetic and carry no labels: keep them out of truth and test sets.")
 
 
 def labels_of(

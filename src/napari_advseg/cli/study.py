@@ -4,58 +4,108 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from napari_advseg.cli.app import absolute, answer, app, run_visibly
 from napari_advseg.recipe import parse_span
 
-STUDIES = ("synthetic",)
+SYNTHETIC = "synthetic"
+DONE = "the runs that are complete are saved. Go on with the same command."
 
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="synthetic: does training on painted images help?")],
-    image: Annotated[str, typer.Option(help="Raw image.")],
-    labels: Annotated[str, typer.Option(help="Its annotation.")],
-    out: Annotated[str, typer.Option(help="Folder for models, rows.csv and report.md.")],
-    sections: Annotated[str, typer.Option(metavar="A:B", help="Sections that train.")],
-    validate: Annotated[
-        str, typer.Option(metavar="A:B", help="Sections that validate; they follow at once.")
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="synthetic (does training on painted images help?), small-sets, speed, folds, reduced-data, freeze, "
+            "scenarios, mask-modes, hyper-parameters, empty-masks."
+        ),
     ],
-    test: Annotated[str, typer.Option(metavar="A:B", help="Sections that nothing has seen.")],
-    steps: Annotated[int, typer.Option(help="Steps of every segmenter.", min=1)] = 1000,
-    painter_steps: Annotated[int, typer.Option(help="Steps of the painter.", min=1)] = 1500,
-    seeds: Annotated[str, typer.Option(help="Seeds, for example 0,1,2.")] = "0,1,2",
+    image: Annotated[
+        str | None, typer.Option(help="Raw image; without one the tissue is synthetic.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Its annotation.")] = None,
+    images: Annotated[
+        str | None, typer.Option(help="Further images without annotation, to learn from before.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Folder for models, rows.csv and report.md [study-NAME].")
+    ] = None,
+    scale: Annotated[
+        Literal["tiny", "cpu", "gpu", "paper"], typer.Option(help="How large all is.")
+    ] = "cpu",
+    seed: Annotated[int, typer.Option(help="The first of the seeds.", min=0)] = 0,
+    seeds: Annotated[str | None, typer.Option(help="All seeds by name, for example 0,1,2.")] = None,
+    sections: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Sections that train.")
+    ] = None,
+    validate: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Sections that choose thresholds.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Sections that nothing has seen.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of every training; else as the scale says.", min=1)
+    ] = None,
+    painter_steps: Annotated[
+        int, typer.Option(help="synthetic: steps of the painter.", min=1)
+    ] = 1500,
     gate: Annotated[
         float,
         typer.Option(
-            help="Least overlap by which a frozen segmenter must find the labels again.",
+            help="synthetic: least overlap by which a frozen segmenter must find the labels again.",
             min=0,
             max=1,
         ),
     ] = 0.5,
     painter: Annotated[
-        Literal["cgan", "cyclegan"], typer.Option(help="Family that paints the images.")
+        Literal["cgan", "cyclegan"], typer.Option(help="synthetic: family that paints the images.")
     ] = "cgan",
     painter_targets: Annotated[
-        str, typer.Option(help="What it paints of: any_diff (walls) or distance.")
+        str, typer.Option(help="synthetic: what it paints of, any_diff (walls) or distance.")
     ] = "any_diff",
 ) -> None:
     """Answer one question by several trainings; what is there already is not run again."""
-    if name not in STUDIES:
-        raise ValueError(f"There is no study '{name}'; choose one of: {', '.join(STUDIES)}.")
-    module = import_module(f"napari_advseg.studies.{name}")
-    plan = module.Plan(
-        parse_span(sections),
-        parse_span(validate),
-        parse_span(test),
-        steps,
-        painter_steps,
-        tuple(int(seed) for seed in seeds.split(",")),
-        gate,
-        painter,
-        painter_targets,
-    )
-    answer(run_visibly(module.synthetic(absolute(image), absolute(labels), plan, Path(out))))
+    place = Path(out or f"study-{name}")
+    spans = parse_span(sections), parse_span(validate), parse_span(test)
+    if name == SYNTHETIC:
+        if image is None or labels is None or None in spans:
+            raise ValueError(
+                "The study synthetic needs --image, --labels, --sections, --validate and --test."
+            )
+        module = import_module("napari_advseg.studies.synthetic")
+        chosen = seeds_of(seeds, seed, 3)
+        plan: Any = module.Plan(
+            *spans, steps or 1000, painter_steps, chosen, gate, painter, painter_targets
+        )
+        running = module.synthetic(absolute(image), absolute(labels), plan, place)
+        answer(run_visibly(running, DONE))
+        return
+    declared = import_module("napari_advseg.studies.declared").STUDIES
+    if name not in declared:
+        known = ", ".join((SYNTHETIC, *declared))
+        raise ValueError(f"There is no study '{name}'; choose one of: {known}.")
+    plans = import_module("napari_advseg.studies.plan")
+    size = plans.SCALES[scale]
+    tissue = plans.tissue_of(size, absolute(image), absolute(labels), spans, absolute(images))
+    plan = plans.Plan(size, tissue, seeds_of(seeds, seed, size.seeds), place, steps)
+    queue = import_module("napari_advseg.studies.queue")
+    answer(run_visibly(queue.run(declared[name], plan), DONE))
+
+
+def seeds_of(text: str | None, first: int, count: int) -> tuple[int, ...]:
+    """The seeds that are named, or so many from the first on.
+
+    Raises:
+        ValueError: something is no number.
+    """
+    if text is None:
+        return tuple(range(first, first + count))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"'{text}' are no seeds; write --seeds 0,1,2.") from None

@@ -55,6 +55,12 @@ def spoiled(
         _change_intensity(image, settings, rng)
     if image.shape[1] > 1 and settings.missing_kept and rng.random() < settings.missing_section:
         _blank_sections(image, rng)
+    is_plane = image.shape[1] == 1
+    # Drawn only where asked for, so that crops without these faults stay what they were.
+    if is_plane and settings.missing_kept and _happens(settings.missing_section, rng):
+        _blank_corner(image, rng)
+    if _happens(settings.out_of_focus, rng):
+        _defocus(image, rng)
     if rng.random() < settings.missing_part:
         _blank_stripe(image, rng)
     if rng.random() < settings.local_blur:
@@ -198,6 +204,38 @@ def _change_intensity(image: Floats, settings: AugmentationSettings, rng: Genera
 def _blank_sections(image: Floats, rng: Generator) -> None:
     gone = _some_sections(image.shape[1], rng)
     image[:, gone] = 0 if rng.random() < 0.5 else image.mean()
+
+
+def _happens(chance: float, rng: Generator) -> bool:
+    return chance > 0 and bool(rng.random() < chance)
+
+
+def _blank_corner(image: Floats, rng: Generator) -> None:
+    """The part of a single section beyond a point without data: what is left of a section that is missing in part."""
+    corner = (slice(None), slice(None), *_corner(image.shape[-2:], rng))
+    image[corner] = 0 if rng.random() < 0.5 else image.mean()
+
+
+def _defocus(image: Floats, rng: Generator) -> None:
+    """One or two neighbouring sections blurred by 2 to 5 px, as where the microscope lost its focus.
+
+    A section alone is blurred whole or in a corner (Lee et al. 2017, section 3.2).
+    """
+    first = int(rng.integers(image.shape[1]))
+    sigma = float(rng.uniform(2, 5))
+    gone: tuple[Any, ...] = (slice(None), slice(first, first + int(rng.integers(1, 3))))
+    if image.shape[1] == 1 and rng.random() < 0.5:
+        gone = (*gone, *_corner(image.shape[-2:], rng))
+    image[gone] = blurred(image[gone], sigma, 2 * int(np.ceil(2 * sigma)) + 1)
+
+
+def _corner(shape: tuple[int, ...], rng: Generator) -> tuple[slice, slice]:
+    """The rows and columns of a plane before or behind a point, at least one of each and never all."""
+    parts = []
+    for length in shape:
+        at = int(rng.integers(1, max(2, length)))
+        parts.append(slice(0, at) if rng.random() < 0.5 else slice(min(at, length - 1), None))
+    return parts[0], parts[1]
 
 
 def _blank_stripe(image: Floats, rng: Generator) -> None:

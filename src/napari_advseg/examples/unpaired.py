@@ -71,7 +71,9 @@ class Unpaired:
 
 def geometry_only(settings: ExampleSettings) -> ExampleSettings:
     """The settings without what changes grey values: nobody looks at those of a mask."""
-    chances = ("intensity", "blur", "noise", "local_blur", "missing_part", "misalignment")
+    chances = (
+        "intensity", "blur", "noise", "local_blur", "missing_part", "missing_section", "out_of_focus", "misalignment",
+    )  # fmt: skip
     quiet = settings.augmentation.changed(**dict.fromkeys(chances, 0.0))
     return settings.changed(augmentation=quiet)
 

@@ -8,13 +8,18 @@ from types import ModuleType
 from typing import Any, Literal
 
 from napari_advseg.families.adversarial_unet import settings as adversarial_unet
+from napari_advseg.families.boundless import settings as boundless
+from napari_advseg.families.boundless_transfer import settings as boundless_transfer
 from napari_advseg.families.cgan import settings as cgan
 from napari_advseg.families.cyclegan import settings as cyclegan
 from napari_advseg.families.deconvnet import settings as deconvnet
 from napari_advseg.families.seggan import settings as seggan
+from napari_advseg.families.stylegan import settings as stylegan
 from napari_advseg.families.unet import settings as unet
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
+
+Needs = Literal["paired", "unpaired", "unlabelled"]
 
 ONE_MAP = Channels()
 RGB_PASCAL = Channels(image=3, output=21, gives="classes")
@@ -23,9 +28,11 @@ RGB_TWO_CLASSES = Channels(image=3, output=2, gives="classes")
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What can be said of a family without loading torch; its parameters are counted for `counted` channels.
+    """What can be said of a family without loading torch.
 
-    `needs` is what its model says too: pairs of image and labels, or sets that need not belong together.
+    Its parameters are counted for `counted` channels and with the settings `counted_with` on top of a preset's.
+    `needs` is what its model says too: pairs of image and labels, sets that need not belong together, or images
+    alone.
     """
 
     name: str
@@ -34,14 +41,22 @@ class Entry:
     settings: type[Settings]
     presets: dict[str, dict[str, Any]]
     counted: Channels = ONE_MAP
-    needs: Literal["paired", "unpaired"] = "paired"
+    needs: Needs = "paired"
+    counted_with: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
     """The entry of a family from its module of settings."""
-    needs: Literal["paired", "unpaired"] = getattr(module, "NEEDS", "paired")
+    needs: Needs = getattr(module, "NEEDS", "paired")
     return Entry(
-        module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted, needs
+        module.NAME,
+        module.SUMMARY,
+        module.REFERENCE,
+        settings,
+        module.PRESETS,
+        counted,
+        needs,
+        getattr(module, "COUNTED", {}),
     )
 
 
@@ -54,6 +69,9 @@ FAMILIES: dict[str, Entry] = {
         listed(seggan, seggan.SegGanSettings, RGB_PASCAL),
         listed(deconvnet, deconvnet.DeconvNetSettings, RGB_TWO_CLASSES),
         listed(adversarial_unet, adversarial_unet.AdversarialUNetSettings),
+        listed(boundless, boundless.BoundlessSettings),
+        listed(boundless_transfer, boundless_transfer.BoundlessTransferSettings),
+        listed(stylegan, stylegan.StyleGanSettings),
     )
 }
 

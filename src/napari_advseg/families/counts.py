@@ -25,7 +25,8 @@ def listed() -> list[dict[str, Any]]:
 
 def parameters(entry: Entry, preset: str) -> dict[str, int]:
     """Trainable parameters of each player of a preset, counted on the meta device."""
-    settings = entry.settings.model_validate(entry.presets[preset].get("model", {}))
+    chosen = entry.presets[preset].get("model", {}) | entry.counted_with
+    settings = entry.settings.model_validate(chosen)
     with torch.device("meta"):
         family = families.load(entry.name).Model(settings, entry.counted)
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -18,6 +18,10 @@ from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.training import AdamSettings
 
 Chosen = TypeVar("Chosen", bound=Settings)
+Tensors = dict[str, npt.NDArray[Any]]
+Loader = Callable[[str], Tensors]
+"""The weights (`player.parameter` -> array) of the model in a folder."""
+Makes = Literal["map", "image", "filling", "crops"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +128,22 @@ class Family(ABC, Generic[Chosen]):
         """Done once before a new training, to take weights from elsewhere; what was done comes back in words."""
         return ""
 
+    def furnish(self, load: Loader) -> None:
+        """Bring in what is looked at while training and does not learn; done before every training, resumed ones too.
+
+        Raises:
+            ValueError: something that the settings ask for cannot be had.
+        """
+
+    @property
+    def expects_source(self) -> bool:
+        """Whether a training makes sense only from the weights of another model."""
+        return False
+
+    def takes(self, name: str) -> bool:  # noqa: ARG002 - a family that is choosy overrides this
+        """Whether the tensor `player.parameter` may come from another model that training starts from."""
+        return True
+
     @abstractmethod
     def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
         """The turns of one step. Lazy: a turn is stepped before the next one's loss is computed."""
@@ -133,9 +153,30 @@ class Family(ABC, Generic[Chosen]):
         """`loss` (lower is better) and other measures on withheld examples, as scalars."""
 
     @property
-    def makes(self) -> Literal["map", "image"]:
-        """What the family is for: maps of images (`infer`), or images of maps (`paint`)."""
+    def makes(self) -> Makes:
+        """What the family is for.
+
+        Maps of images (`infer`), images of maps (`paint`), what is missing (`fill`), or crops of nothing (`sample`).
+        """
         return "map"
+
+    def shown(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is given, what is made of it and what would be true, (1, ., H, W) each, of a withheld example."""
+        if self.makes == "image":
+            return target, self.paint(target), image
+        return image, self.infer(image), target
+
+    def fill(self, image: Tensor, hole: Tensor) -> Tensor:  # noqa: ARG002 - see `paint`
+        """Images (N, C, H, W) in the unit range with something painted where `hole` (N, 1, H, W) is 1.
+
+        Elsewhere they come back bit by bit.
+
+        Raises:
+            ValueError: the family fills nothing.
+        """
+        raise ValueError(
+            "This model segments and paints nothing into images; extend and mend with a model of the family boundless."
+        )
 
     def paint(self, maps: Tensor) -> Tensor:  # noqa: ARG002 - a family that paints overrides this
         """Images (N, C, H, W) in the unit range of target maps (N, K, H, W) in [0, 1].
@@ -146,6 +187,22 @@ class Family(ABC, Generic[Chosen]):
         raise ValueError(
             "This model makes maps of images and no images; train cgan with model.direction=map_to_image, "
             "or a cyclegan or seggan, and generate with that."
+        )
+
+    def sample(
+        self,
+        count: int,  # noqa: ARG002 - a family that draws crops overrides this
+        seed: int = 0,  # noqa: ARG002
+        truncation: float = 1.0,  # noqa: ARG002
+        first: int = 0,  # noqa: ARG002
+    ) -> Tensor:
+        """Crops (count, C, R, R) in the unit range, drawn from noise, from number `first` of a seed on.
+
+        Raises:
+            ValueError: the family draws none.
+        """
+        raise ValueError(
+            "This model draws no crops from noise; train a stylegan and generate with that."
         )
 
     @abstractmethod

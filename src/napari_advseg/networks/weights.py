@@ -11,10 +11,12 @@ from torch import Tensor, nn
 DOWNLOAD = "download"
 
 
-def published(source: str, url: str) -> dict[str, Tensor]:
+def published(
+    source: str, url: str, otherwise: str = "leave body_weights empty to begin with random ones"
+) -> dict[str, Tensor]:
     """The tensors in a local file (.safetensors, .pth), or those behind `url` where `source` is "download".
 
-    Nothing is unpickled but tensors.
+    Nothing is unpickled but tensors. `otherwise` says what a user can do without them.
 
     Raises:
         ValueError: the file is missing or holds no tensors, or nothing can be downloaded.
@@ -33,7 +35,7 @@ def published(source: str, url: str) -> dict[str, Tensor]:
         where = url if source == DOWNLOAD else source
         raise ValueError(
             f"The weights {where} cannot be read ({type(error).__name__}: {error}); name a local state-dict file, "
-            "or leave body_weights empty to begin with random ones."
+            f"or {otherwise}."
         ) from None
 
 

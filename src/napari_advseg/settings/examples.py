@@ -118,12 +118,23 @@ class AugmentationSettings(Settings):
         0.0, "Missing part", "Probability of a stripe without data.", ge=0, le=1
     )
     missing_section: float = setting(
-        0.0, "Missing section", "Probability of sections without data (3D).", ge=0, le=1
+        0.0,
+        "Missing section",
+        "Probability of sections without data; of a section alone a corner is missing.",
+        ge=0,
+        le=1,
     )
     missing_kept: bool = setting(
         True,
         "Keep target",
         "Missing sections keep their target, to be filled in; else they are deleted (3D).",
+    )
+    out_of_focus: float = setting(
+        0.0,
+        "Out of focus",
+        "Probability of one or two sections that are strongly blurred; of one alone also only a corner.",
+        ge=0,
+        le=1,
     )
     misalignment: float = setting(
         0.0,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from napari_advseg import families
+from napari_advseg.examples.augment import NO_AUGMENTATION
 from napari_advseg.examples.census import Census, take_census
 from napari_advseg.examples.classes import decide_classes, unseen_classes
 from napari_advseg.examples.marks import read_marks
@@ -19,13 +21,16 @@ from napari_advseg.examples.unpaired import Side, Unpaired
 from napari_advseg.examples.zero import MEANS, check_trainable, decide_zero
 from napari_advseg.progress import Reports, Said, Warned
 from napari_advseg.recipe import Missing, Train
-from napari_advseg.settings.examples import ExampleSettings
+from napari_advseg.settings.examples import ExampleSettings, TargetSettings
 from napari_advseg.volume.files import Source, Unreadable, as_labels, read
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.painted import is_painted
 from napari_advseg.volume.sets import files_of, is_set, matched, read_set
+from napari_advseg.volume.synthetic import whole, without_synthetic
 from napari_advseg.volume.volume import Volume
 
+JUDGED_CROPS, JUDGED_AT_ONCE, JUDGED_SEED = 16, 4, 0
+"""Of withheld sections without labels, so many crops of the training's size are looked at."""
 UNJUDGED = (
     "no pairs: nothing can be validated, and a model with inside and outside swapped is not noticed"
 )
@@ -143,6 +148,9 @@ def prepare(
     with unpaired_hint(alone=alone):
         images, truths = paired(image, labels, recipe.missing)
         check_pairs(images, truths)
+    truths = [
+        without_synthetic(truth, image) for image, truth in zip(images, truths, strict=True)
+    ]
     planned = yield from plan(truths, recipe)
     truths = planned.labels
     yield Said(planned.words + ".")
@@ -210,7 +218,7 @@ def prepare_unpaired(recipe: Train) -> Reports[Data]:
     Raises:
         ValueError: the family learns from pairs, or one of the two sets is missing or of no use.
     """
-    if families.find(recipe.family).needs != "unpaired":
+    if families.find(recipe.family).needs == "paired":
         raise ValueError(
             f"{recipe.family} learns from images with their own labels: name --image and --labels; "
             "--images and --masks are for families that need no pairs, such as cyclegan."
@@ -242,6 +250,44 @@ def prepare_unpaired(recipe: Train) -> Reports[Data]:
         return dataclasses.replace(pairs, normaliser=normaliser, batches=batches)
     nothing: list[list[int]] = [[] for _ in images]
     return Data(images, masks, zero, examples, normaliser, learnt, nothing, batches, [])
+
+
+def prepare_unlabelled(image: Source | Sequence[Source], recipe: Train) -> Reports[Data]:
+    """As `prepare`, from images alone: every pixel that a microscope has seen is learnt from, and sections are withheld.
+
+    Raises:
+        ValueError: an image cannot be read or they do not fit each other, or the recipe's sections are not there.
+    """
+    if recipe.labels or recipe.masks:
+        yield Said(f"{recipe.family} learns from images alone; the labels are not looked at.")
+    images = [one for given in several(image) for one in read_set(given, missing=recipe.missing)]
+    same_channels(images)
+    truths = [whole(one) for one in images]
+    row = Row(images)
+    first, end = recipe.sections or (0, len(row))
+    if not 0 <= first < end <= len(row):
+        raise ValueError(
+            f"Sections {first}:{end} are not inside 0:{len(row)}; choose a range inside it."
+        )
+    validate = range(*recipe.validation) if recipe.validation else None
+    training, validation = split_sections(range(first, end), validate)
+    yield Said(f"{images_in_words(training, validation)}; no labels are needed.")
+    learnt, judged = row.by_volume(training), row.by_volume(validation)
+    settings = recipe.examples.changed(targets=TargetSettings())
+    normaliser = Normaliser.fit(images, settings.normalisation, learnt)
+    made = partial(Batches, images, truths, zero="boundary", normaliser=normaliser)
+    batches = made(settings=settings, seed=recipe.seed, sections=learnt)
+    withheld: Sequence[Batch] = []
+    if validation:
+        plain = settings.changed(augmentation=NO_AUGMENTATION, mode="online", batch=JUDGED_AT_ONCE)
+        row_of = made(settings=plain, seed=JUDGED_SEED, sections=judged)
+        withheld = [row_of[k] for k in range(-(-JUDGED_CROPS // JUDGED_AT_ONCE))]
+    return Data(images, truths, "boundary", settings, normaliser, learnt, judged, batches, withheld)
+
+
+def images_in_words(training: Sequence[int], validation: Sequence[int]) -> str:
+    """For example "17 sections train, 3 validate"."""
+    return in_words(training, validation, 0).partition(";")[0]
 
 
 def same_channels(images: Sequence[Volume]) -> None:

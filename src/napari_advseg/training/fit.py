@@ -22,10 +22,11 @@ from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
 from napari_advseg.training.continuing import LOCK
-from napari_advseg.training.data import Data, prepare, prepare_unpaired
-from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, train
+from napari_advseg.training.data import Data, prepare, prepare_unlabelled, prepare_unpaired
+from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, tensors, train
 from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
+from napari_advseg.training.starting import take_over
 from napari_advseg.training.strip import strip_of
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import Source
@@ -43,7 +44,7 @@ def fit(
     *,
     resume: bool = False,
 ) -> Reports[StoredModel]:
-    """Train a model on annotated images and calibrate its thresholds.
+    """Train a model on annotated images and calibrate its thresholds, or on images alone where its family can.
 
     `image` and `labels` are paths (files, folders of images, patterns with *), arrays or Volumes, or lists of
     them; without them the recipe's are read. Without a recipe it is
@@ -56,7 +57,12 @@ def fit(
     recipe = recipe or train_recipe("unet", preset_here("unet"))
     folder = Path(recipe.out) if recipe.out else None
     stored = begun(folder, resume=resume)
-    if image is None and (recipe.images or recipe.masks):
+    if families.find(recipe.family).needs == "unlabelled":
+        alone = recipe.images if image is None and recipe.image is None else image
+        data = yield from prepare_unlabelled(
+            named(recipe.image, "image") if alone is None else alone, recipe
+        )
+    elif image is None and (recipe.images or recipe.masks):
         data = yield from prepare_unpaired(recipe)
     else:
         data = yield from prepare(
@@ -66,6 +72,8 @@ def fit(
         )
     recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
     run = new_run(data, recipe)
+    if stored is None:
+        yield from started(run, recipe)
     with sole_writer(folder):
         stored = begun(folder, resume=resume)  # another window may have been faster
         return (yield from learnt(run, data, recipe, stored))
@@ -78,8 +86,6 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     best = Best(math.inf if card.best_loss is None else card.best_loss, card.best_step)
     if stored and folder:
         yield from take_up(run, folder)
-    elif words := run.family.begin():
-        yield Said(words)
     desk = Desk(folder, card)
     yield Phase("train", run.settings.steps)
     keeper = Keeper(desk.keep_best, desk.keep_state, desk.keep_strip)
@@ -87,13 +93,17 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     running = previewed(running, run, card, data.images, data.labels)
     yield from desk.logged(running, run.step)
     model = desk.model()
+    alone = families.find(recipe.family).needs == "unlabelled"
     unpaired = bool(recipe.images) and not recipe.image  # nothing to judge it on
-    if not any(data.validation) and not unpaired:
+    if not any(data.validation) and (alone or not unpaired):
         yield Warned(
             "No section was withheld: the model is judged on the training sections and looks too good."
         )
     card = model.card
-    if not unpaired:
+    if alone:
+        card = card.changed(calibration=measured(run, model, data))
+        desk.replace(card)
+    elif not unpaired:
         judged = data.validation if any(data.validation) else data.training
         card = yield from calibrate(model, data.images, data.labels, judged)
         desk.replace(card)
@@ -133,7 +143,23 @@ def new_run(data: Data, recipe: Train) -> Run:
     """Networks with the recipe's seed, and all that trains them."""
     torch.manual_seed(recipe.seed)
     family = families.load(recipe.family).Model(recipe.model, channels_of(data))
+    family.furnish(lambda folder: model_store.load(folder).weights)
     return Run(family, recipe.training, recipe.seed)
+
+
+def started(run: Run, recipe: Train) -> Iterator[Report]:
+    """Take what a new training begins with from elsewhere: published weights, or those of another model."""
+    words = [run.family.begin(), take_over(run.family, recipe.start_from, recipe.start_only)]
+    yield from (Said(one) for one in words if one)
+    run.begin_average()
+
+
+def measured(run: Run, model: StoredModel, data: Data) -> dict[str, float]:
+    """What the model is worth on withheld images that have no labels."""
+    run.family.put_weights(model.weights)
+    run.begin_average()
+    judged = data.withheld or [data.batches[0]]
+    return run.validate([tensors(run, batch) for batch in judged])
 
 
 def first_card(data: Data, recipe: Train, run: Run) -> Card:

@@ -155,12 +155,8 @@ def made_of(run: Run, withheld: list[TensorBatch]) -> list[Sample]:
             cut = tuple(slice(0, n) if corner == "start" else slice(-n, None) for n in sides)
             first = (slice(0, 1), ..., *cut)
             crops.append((batch.image[first], batch.target[first]))
-    crops = crops[:SAMPLES]
-    paints = run.family.makes == "image"
-    ends = [(target, image) if paints else (image, target) for image, target in crops]
     return [
-        Sample(given[0], own, true[0])
-        for (given, true), own in zip(ends, run.made(crops), strict=True)
+        Sample(given[0], made[0], true[0]) for given, made, true in run.shown(crops[:SAMPLES])
     ]
 
 

@@ -119,15 +119,17 @@ class Run:
         gradients = [w.grad for w in self.family.modules[player].parameters() if w.grad is not None]
         return float(torch.nn.utils.get_total_norm(gradients))
 
+    def begin_average(self) -> None:
+        """Average anew from the networks as they are: they were given other weights."""
+        self.average = Average(self.family.modules, self.settings.ema)
+
     @torch.no_grad()
-    def made(self, crops: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
-        """What the averaged weights make of crops, an image (1, C, H, W) and its target (1, K, H, W): map or image."""
+    def shown(self, crops: Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """What is given, made with the averaged weights, and true, of images (1, C, H, W) and targets (1, K, H, W)."""
         with self.average.applied():
             for module in self.family.modules.values():
                 module.eval()
-            if self.family.makes == "image":
-                return [self.family.paint(target)[0] for _, target in crops]
-            return [self.family.infer(image)[0] for image, _ in crops]
+            return [self.family.shown(image, target) for image, target in crops]
 
     @torch.no_grad()
     def validate(self, examples: Iterable[TensorBatch]) -> dict[str, float]:

@@ -31,7 +31,8 @@ def one_channel(volume: Volume, channel: Channel) -> Volume:
     at = volume.axes.index("c")
     what = "mean of the channels" if channel == "mean" else f"channel {channel}"
     array = _Channel(volume.array, at, None if channel == "mean" else channel)
-    return Volume(array, volume.frame.without("c").after(what), kind=volume.kind)
+    frame = volume.frame.without("c").after(what)
+    return Volume(array, frame, kind=volume.kind, synthetic=volume.synthetic)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ from napari_advseg.volume.sections import (
     unfinished,
     write_volume,
 )
+from napari_advseg.volume.synthetic import is_marked, mask_beside, marked, unmarked
 from napari_advseg.volume.tiff import read_tiff
 from napari_advseg.volume.unfinished import Version
 from napari_advseg.volume.units import PIXEL, unit_symbol
@@ -87,7 +88,7 @@ def read(
         return _of_array(source, axes)
     path, inside = _located(os.fspath(source))
     try:
-        return _read(path, inside, axes, level, missing)
+        return _with_mask(_read(path, inside, axes, level, missing), path, level)
     except OSError as fault:
         raise Unreadable(f"'{path}' cannot be read: {reason(fault)}.") from fault
 
@@ -119,13 +120,18 @@ def write(
 ) -> Path:
     """The path of the file that now holds the volume: OME-TIFF (.tif, .tiff) or OME-Zarr (.zarr).
 
-    The file appears when it is complete; an older one stays untouched until then.
+    The file appears when it is complete; an older one stays untouched until then. The mask of synthetic voxels,
+    where the volume has some, is written beside it first.
 
     Raises:
         Unwritable: with path, cause and remedy.
     """
     given = read(volume)
     target = _target(path)
+    if given.synthetic is not None:
+        frame = unmarked(given.frame.without("c") if "c" in given.axes else given.frame)
+        mask = Volume(given.synthetic, frame, kind="labels")
+        write_volume(mask, mask_beside(target), overwrite=overwrite, kind="labels", version=version)
     write_volume(given, target, overwrite=overwrite, kind=kind or kind_of(given), version=version)
     return target
 
@@ -263,6 +269,23 @@ def _read(path: Path, inside: str, axes: str | None, level: int, missing: Missin
     if suffix in PNG:
         return read_png(path)
     raise Unreadable(f"'{path}' is of no known format; what is read: {ENDINGS}.")
+
+
+def _with_mask(volume: Volume, path: Path, level: int) -> Volume:
+    """The volume with the mask of its synthetic voxels, where it says that it holds some."""
+    if not is_marked(volume.frame):
+        return volume
+    place = mask_beside(path)
+    if not place.exists():
+        raise Unreadable(
+            f"'{path}' holds synthetic voxels and their mask '{place.name}' is missing; keep the two together, or "
+            "mend the image again."
+        )
+    mask = _read(place, "", None, level, "refuse")
+    try:
+        return marked(volume, mask.array)
+    except ValueError as error:
+        raise Unreadable(f"'{path}': {error}") from None
 
 
 def _not_there(path: Path) -> str:

@@ -45,11 +45,12 @@ class Part:
             )
         if self.shape == (height, width):
             return volume
-        array, frame = volume.array, volume.frame
         for axis, first, end in (("y", self.top, self.bottom), ("x", self.left, self.right)):
-            array = Cut(array, frame.axes.index(axis), first, end)
-            frame = frame.shifted(axis, first)
-        return Volume(array, frame, kind=volume.kind)
+            array = Cut(volume.array, volume.axes.index(axis), first, end)
+            mask = volume.synthetic_cut(axis, first, end)
+            frame = volume.frame.shifted(axis, first)
+            volume = Volume(array, frame, kind=volume.kind, synthetic=mask)
+        return volume
 
     def grown(self, by: int, shape: Sequence[int], step: int = 1) -> Part:
         """At least `by` pixels more on every side, inside sections of `shape`, from a multiple of `step` on."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_advseg.volume.files import HDF5, PNG, TIFF, Source, Unreadable, read
+from napari_advseg.volume.synthetic import is_mask
 from napari_advseg.volume.volume import Volume
 from napari_advseg.volume.zarr_store import Missing
 
@@ -33,6 +34,7 @@ def files_of(source: Source) -> list[Path]:
     """
     path = Path(str(source))
     found = sorted(path.parent.glob(path.name)) if _is_pattern(path) else _inside(path)
+    found = [file for file in found if not is_mask(file)]
     if path.is_file() or (path.is_dir() and path.suffix == ".zarr"):
         found = [path]
     if not found:
@@ -142,5 +144,5 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.iterdir()
-        if file.suffix.lower() in KINDS and not file.name.startswith(".")
+        if file.suffix.lower() in KINDS and not file.name.startswith(".") and not is_mask(file)
     )

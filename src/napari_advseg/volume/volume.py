@@ -24,13 +24,15 @@ class Volume:
     """An array (possibly on disk) of shape `frame.axes`; nothing is read before it is indexed.
 
     `source` is the file or store it was read from, where there is one; a derived volume has none.
-    `kind` says whether the file called itself labels, or `as_labels` did.
+    `kind` says whether the file called itself labels, or `as_labels` did. `synthetic` is not 0 where a model has
+    painted what no microscope has seen, on the axes without channels; most volumes have none.
     """
 
     array: LazyArray
     frame: Frame
     source: str | None = None
     kind: Kind = "image"
+    synthetic: LazyArray | None = None
 
     def __post_init__(self) -> None:
         if len(self.array.shape) != len(self.frame.axes):
@@ -97,7 +99,14 @@ class Volume:
         if (first, end) == (0, count):
             return self
         part = Cut(self.array, self.axes.index("z"), first, end)
-        return Volume(part, self.frame.shifted("z", first), kind=self.kind)
+        mask = self.synthetic_cut("z", first, end)
+        return Volume(part, self.frame.shifted("z", first), kind=self.kind, synthetic=mask)
+
+    def synthetic_cut(self, axis: str, first: int, end: int) -> LazyArray | None:
+        """A range of the mask of synthetic voxels along an axis, lazy; None where there is none."""
+        if self.synthetic is None:
+            return None
+        return Cut(self.synthetic, self.axes.replace("c", "").index(axis), first, end)
 
     def _slabs(self) -> Iterator[tuple[int, int]]:
         """Sections to read at once: those of one layer of chunks where that is small, else one by one."""

@@ -1,0 +1,1 @@
+"""Boundless: a generator that paints what a mask leaves out, judged by a conditioned critic."""

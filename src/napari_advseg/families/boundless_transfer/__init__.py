@@ -1,0 +1,1 @@
+"""The generator of Boundless turned into a segmenter, with layers taken over and held."""

@@ -1,0 +1,84 @@
+"""The transfer from Boundless as a family: one player, some of whose layers may be taken over and held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from napari_advseg.families.boundless_transfer.settings import BoundlessTransferSettings
+from napari_advseg.families.family import (
+    Family,
+    Player,
+    Progress,
+    TensorBatch,
+    Turn,
+    data_terms,
+    measures,
+    probabilities,
+    symmetric,
+    total,
+)
+from napari_advseg.networks.gated import CONTEXT, GatedGenerator
+
+PLAYER = "generator"
+
+
+class Model(Family[BoundlessTransferSettings]):
+    """Cross-entropy of what the generator makes of [image, ones, mask] (thesis; methods, section 14).
+
+    The player is named as in Boundless, so that its tensors fit by name.
+    """
+
+    def players(self) -> dict[str, Player]:
+        chosen, channels = self.settings, self.channels
+        network = GatedGenerator(channels.image, channels.output, chosen.width)
+        for name, weight in network.named_parameters():
+            weight.requires_grad_(network.layer_of(name) > chosen.frozen)
+        return {PLAYER: Player(network, chosen.adam)}
+
+    @property
+    def expects_source(self) -> bool:
+        return self.settings.loaded > 0
+
+    def takes(self, name: str) -> bool:
+        player, _, parameter = name.partition(".")
+        network = self.modules[player]
+        assert isinstance(network, GatedGenerator)  # noqa: S101 - tells the type checker
+        return network.layer_of(parameter) <= self.settings.loaded
+
+    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
+        terms = data_terms(self._logits(batch.image), batch, self.channels)
+        yield Turn(PLAYER, total(terms), terms)
+
+    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
+        logits = self._logits(batch.image)
+        terms = data_terms(logits, batch, self.channels)
+        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
+
+    def infer(self, tile: Tensor) -> Tensor:
+        return probabilities(self._logits(tile), self.channels)
+
+    @property
+    def tile_dependent(self) -> bool:
+        return True
+
+    @property
+    def stride(self) -> int:
+        return 1
+
+    @property
+    def context(self) -> int:
+        return CONTEXT
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return 4 * 10 * self.settings.width + 64
+
+    def _logits(self, image: Tensor) -> Tensor:
+        """In the order of the pre-training: the image itself, ones, and the mask that hides nothing."""
+        ones = torch.ones_like(image[:, :1])
+        given = torch.cat((symmetric(image), ones, self.settings.mask * ones), 1)
+        logits: Tensor = self.modules[PLAYER](given)
+        return logits

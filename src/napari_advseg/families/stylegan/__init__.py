@@ -1,0 +1,1 @@
+"""StyleGAN: unlabelled crops drawn from noise, to learn from where annotated images are few."""

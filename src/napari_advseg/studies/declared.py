@@ -1,0 +1,374 @@
+"""The studies that there are: each is one declaration, and the command, the report and the tests know it by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_advseg.families import FAMILIES
+from napari_advseg.recipe import Train
+from napari_advseg.settings.training import AdamSettings
+from napari_advseg.studies.measures import scored, timed
+from napari_advseg.studies.plan import WAYS, Plan, Span, segmenters
+from napari_advseg.studies.queue import Job, Study
+from napari_advseg.studies.report import Published
+from napari_advseg.training.folds import fold_spans
+
+EXAMPLES = (1, 2, 5, 10, 20)
+FOLDS = 5
+SHARES = (1, 5, 10, 25)
+CROPS = {"tiny": 40, "cpu": 2000}
+PAPERS_CROPS = 6000
+SCORES = ("voi", "adapted_rand_error", "voi_split", "voi_merge", "pixel_accuracy", "iou_walls")
+THESIS = ("voi_walls_left_out", "voi_before", "pixel_accuracy", "voi", "adapted_rand_error")
+SAME_TISSUE = "directions and rank orders under our own protocol: equal sections, steps and seeds for every line."
+OTHER_TISSUE = (
+    "absolute values. The thesis scores crops of its own stack (1250 x 1250 x 125, validation, mean of the last five "
+    "epochs of one run, predicted walls left out); these are whole sections that nothing has seen, other tissue, and "
+    "fewer steps unless the scale is `paper`."
+)
+FROZEN = (4, 6, 8, 10, 12, 14, 16)
+FREEZE_PUBLISHED = {
+    4: (0.9626, 0.28572), 6: (0.9615, 0.27405), 8: (0.9619, 0.28573), 10: (0.9619, 0.35764), 12: (0.95768, 0.49225),
+    14: (0.9513, 0.91028), 16: (0.9096, 2.96603),
+}  # fmt: skip
+SCENARIO_PUBLISHED = {
+    "random": (0.962, 0.248), "pretrained": (0.9622, 0.26866), "random_frozen": (0.9586, 0.49214),
+    "pretrained_frozen": (0.9614, 0.36446),
+}  # fmt: skip
+MASK_PUBLISHED = {
+    "right": (0.9619, 0.25597, 0.22354), "center": (0.961, 0.26661, 0.22644), "random": (0.9613, 0.26897, 0.20149),
+}  # fmt: skip
+
+
+def span_of(span: Span) -> tuple[int, ...]:
+    return tuple(range(*span))
+
+
+def spread(numbers: Sequence[int], count: int) -> tuple[int, ...]:
+    """So many of the numbers, well apart."""
+    at = (
+        np.linspace(0, len(numbers) - 1, count + 2)[1:-1]
+        if count < len(numbers)
+        else range(len(numbers))
+    )
+    return tuple(sorted({numbers[round(float(k))] for k in at}))
+
+
+def run_of(plan: Plan, recipe: Train, factors: dict[str, Any], **places: Any) -> Job:
+    """A run that trains, validates and tests where the study's tissue says, unless `places` say otherwise."""
+    tissue = plan.tissue
+    usual = {
+        "learnt": span_of(tissue.training),
+        "judged": span_of(tissue.validation),
+        "tested": tissue.test,
+    }
+    return Job({**factors, "seed": recipe.seed}, recipe, **{**usual, **places})
+
+
+def small_sets(plan: Plan) -> list[Job]:
+    """Every family on 1, 2, 5, 10 and 20 annotated sections, as far as there are so many."""
+    numbers = span_of(plan.tissue.training)
+    most = 2 if plan.scale.name == "tiny" else len(numbers)
+    counts = [n for n in EXAMPLES if n <= most]
+    return [
+        run_of(
+            plan, plan.recipe(family, seed), {"family": family, "n": n}, learnt=spread(numbers, n)
+        )
+        for family in segmenters()
+        for n in counts
+        for seed in plan.seeds
+    ]
+
+
+def speed(plan: Plan) -> list[Job]:
+    """Every family, its networks at random: one run, as chance has no say."""
+    return [
+        run_of(plan, plan.recipe(family, plan.seeds[0]), {"family": family})
+        for family in FAMILIES
+        if family in WAYS
+    ]
+
+
+def folds(plan: Plan) -> list[Job]:
+    """Every fifth of all sections tests once; what follows it (cyclically) chooses thresholds, the rest trains."""
+    tissue = plan.tissue
+    spans = fold_spans((tissue.training[0], max(tissue.test[1], tissue.validation[1])), FOLDS)
+    jobs = []
+    for family in ("deconvnet", "unet"):
+        for number, tested in enumerate(spans):
+            judged = span_of(spans[(number + 1) % FOLDS])[:2]
+            rest = [k for span in spans for k in span_of(span) if k not in judged]
+            learnt = tuple(k for k in rest if not tested[0] <= k < tested[1])
+            recipe = plan.recipe(family, plan.seeds[0])
+            factors = {"family": family, "fold": number + 1}
+            jobs.append(run_of(plan, recipe, factors, learnt=learnt, judged=judged, tested=tested))
+    return jobs
+
+
+def reduced_data(plan: Plan) -> list[Job]:
+    """A share of the crops from sections well apart, stopped early: with and without pre-training."""
+    numbers = span_of(plan.tissue.training)
+    whole = CROPS.get(plan.scale.name, PAPERS_CROPS)
+    # The thesis stopped after 10 of its 200 epochs.
+    whole_length = plan.recipe("boundless_transfer", 0).training.steps
+    steps = max(1, whole_length // (3 if plan.scale.preset == "quick" else 20))
+    jobs = []
+    for start in ("unet", "random", "pretrained_frozen"):
+        for share in SHARES:
+            for seed in plan.seeds:
+                few = {
+                    "examples": {"mode": "fixed", "fixed_crops": max(1, whole * share // 100)},
+                    "training": {"steps": steps, "validate_every": max(1, steps // 5)},
+                }
+                job = (
+                    unet(plan, seed, few)
+                    if start == "unet"
+                    else transfer(plan, seed, {**few, "model": {"scenario": start}})
+                )
+                sections = spread(numbers, max(1, len(numbers) * share // 100))
+                jobs.append(named(job, {"start": start, "percent": share}, learnt=sections))
+    return jobs
+
+
+def freeze(plan: Plan) -> list[Job]:
+    """All layers taken over from Boundless, the first N held."""
+    return [
+        named(
+            transfer(plan, seed, {"model": {"scenario": "own", "freeze_first": n}}), {"frozen": n}
+        )
+        for n in FROZEN
+        for seed in plan.seeds
+    ]
+
+
+def scenarios(plan: Plan) -> list[Job]:
+    """Random or taken over, held or not."""
+    return [
+        named(transfer(plan, seed, {"model": {"scenario": one}}), {"scenario": one})
+        for one in SCENARIO_PUBLISHED
+        for seed in plan.seeds
+    ]
+
+
+def mask_modes(plan: Plan) -> list[Job]:
+    """Boundless with each mask, then all its layers to segmentation."""
+    return [
+        named(transfer(plan, seed, PRETRAINED, {"mask": {"mode": mode}}, mode), {"mask": mode})
+        for mode in MASK_PUBLISHED
+        for seed in plan.seeds
+    ]
+
+
+def empty_masks(plan: Plan) -> list[Job]:
+    """Boundless with a share of crops of which nothing is hidden, then all its layers to segmentation."""
+    return [
+        named(
+            transfer(plan, seed, FROZEN_ENCODER, {"mask": {"empty": share / 100}}, f"empty{share}"),
+            {"percent_empty": share},
+        )
+        for share in (0, 25, 50)
+        for seed in plan.seeds
+    ]
+
+
+def hyper_parameters(plan: Plan) -> list[Job]:
+    """The two sets of hyper-parameters of the thesis; the second twice as long as well."""
+    usual = {"learning_rate": AdamSettings().learning_rate}
+    length = plan.recipe("boundless_transfer", 0).training.steps
+    jobs = []
+    for kind, times in (("segmentation", 1), ("boundless", 1), ("boundless", 2)):
+        model = {"scenario": "pretrained", "hyper_parameters": kind, "optimiser": usual}
+        changes = {"model": model, "training": {"steps": times * length}}
+        factors = {"set": kind, "times_as_long": times}
+        jobs += [named(transfer(plan, seed, changes), factors) for seed in plan.seeds]
+    return jobs
+
+
+PRETRAINED: dict[str, Any] = {"model": {"scenario": "pretrained"}}
+FROZEN_ENCODER: dict[str, Any] = {"model": {"scenario": "pretrained_frozen"}}
+
+
+def unet(plan: Plan, seed: int, changes: dict[str, Any]) -> Job:
+    """A plain U-Net."""
+    return run_of(plan, plan.recipe("unet", seed, changes), {})
+
+
+def transfer(
+    plan: Plan,
+    seed: int,
+    changes: dict[str, Any],
+    masks: dict[str, Any] | None = None,
+    name: str = "right",
+) -> Job:
+    """A segmenter with the layers of Boundless, which learnt before from the training sections and what has no labels.
+
+    Scenarios that take nothing over have no run before them. Runs with equal masks and seeds share one.
+    """
+    recipe = plan.recipe("boundless_transfer", seed, changes)
+    first = None
+    if getattr(recipe.model, "loaded", 0):
+        boundless = plan.recipe("boundless", seed, {"model": masks or {}})
+        first = Job(
+            {"family": "boundless", "mask": name, "seed": seed},
+            boundless,
+            span_of(plan.tissue.training),
+        )
+    return run_of(plan, recipe, {}, first=first)
+
+
+def named(job: Job, factors: dict[str, Any], **places: Any) -> Job:
+    """The same run with what makes it different from the others."""
+    return Job(**{**vars(job), **places, "factors": {**factors, **job.factors}})
+
+
+def accuracy_and_voi(
+    values: Mapping[Any, tuple[float, ...]],
+) -> dict[tuple[str, ...], dict[str, float]]:
+    """Published pixel accuracy, VOI before and, where there is one, after the watershed, by line."""
+    names = ("pixel_accuracy", "voi_before", "voi_walls_left_out")
+    return {(str(key),): dict(zip(names, numbers, strict=False)) for key, numbers in values.items()}
+
+
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        Study(
+            "small-sets",
+            "How much annotation does each family need?",
+            ("family", "n"),
+            ("mean_iou", *SCORES),
+            small_sets,
+            scored,
+            Published(
+                "S000, section 4, asks for it as future work",
+                SAME_TISSUE,
+                "there are no published numbers.",
+            ),
+            along="n",
+        ),
+        Study(
+            "speed",
+            "How fast is each family?",
+            ("family",),
+            ("ms_per_image", "mpx_per_s", "mpx", "parameters", "threads"),
+            speed,
+            timed,
+            Published(
+                "S000, section 4, asks for it as future work; S001 gives 0.12 s per image for DeepLab and "
+                "0.5 s for the CRF that it does without; S002 about 2 GB of memory on a Tesla GPU",
+                "the order of the families, as all are timed on one computer, on one section, in one precision each.",
+                "seconds with those of the papers: other computers, image sizes and frameworks.",
+            ),
+        ),
+        Study(
+            "folds",
+            "How much do scores depend on what is withheld?",
+            ("family",),
+            ("iou_inside", "iou_walls", "mean_iou", "voi", "adapted_rand_error"),
+            folds,
+            scored,
+            Published(
+                "S002, sections IV and V (five folds of 164 images of red blood cells)",
+                "the deviation over folds, beside that over seeds in the other studies.",
+                "the IoU: theirs is of the foreground in images of 128 x 128 pixels with one kind of object on a plain "
+                "ground.",
+                {("deconvnet",): {"iou_inside": 0.97}},
+                "An IoU above 0.97 is claimed for most of 40 test images.",
+            ),
+        ),
+        Study(
+            "reduced-data",
+            "Does pre-training help where little is annotated?",
+            ("start", "percent"),
+            THESIS,
+            reduced_data,
+            scored,
+            Published(
+                "S003, table 5.19 (10 epochs; the size of the reduced set is not stated, 10 % is assumed)",
+                SAME_TISSUE,
+                OTHER_TISSUE,
+                {
+                    ("pretrained_frozen", "10"): {"pixel_accuracy": 0.8009, "voi_before": 0.681},
+                    ("random", "10"): {"pixel_accuracy": 0.8612, "voi_before": 0.63},
+                },
+                "There, random layers did better than 8 layers taken over from Boundless.",
+            ),
+            along="percent",
+        ),
+        Study(
+            "freeze",
+            "How many layers may be held still?",
+            ("frozen",),
+            THESIS,
+            freeze,
+            scored,
+            Published(
+                "S003, table 5.16", SAME_TISSUE, OTHER_TISSUE, accuracy_and_voi(FREEZE_PUBLISHED),
+                "8 frozen layers are given with VOI 0.28573 here and 0.36446 in table 5.17: noise of about 0.08.",
+            ),
+            along="frozen",
+        ),
+        Study(
+            "scenarios",
+            "Does pre-training by image extension help segmentation?",
+            ("scenario",),
+            THESIS,
+            scenarios,
+            scored,
+            Published(
+                "S003, table 5.17", SAME_TISSUE, OTHER_TISSUE, accuracy_and_voi(SCENARIO_PUBLISHED),
+                "There, pre-training did not help, but layers taken over and held did better than random layers held.",
+            ),
+        ),
+        Study(
+            "mask-modes",
+            "Which mask is best to learn from?",
+            ("mask",),
+            (*THESIS, "first_l1_inside", "first_l1_outside", "first_ssim_inside"),
+            mask_modes,
+            scored,
+            Published(
+                "S003, tables 5.12 to 5.15",
+                SAME_TISSUE + " L1 inside the mask and SSIM can be compared across masks, L1 over whole images cannot.",
+                OTHER_TISSUE,
+                accuracy_and_voi(MASK_PUBLISHED),
+                "Validation L1 over the whole image after 150 epochs: right .05177, center .06803, random .04627.",
+            ),
+        ),
+        Study(
+            "empty-masks",
+            "Did the transfer fail because the mask was never empty?",
+            ("percent_empty",),
+            (*THESIS, "first_l1_inside", "first_ssim_inside"),
+            empty_masks,
+            scored,
+            Published(
+                "S003 suspects it in its discussion and did not test it",
+                SAME_TISSUE,
+                "there are no published numbers.",
+            ),
+            along="percent_empty",
+        ),
+        Study(
+            "hyper-parameters",
+            "Which hyper-parameters suit the transfer?",
+            ("set", "times_as_long"),
+            THESIS,
+            hyper_parameters,
+            scored,
+            Published(
+                "S003, table 5.18",
+                SAME_TISSUE,
+                OTHER_TISSUE,
+                {
+                    ("segmentation", "1"): {"pixel_accuracy": 0.9606, "voi_before": 0.25715},
+                    ("boundless", "1"): {"pixel_accuracy": 0.9493, "voi_before": 0.70453},
+                    ("boundless", "2"): {"pixel_accuracy": 0.9542, "voi_before": 0.59491},
+                },
+            ),
+        ),
+    )
+}  # fmt: skip

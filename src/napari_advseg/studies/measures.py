@@ -1,0 +1,166 @@
+"""What is measured of the runs of studies: scores on sections that nothing has seen, and speed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_advseg import families
+from napari_advseg.examples.patches import section_target
+from napari_advseg.examples.targets import Meaning
+from napari_advseg.families.family import Family
+from napari_advseg.labelling import label
+from napari_advseg.model_store import Card, StoredModel
+from napari_advseg.pipeline import Segmented, segment
+from napari_advseg.prediction import Predictor
+from napari_advseg.progress import BlockDone, Phase, Reports, drain
+from napari_advseg.recipe import Train
+from napari_advseg.scoring import score
+from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.settings.channels import Channels
+from napari_advseg.studies.plan import Plan
+from napari_advseg.studies.queue import Job, trained
+from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.volume import Volume
+
+MPX = 1e6
+
+
+def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
+    """The scores of a run's model on its test sections.
+
+    Labels after gap closing with walls grown away (`voi`, `adapted_rand_error`, ...), the same with predicted walls
+    left out as in the thesis (`voi_walls_left_out`), that without gap closing (`voi_before`), and the share of pixels
+    on the right side of the threshold with the overlap (IoU) of insides and of walls. Where another run came first,
+    what that was worth stands beside, its names beginning with `first_`.
+    """
+    model = yield from trained(job, plan)
+    raw, truth = (one.cut(*job.tested) for one in (plan.tissue.image, plan.tissue.labels))
+    made = yield from segment(raw, model)
+    found = score(made.labels, truth)
+    settings = model.card.labelling
+    walls = settings.changed(thin=False)
+    values = {name: float(getattr(found, name)) for name in found.VALUES[:4]}
+    for name, how in (
+        ("voi_walls_left_out", walls),
+        ("voi_before", walls.changed(edge_threshold=walls.threshold)),
+    ):
+        other = score((yield from label(made.probabilities, how)), truth, boundary="ignore")
+        values[name] = float(other.voi)
+    values |= pixels(made, truth, model)
+    if job.first is not None:
+        first = yield from trained(job.first, plan)
+        values |= {f"first_{name}": value for name, value in first.card.calibration.items()}
+    return values
+
+
+def pixels(made: Segmented, truth: Volume, model: StoredModel) -> dict[str, float]:
+    """Pixel accuracy and overlap of the thresholded interior map with the target that the model has learnt."""
+    zero: Meaning = "background" if model.card.labelling.zero == "background" else "boundary"
+    found, true = [], []
+    for map_, ids in zip(made.probabilities.sections(), truth.sections(), strict=True):
+        plane = ids.reshape(ids.shape[-2:]).astype(np.int64)
+        target, weight = section_target(plane, model.card.recipe.examples.targets, zero)
+        known = weight[0] > 0
+        found.append(map_.reshape(plane.shape)[known] > model.card.labelling.threshold)
+        true.append(target[0][known] > 0.5)
+    pair = (np.concatenate(part)[None].astype(np.uint8) for part in (found, true))
+    result = semantic_score(*pair)
+    return {
+        "pixel_accuracy": result.pixel_accuracy,
+        "iou_inside": result.iou.get(1, 0.0),
+        "iou_walls": result.iou.get(0, 0.0),
+        "mean_iou": result.mean_iou,
+    }
+
+
+def timed(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
+    """How long the networks of a run take for one test section, or for one crop where they draw crops.
+
+    Median of several passes after warm-ups, grey values in, map out, in fp32; labelling is not in it. A GPU has
+    finished when the clock is stopped, as the map is back in memory.
+    """
+    warm_ups, repeats = plan.scale.repeats
+    image = plan.tissue.image
+    model = untrained(job.recipe, image)
+    section = image.section(job.tested[0])
+    work, count, facts = _work(model, section)
+    spent = []
+    yield Phase("time", warm_ups + repeats)
+    for number in range(warm_ups + repeats):
+        started = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - started)
+        yield BlockDone("time", number + 1, warm_ups + repeats)
+    median = statistics.median(spent[warm_ups:])
+    return {
+        "ms_per_image": 1000 * median,
+        "mpx_per_s": count / MPX / median,
+        "mpx": count / MPX,
+        **facts,
+    }
+
+
+def untrained(recipe: Train, image: Volume) -> StoredModel:
+    """A model with random weights: as fast as a trained one."""
+    torch.manual_seed(recipe.seed)
+    channels = Channels(image=image.size("c"))
+    family: Family[Any] = families.load(recipe.family).Model(recipe.model, channels)
+    weights = {
+        f"{name}.{key}": value.numpy()
+        for name, module in family.modules.items()
+        for key, value in module.state_dict().items()
+    }
+    normaliser = Normaliser.fit(image, recipe.examples.normalisation, range(1))
+    card = Card(recipe=recipe, normaliser=normaliser, channels=channels, grey=str(image.dtype))
+    return StoredModel(card, weights)
+
+
+def _work(
+    model: StoredModel, section: npt.NDArray[np.generic]
+) -> tuple[Callable[[], object], int, dict[str, Any]]:
+    """What is timed, how many pixels it makes, and the facts that belong to it."""
+    predictor = Predictor(model, model.card.recipe.prediction.changed(precision="fp32"))
+    family = predictor.family
+    for module in family.modules.values():
+        module.to(predictor.device).eval()
+    facts = {
+        "parameters": _parameters(family),
+        "threads": predictor.threads,
+        "device": predictor.device.type,
+    }
+    height, width = section.shape[-2:]
+    if family.makes == "crops":
+        side = model.card.recipe.examples.crop
+        return lambda: _drawn(family), side * side, facts
+    if family.makes == "filling":
+        return lambda: _filled(family, section, predictor.device), height * width, facts
+    return lambda: drain(predictor.section(section)), height * width, facts
+
+
+def _parameters(family: Family[Any]) -> int:
+    """Parameters of the networks that are used when a model is applied."""
+    names = family.inferring or family.painting or tuple(family.modules)
+    return sum(w.numel() for name in names for w in family.modules[name].parameters())
+
+
+@torch.inference_mode()
+def _drawn(family: Family[Any]) -> object:
+    return family.sample(1).cpu()
+
+
+@torch.inference_mode()
+def _filled(family: Family[Any], section: npt.NDArray[np.generic], device: torch.device) -> object:
+    """The section with its right quarter painted anew."""
+    planes = np.asarray(section, np.float32).reshape(1, -1, *section.shape[-2:])
+    sides = [length - length % family.stride for length in planes.shape[-2:]]
+    image = torch.from_numpy(planes[..., : sides[0], : sides[1]] / 255).to(device)
+    hole = torch.zeros_like(image[:, :1])
+    hole[..., -max(1, sides[1] // 4) :] = 1
+    return family.fill(image, hole).cpu()

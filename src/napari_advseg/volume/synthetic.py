@@ -1,0 +1,121 @@
+"""Synthetic voxels: painted by a model where no microscope has looked, and marked so that nothing learns or scores them.
+
+An image that holds some says so in its history and carries a mask, 1 there. In a file the mask stands beside the
+image under its name: mended.ome.zarr has mended.synthetic.ome.zarr.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Array, LazyArray, Window, Windowed
+from napari_advseg.volume.volume import Volume
+
+MARK = "holds synthetic voxels, 1 in the mask beside it"
+NAME = ".synthetic"
+ENDINGS = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
+
+
+def mask_beside(path: str | os.PathLike[str]) -> Path:
+    """Where the mask of an image at `path` stands."""
+    place = Path(path)
+    ending = next((one for one in ENDINGS if place.name.lower().endswith(one)), place.suffix)
+    bare = place.name[: len(place.name) - len(ending)]
+    return place.with_name(f"{bare}{NAME}{ending}")
+
+
+def is_mask(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is the mask of another."""
+    name = Path(path).name.lower()
+    return any(name.endswith(f"{NAME}{ending}") for ending in ENDINGS)
+
+
+def is_marked(frame: Frame) -> bool:
+    """Whether what lies there says that it holds synthetic voxels."""
+    return MARK in frame.history
+
+
+def marked(volume: Volume, mask: LazyArray | None) -> Volume:
+    """The volume with a mask of its synthetic voxels, of its axes without channels; as it is where there is none."""
+    if mask is None:
+        return volume
+    shape = tuple(volume.size(axis) for axis in volume.axes if axis in "zyx")
+    if tuple(mask.shape) != shape:
+        raise ValueError(
+            f"The mask of synthetic voxels has the shape {tuple(mask.shape)}, the image {shape}; they do not belong "
+            "together."
+        )
+    frame = volume.frame if is_marked(volume.frame) else volume.frame.after(MARK)
+    return dataclasses.replace(volume, frame=frame, synthetic=mask)
+
+
+def unmarked(frame: Frame) -> Frame:
+    """The frame of what is made of an image and has no mask of its own."""
+    return dataclasses.replace(frame, history=tuple(line for line in frame.history if line != MARK))
+
+
+def without_synthetic(labels: Volume, *images: Volume) -> Volume:
+    """Labels as int64 that are -1, not annotated, wherever an image on the same voxels (or they) is synthetic; lazy."""
+    masks = tuple(one.synthetic for one in (labels, *images) if one.synthetic is not None)
+    if not masks:
+        return labels
+    return dataclasses.replace(labels, array=_LeftOut(labels.array, masks))
+
+
+def whole(image: Volume) -> Volume:
+    """Labels of an image that nobody has annotated, as if it was one object: 1, and -1 where it is synthetic; lazy."""
+    frame = image.frame.without("c") if "c" in image.axes else image.frame
+    shape = tuple(image.size(axis) for axis in frame.axes)
+    ones = Volume(_Ones(shape), unmarked(frame), kind="labels")
+    return without_synthetic(ones, image)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Ones(Windowed):
+    """1 everywhere."""
+
+    length: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.length
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.int64)
+
+    def read(self, window: Window) -> Array:
+        return np.ones([one.stop - one.start for one in window], np.int64)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _LeftOut(Windowed):
+    """Labels that are -1 where a mask is not 0."""
+
+    array: LazyArray
+    masks: tuple[LazyArray, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.int64)
+
+    @property
+    def chunks(self) -> Any:
+        """Those of the labels."""
+        return getattr(self.array, "chunks", None)
+
+    def read(self, window: Window) -> Array:
+        ids = np.array(self.array[window], dtype=np.int64)
+        for mask in self.masks:
+            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = -1
+        return ids
