@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.boundary import grow_nearest, near_change
@@ -25,6 +26,7 @@ from napari_advseg.scoring.rand import adapted_rand_error
 from napari_advseg.scoring.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.volume.synthetic import LEFT_OUT, without_synthetic
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["Score", "as_label_volume", "check_alike", "score", "scored_table"]
@@ -111,7 +113,7 @@ def score(
             setting.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = paired(labels, truth)
+    pair = _known(*paired(labels, truth))
     if chosen.by == "volume":
         return _measured(_counted_whole(chosen, pair), chosen)
     return _mean(list(_by_section(pair, partial(_scored, chosen))), chosen)
@@ -129,7 +131,7 @@ def scored_table(
         ValueError: see `score`.
     """
     chosen = override(ScoringSettings, settings, fields)
-    counted = _counted_whole(chosen, paired(labels, truth))
+    counted = _counted_whole(chosen, _known(*paired(labels, truth)))
     return merged([counted.labelled, counted.rest]).in_order()
 
 
@@ -168,6 +170,11 @@ class _Counted:
         )
 
 
+def _known(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
+    """Labels and truth, which is -1 where either of them lies on synthetic voxels."""
+    return labels, without_synthetic(truth, labels)
+
+
 def _by_section(
     pair: tuple[Volume, Volume], work: Callable[[tuple[Array, Array]], Result]
 ) -> Iterator[Result]:
@@ -181,7 +188,8 @@ def _scored(settings: ScoringSettings, sections: tuple[Array, Array]) -> Score:
 
 
 def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _Counted:
-    if settings.border or settings.boundary == "thin":
+    is_masked = any(one.synthetic is not None for one in pair)
+    if settings.border or settings.edge or settings.boundary == "thin" or is_masked:
         return _Counted.sum(_by_section(pair, partial(_counted, settings)))
     # Nothing is looked at around a pixel, so whole chunks are counted without a mask.
     table = tabulate(*pair)
@@ -194,8 +202,11 @@ def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _C
 
 
 def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Counted:
-    labels, truth = as_ids(sections[0], "Labels"), as_ids(sections[1], "Truth")
-    eligible = truth != 0 if settings.zero == "boundary" else np.ones(truth.shape, np.bool_)
+    known = sections[1] != LEFT_OUT
+    labels, truth = as_ids(sections[0], "Labels"), as_ids(np.where(known, sections[1], 0), "Truth")
+    eligible = known if settings.zero == "background" else known & (truth != 0)
+    if settings.edge:
+        eligible = eligible & _edge_band(truth.shape, settings.edge)
     keep = eligible & ~near_change(truth, settings.border)
     table = contingency(labels, truth, keep)
     rest = table.where(table.predicted == 0)
@@ -204,6 +215,13 @@ def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Count
     elif settings.boundary == "thin" and settings.zero == "boundary" and rest.total:
         rest = contingency(grow_nearest(labels), truth, keep & (labels == 0))
     return _Counted(table.labelled(), rest, table.total, int(np.count_nonzero(eligible)))
+
+
+def _edge_band(shape: tuple[int, ...], width: int) -> npt.NDArray[np.bool_]:
+    """Pixels at most `width` from the edge of a section, which itself counts."""
+    band = np.ones(shape, np.bool_)
+    band[width : shape[0] - width, width : shape[1] - width] = False
+    return band
 
 
 def _measured(counted: _Counted, settings: ScoringSettings) -> Score:

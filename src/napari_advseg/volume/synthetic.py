@@ -1,4 +1,4 @@
-"""Synthetic voxels: painted by a model where no microscope has looked, and marked so that nothing learns or scores them.
+"""Synthetic voxels: painted by a model where no microscope has looked, and marked so that nothing is learnt from them.
 
 An image that holds some says so in its history and carries a mask, 1 there. In a file the mask stands beside the
 image under its name: mended.ome.zarr has mended.synthetic.ome.zarr.
@@ -19,6 +19,8 @@ from napari_advseg.volume.volume import Volume
 
 MARK = "holds synthetic voxels, 1 in the mask beside it"
 NAME = ".synthetic"
+LEFT_OUT = -1
+"""What a label becomes that is neither learnt nor scored: not annotated."""
 ENDINGS = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
 
 
@@ -117,5 +119,5 @@ class _LeftOut(Windowed):
     def read(self, window: Window) -> Array:
         ids = np.array(self.array[window], dtype=np.int64)
         for mask in self.masks:
-            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = -1
+            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = LEFT_OUT
         return ids
