@@ -26,7 +26,7 @@ from napari_advseg.scoring.rand import adapted_rand_error
 from napari_advseg.scoring.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.synthetic import LEFT_OUT, without_synthetic
+from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["Score", "as_label_volume", "check_alike", "score", "scored_table"]
@@ -113,10 +113,11 @@ def score(
             setting.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = _known(*paired(labels, truth))
+    pair = known_pair(*paired(labels, truth))
     if chosen.by == "volume":
         return _measured(_counted_whole(chosen, pair), chosen)
-    return _mean(list(_by_section(pair, partial(_scored, chosen))), chosen)
+    work = partial(_scored, chosen, is_masked=pair[1].synthetic is not None)
+    return _mean(list(_by_section(pair, work)), chosen)
 
 
 def scored_table(
@@ -131,7 +132,7 @@ def scored_table(
         ValueError: see `score`.
     """
     chosen = override(ScoringSettings, settings, fields)
-    counted = _counted_whole(chosen, _known(*paired(labels, truth)))
+    counted = _counted_whole(chosen, known_pair(*paired(labels, truth)))
     return merged([counted.labelled, counted.rest]).in_order()
 
 
@@ -170,11 +171,6 @@ class _Counted:
         )
 
 
-def _known(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
-    """Labels and truth, which is -1 where either of them lies on synthetic voxels."""
-    return labels, without_synthetic(truth, labels)
-
-
 def _by_section(
     pair: tuple[Volume, Volume], work: Callable[[tuple[Array, Array]], Result]
 ) -> Iterator[Result]:
@@ -183,14 +179,17 @@ def _by_section(
     return in_order(work, zip(read_sections(labels), read_sections(truth), strict=True))
 
 
-def _scored(settings: ScoringSettings, sections: tuple[Array, Array]) -> Score:
-    return _measured(_counted(settings, sections), settings)
+def _scored(
+    settings: ScoringSettings, sections: tuple[Array, Array], *, is_masked: bool = False
+) -> Score:
+    return _measured(_counted(settings, sections, is_masked=is_masked), settings)
 
 
 def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _Counted:
-    is_masked = any(one.synthetic is not None for one in pair)
+    is_masked = pair[1].synthetic is not None
     if settings.border or settings.edge or settings.boundary == "thin" or is_masked:
-        return _Counted.sum(_by_section(pair, partial(_counted, settings)))
+        work = partial(_counted, settings, is_masked=is_masked)
+        return _Counted.sum(_by_section(pair, work))
     # Nothing is looked at around a pixel, so whole chunks are counted without a mask.
     table = tabulate(*pair)
     if settings.zero == "boundary":
@@ -201,9 +200,12 @@ def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _C
     return _Counted(table.labelled(), rest, table.total, table.total)
 
 
-def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Counted:
-    known = sections[1] != LEFT_OUT
-    labels, truth = as_ids(sections[0], "Labels"), as_ids(np.where(known, sections[1], 0), "Truth")
+def _counted(
+    settings: ScoringSettings, sections: tuple[Array, Array], *, is_masked: bool
+) -> _Counted:
+    known = sections[1] != LEFT_OUT if is_masked else np.ones(sections[1].shape, np.bool_)
+    labels = as_ids(sections[0], "Labels")
+    truth = as_ids(np.where(known, sections[1], 0) if is_masked else sections[1], "Truth")
     eligible = known if settings.zero == "background" else known & (truth != 0)
     if settings.edge:
         eligible = eligible & _edge_band(truth.shape, settings.edge)

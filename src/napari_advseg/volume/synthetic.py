@@ -70,6 +70,20 @@ def without_synthetic(labels: Volume, *images: Volume) -> Volume:
     return dataclasses.replace(labels, array=_LeftOut(labels.array, masks))
 
 
+def known_pair(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
+    """Labels and truth, which is -1 where either of them is synthetic; `truth.synthetic` then says that it may be."""
+    mask = truth.synthetic if truth.synthetic is not None else labels.synthetic
+    return labels, dataclasses.replace(without_synthetic(truth, labels), synthetic=mask)
+
+
+def blanked(*pair: Volume) -> list[Volume]:
+    """Labels that are 0 wherever any of them is synthetic, so that no object lies there; lazy."""
+    masks = tuple(one.synthetic for one in pair if one.synthetic is not None)
+    if not masks:
+        return list(pair)
+    return [dataclasses.replace(one, array=_LeftOut(one.array, masks, 0)) for one in pair]
+
+
 def whole(image: Volume) -> Volume:
     """Labels of an image that nobody has annotated, as if it was one object: 1, and -1 where it is synthetic; lazy."""
     frame = image.frame.without("c") if "c" in image.axes else image.frame
@@ -98,10 +112,11 @@ class _Ones(Windowed):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _LeftOut(Windowed):
-    """Labels that are -1 where a mask is not 0."""
+    """Labels that are something else where a mask is not 0."""
 
     array: LazyArray
     masks: tuple[LazyArray, ...]
+    value: int = LEFT_OUT
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -119,5 +134,5 @@ class _LeftOut(Windowed):
     def read(self, window: Window) -> Array:
         ids = np.array(self.array[window], dtype=np.int64)
         for mask in self.masks:
-            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = LEFT_OUT
+            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = self.value
         return ids
