@@ -244,7 +244,7 @@ class TestBorder:
     def test_the_edge_is_scored_alone(self, tissue):
         truth = tissue[1]
         labels = truth.numpy().copy()
-        labels[:, 20:40, 20:40] = 1
+        labels[:, 20:40, 20:40] = 99
         assert score(labels, truth.numpy()).voi > 0
         edge = score(labels, truth.numpy(), edge=10, border=0)
         assert edge.voi == 0

@@ -315,8 +315,8 @@ class Mending:
 
     def _hole(self, section: Array, index: int) -> Hole:
         if self.holes is None:
-            finite = np.isfinite(section)
-            return ~(finite if section.ndim == 2 else finite.all(0))
+            finite = np.isfinite(section.reshape(-1, *section.shape[-2:])).all(0)
+            return np.asarray(~finite)
         at = index if self.holes.size("z") > 1 else 0
         return np.asarray(plane(self.holes.section(at)) != 0)
 
@@ -343,18 +343,20 @@ def mask_frame(frame: Frame) -> Frame:
 def _whole(work: Extending | Mending) -> Reports[Volume]:
     axes = work.image.axes
     spatial = tuple(length for axis, length in zip(axes, work.shape, strict=True) if axis in "zyx")
-    stack = np.empty(work.shape, work.image.dtype)
-    mask = np.empty(spatial, np.uint8)
-    at = axes.index("z") if "z" in axes else None
+    has_z = "z" in axes
+    at = axes.index("z") if has_z else 0
+    stack = np.empty(work.shape if has_z else (1, *work.shape), work.image.dtype)
+    mask = np.empty(spatial if has_z else (1, *spatial), np.uint8)
 
     def keep(index: int, section: Array) -> None:
-        stack[(*(slice(None),) * at, index) if at is not None else ...] = section
+        np.moveaxis(stack, at, 0)[index] = section
 
     def keep_mask(index: int, hole: Array) -> None:
-        mask[index if at is not None else ...] = hole
+        mask[index] = hole
 
     yield from paint_into(work, keep, keep_mask)
-    return marked(Volume(stack, work.frame), mask)
+    whole = Volume(stack if has_z else stack[0], work.frame)
+    return marked(whole, mask if has_z else mask[0])
 
 
 def _synthetic(image: Volume, index: int) -> Hole | None:
@@ -362,7 +364,7 @@ def _synthetic(image: Volume, index: int) -> Hole | None:
     if image.synthetic is None:
         return None
     key = index if "z" in image.axes else ...
-    return np.asarray(image.synthetic[key]) != 0
+    return np.asarray(np.asarray(image.synthetic[key]) != 0)
 
 
 def _spans(length: int, side: int) -> list[slice]:
@@ -377,4 +379,4 @@ def _tent(span: slice) -> npt.NDArray[np.float64]:
     """Weights that fall towards the ends of a window."""
     count = span.stop - span.start
     at = np.arange(count) + 0.5
-    return np.minimum(at, count - at)
+    return np.asarray(np.minimum(at, count - at))

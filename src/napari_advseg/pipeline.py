@@ -268,15 +268,20 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
         if holes is not None and recipe.sections and holes.size("z") > raw.size("z"):
             holes = holes.cut(*recipe.sections)
         work = Mending(raw, mender, holes)
-    place, options = mask_beside(recipe.out), {"overwrite": recipe.overwrite}
+    place, overwrite = mask_beside(recipe.out), recipe.overwrite
     frame = mask_frame(unmarked(work.frame))
     spatial = tuple(n for n, axis in zip(work.shape, raw.axes, strict=True) if axis in "zyx")
-    check_target(Path(recipe.out), work.shape, raw.dtype, "image", **options)
+    check_target(Path(recipe.out), work.shape, raw.dtype, "image", overwrite=overwrite)
     with (
-        create(place, spatial, np.uint8, frame, kind="labels", **options) as masks,
+        create(place, spatial, np.uint8, frame, kind="labels", overwrite=overwrite) as masks,
         # Its mask stands beside it before the image does: it may say so from the start.
         SectionWriter.create(
-            Path(recipe.out), work.shape, raw.dtype, work.frame.after(MARK), kind="image", **options
+            Path(recipe.out),
+            work.shape,
+            raw.dtype,
+            work.frame.after(MARK),
+            kind="image",
+            overwrite=overwrite,
         ) as images,
     ):
         painted = yield from paint_into(work, images.write, masks.write)

@@ -76,12 +76,15 @@ def known_pair(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
     return labels, dataclasses.replace(without_synthetic(truth, labels), synthetic=mask)
 
 
-def blanked(*pair: Volume) -> list[Volume]:
-    """Labels that are 0 wherever any of them is synthetic, so that no object lies there; lazy."""
-    masks = tuple(one.synthetic for one in pair if one.synthetic is not None)
+def blanked(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
+    """Labels and truth that are 0 wherever one of them is synthetic, so that no object lies there; lazy."""
+    masks = tuple(one.synthetic for one in (labels, truth) if one.synthetic is not None)
     if not masks:
-        return list(pair)
-    return [dataclasses.replace(one, array=_LeftOut(one.array, masks, 0)) for one in pair]
+        return labels, truth
+    first, second = (
+        dataclasses.replace(one, array=_LeftOut(one.array, masks, 0)) for one in (labels, truth)
+    )
+    return first, second
 
 
 def whole(image: Volume) -> Volume:
