@@ -15,7 +15,8 @@ from napari_advseg.families.boundless.model import hinge
 from napari_advseg.families.boundless.settings import MaskSettings
 from napari_advseg.families.counts import parameters
 from napari_advseg.families.family import Progress, TensorBatch
-from napari_advseg.networks.gated import ConditionedCritic, GatedGenerator
+from napari_advseg.networks.convolution import ConvNorm
+from napari_advseg.networks.gated import ConditionedCritic, GatedConv, GatedGenerator
 from napari_advseg.networks.inception import InceptionV3, with_weights
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings.channels import Channels
@@ -216,22 +217,30 @@ class TestLearning:
         turn = next(iter(boundless(quiet_steps=5).turns(waves(), Progress(5, 10))))
         assert set(turn.terms) == {"likeness", "fooling"}
 
-    @pytest.mark.slow
     def test_it_overfits_one_batch(self):
-        changes = {"width": 16, "optimiser": {"learning_rate": 0.002, "beta1": 0.9}}
-        run = run_of(boundless(**changes, adversarial_weight=0.0), steps=600)
+        changes = {"width": 8, "optimiser": {"learning_rate": 0.003, "beta1": 0.9}}
+        run = run_of(boundless(**changes), steps=80)
         batch = waves(count=1, side=33)
-        first = run.validate([batch])["loss"]
-        for _ in range(600):
+        for _ in range(80):
             run.take_step(batch)
-        assert run.validate([batch])["loss"] < first / 3
+        last = run.validate([batch])
+        assert last["loss"] < 0.05
+        assert last["ssim_inside"] > 0.5
 
-    def test_a_few_steps_lower_the_likeness(self):
-        changes = {"width": 8, "optimiser": {"learning_rate": 0.001, "beta1": 0.9}}
-        run = run_of(boundless(**changes), steps=30)
-        batch = waves(count=1, side=33)
-        losses = [run.take_step(batch)["generator/likeness"] for _ in range(30)]
-        assert losses[-1] < 0.9 * losses[0]
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_channels_last_makes_no_other_gradient(self, count):
+        """Instance norm of torch 2.13 gives a wrong one for a single image with channels last."""
+        image = torch.rand(count, 4, 9, 9)
+        weight = torch.arange(float(image.numel())).reshape(image.shape).sin()
+        found = []
+        for order in (torch.contiguous_format, torch.channels_last):
+            torch.manual_seed(0)
+            layers = torch.nn.Sequential(ConvNorm(4, 4, "instance"), GatedConv(4, 4))
+            layers.to(memory_format=order)
+            (layers(image) * weight).sum().backward()
+            found.append([one.grad for one in layers.parameters()])
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
     def test_a_resumed_run_equals_an_unbroken_one(self):
         whole, first = (run_of(boundless(mask={"mode": "random"})) for _ in range(2))
