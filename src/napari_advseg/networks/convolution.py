@@ -30,7 +30,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         found = standardised(x, self.eps)
-        if self.weight is None:
+        if not self.affine:
             return found
         return found * self.weight[:, None, None] + self.bias[:, None, None]
 
