@@ -42,6 +42,7 @@ from napari_advseg.volume.files import (
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
 from napari_advseg.volume.lazy import Cut, LazyArray
 from napari_advseg.volume.ome_zarr import SPARSE
+from napari_advseg.volume.synthetic import is_marked, marked
 from napari_advseg.volume.units import PIXEL, unit_name
 from napari_advseg.volume.volume import Kind, Volume
 from napari_advseg.volume.zarr_store import node_at
@@ -334,8 +335,19 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
     volume = read(array, axes=axes + "c" * samples)
     frame = _frame(axes, attributes, history)
     frame = _to(frame, volume.axes)
-    placed = dataclasses.replace(volume, frame=frame)
+    placed = _with_mask(dataclasses.replace(volume, frame=frame), attributes)
     return as_labels(placed) if kind == "labels" else placed
+
+
+def _with_mask(volume: Volume, attributes: Mapping[str, Any]) -> Volume:
+    """The volume with the mask of its synthetic voxels, where the layer comes from a file that has one of this size."""
+    path = (attributes.get("metadata") or {}).get("path")
+    if not is_marked(volume.frame) or not path:
+        return volume
+    try:
+        return marked(volume, read(path).synthetic)
+    except ValueError:  # the file has gone, or the layer was cut out of it
+        return volume
 
 
 def layer_axes(attributes: Mapping[str, Any], count: int) -> str:

@@ -25,6 +25,7 @@ from napari_advseg.labelling import (
     label_into,
 )
 from napari_advseg.labelling.fragments import fragments_beside
+from napari_advseg.mending import Extending, Mender, Mending, mask_frame, paint_into
 from napari_advseg.model_store import StoredModel
 from napari_advseg.prediction import (
     STORED,
@@ -39,7 +40,9 @@ from napari_advseg.prediction import (
 )
 from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipe import (
+    Extend,
     Label,
+    Mend,
     Segment,
     Suggest,
     Train,
@@ -58,12 +61,21 @@ from napari_advseg.training.suggest import run_suggest
 from napari_advseg.training.tune import run_tune
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.channels import one_channel
-from napari_advseg.volume.files import Source, create, describe, read
+from napari_advseg.volume.files import (
+    SectionWriter,
+    Source,
+    create,
+    describe,
+    read,
+    write_mask,
+)
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import LazyArray
 from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.sections import check_target
 from napari_advseg.volume.sets import is_set
+from napari_advseg.volume.synthetic import MARK, marked, mask_beside, unmarked
 from napari_advseg.volume.volume import Volume
 
 MEMORY_SHARE = 0.25
@@ -101,6 +113,7 @@ def segment(
         labels = probabilities
     else:
         labels = yield from label(probabilities, labelling or model.card.labelling)
+    labels = marked(labels, raw.synthetic)
     scores = score(labels, read(truth), scoring) if truth is not None else None
     return Segmented(probabilities, labels, scores)
 
@@ -147,6 +160,8 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return (yield from run_tune(recipe))
     if isinstance(recipe, Suggest):
         return (yield from run_suggest(recipe))
+    if isinstance(recipe, Extend | Mend):
+        return (yield from run_painting(recipe))
     return (yield from run_label(recipe))
 
 
@@ -222,7 +237,60 @@ def segmented(
         return (yield from write_classes(raw, recipe, model, predictors))
     with map_place(recipe, wanted(raw, recipe)) as place:
         probabilities = yield from predicted(raw, recipe, model, predictors, place)
+        probabilities = marked(probabilities, keep_mask(raw, recipe))
         return (yield from write_labels(probabilities, recipe))
+
+
+def keep_mask(raw: Volume, recipe: Segment) -> LazyArray | None:
+    """The mask of an image's synthetic voxels, which now stands beside its labels too; None where it has none."""
+    target = wanted(raw, recipe)
+    write_mask(target, recipe.out, overwrite=recipe.overwrite)
+    return target.synthetic
+
+
+def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
+    """Extend or mend an image from file to file; the mask of what was painted and the recipe stand beside it.
+
+    Raises:
+        ValueError: something does not fit or is in the way.
+    """
+    if Path(recipe.out).resolve() == Path(recipe.image).resolve():
+        raise ValueError(f"The image '{recipe.out}' would replace itself; name another file.")
+    raw = read(recipe.image, missing=recipe.missing)
+    raw = raw.cut(*recipe.sections) if recipe.sections else raw
+    yield Said(f"{describe(raw)}.")
+    mender = Mender.of(recipe.model, recipe.prediction)
+    work: Extending | Mending
+    if isinstance(recipe, Extend):
+        work = Extending(raw, mender, recipe.margins)
+    else:
+        holes = read(recipe.holes, missing=recipe.missing) if recipe.holes else None
+        if holes is not None and recipe.sections and holes.size("z") > raw.size("z"):
+            holes = holes.cut(*recipe.sections)
+        work = Mending(raw, mender, holes)
+    place, overwrite = mask_beside(recipe.out), recipe.overwrite
+    frame = mask_frame(unmarked(work.frame))
+    spatial = tuple(n for n, axis in zip(work.shape, raw.axes, strict=True) if axis in "zyx")
+    check_target(Path(recipe.out), work.shape, raw.dtype, "image", overwrite=overwrite)
+    with (
+        create(place, spatial, np.uint8, frame, kind="labels", overwrite=overwrite) as masks,
+        # Its mask stands beside it before the image does: it may say so from the start.
+        SectionWriter.create(
+            Path(recipe.out),
+            work.shape,
+            raw.dtype,
+            work.frame.after(MARK),
+            kind="image",
+            overwrite=overwrite,
+        ) as images,
+    ):
+        painted = yield from paint_into(work, images.write, masks.write)
+        yield Saving("image")
+        masks.finish()
+        images.finish()
+    beside = keep_recipe(recipe, recipe_beside(recipe.out))
+    yield Saved(recipe.out, "image")
+    return {"image": recipe.out, "synthetic": str(place), "painted": painted, "recipe": str(beside)}
 
 
 def run_label(recipe: Label) -> Reports[dict[str, Any]]:
@@ -262,6 +330,7 @@ def write_classes(
     part = Part(*recipe.part) if recipe.part else None
     frame, shape = made_of(raw, recipe, model)
     frame = with_names(frame, model.card.class_names)
+    frame = frame if keep_mask(raw, recipe) is None else frame.after(MARK)
     with create(
         recipe.out, shape, stored(model), frame, kind="labels", overwrite=recipe.overwrite
     ) as writer:
@@ -309,7 +378,7 @@ def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict
     return made
 
 
-def keep_recipe(recipe: Segment | Label, path: Path) -> Path:
+def keep_recipe(recipe: Segment | Label | Extend | Mend, path: Path) -> Path:
     """Write the recipe; its path comes back."""
     replace_file(path, to_yaml(recipe).encode())
     return path

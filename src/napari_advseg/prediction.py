@@ -18,6 +18,7 @@ from napari_advseg import families
 from napari_advseg.examples.resize import resized_image
 from napari_advseg.families.family import Family
 from napari_advseg.labelling import label
+from napari_advseg.mending import Mender
 from napari_advseg.model_store import StoredModel
 from napari_advseg.networks.convolution import folded
 from napari_advseg.progress import BlockDone, Report, Reports, Said, Warned, drain
@@ -28,6 +29,7 @@ from napari_advseg.volume.blend import Blender
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.part import Part
+from napari_advseg.volume.synthetic import unmarked
 from napari_advseg.volume.tiles import Tile, TileGrid
 from napari_advseg.volume.units import unit_symbol
 from napari_advseg.volume.volume import Kind, Volume
@@ -150,7 +152,7 @@ def stored(model: StoredModel) -> np.dtype[Any]:
 
 def map_frame(volume: Volume, model: StoredModel) -> Frame:
     """Where the interior map of `volume` lies: its place without channels."""
-    frame = volume.frame.without("c") if "c" in volume.axes else volume.frame
+    frame = unmarked(volume.frame.without("c") if "c" in volume.axes else volume.frame)
     what = "classes" if gives_classes(model) else "interior map"
     return frame.after(f"{what} by {model.family}")
 
@@ -200,6 +202,10 @@ class Predictor:
             )
         self._largest: int | None = None
         self._side = settings.tile
+        # A multiple of the stride, so that pixels are pooled with the same neighbours as without it.
+        self._border = -(-settings.border // self.family.stride) * self.family.stride
+        paints_border = self._border and settings.border_model
+        self._mender = Mender.of(settings.border_model or "", settings) if paints_border else None
         self._normaliser = model.card.normaliser
 
     @property
@@ -272,13 +278,15 @@ class Predictor:
 
         An interior map (y, x), or one map a class (k, y, x); float32 in [0, 1].
         """
-        planes = self._planes(image)
-        height, width = image.shape[-2:]
+        inside = slice(self._border, -self._border or None)
+        planes = self._planes(self._surrounded(image))
+        height, width = (side + 2 * self._border for side in image.shape[-2:])
         small = yield from self._tiled(padded(planes, self.family.stride), index, count)
         small = small[:, : planes.shape[-2], : planes.shape[-1]]
         section = (
             small if planes.shape[-2:] == (height, width) else resized_image(small, height, width)
         )
+        section = section[:, inside, inside]
         if image.dtype.kind == "f":
             finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=0)
             section[:, ~finite] = np.nan
@@ -295,6 +303,15 @@ class Predictor:
         values = np.array(targets.classes, stored(self.model))
         best: npt.NDArray[Any] = values[np.nan_to_num(shares).argmax(0)]
         return best
+
+    def _surrounded(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A section with context around it, where the settings ask for some."""
+        if not self._border:
+            return image
+        if self._mender is not None:
+            return self._mender.extended(image, (self._border,) * 4)[0]
+        around = [(0, 0)] * (image.ndim - 2) + [(self._border, self._border)] * 2
+        return np.pad(image, around, mode="symmetric")
 
     def _planes(self, image: npt.NDArray[Any]) -> Map:
         """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""

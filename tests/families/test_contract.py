@@ -518,6 +518,26 @@ class TestAdversarialUNet(FamilyContract):
         assert auc > 0.9
 
 
+class TestBoundlessTransfer(FamilyContract):
+    name = "boundless_transfer"
+    player = "generator"
+    narrow = {"width": 8, "load_first": 0, "optimiser": {"learning_rate": 0.01}}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("layers", [0, 8])
+    def test_the_full_network_overfits_two_crops(self, layers):
+        """Methods, section 14: 64 px, 30 steps."""
+        changes = {"width": 32, "hyper_parameters": "segmentation", "freeze_first": layers}
+        torch.manual_seed(0)
+        settings = families.find(self.name).settings.model_validate(changes)
+        family = families.load(self.name).Model(settings)
+        plain = TrainingSettings(steps=30, precision="fp32", device="cpu", threads=1)
+        run = Run(family, plain, 0)
+        for _ in range(30):
+            terms = run.take_step(toy_batch())
+        assert terms["generator/loss"] < 0.15
+
+
 def test_every_family_lists_its_presets_with_counts():
     names = {entry["name"] for entry in listed()}
     assert names == set(families.FAMILIES)

@@ -26,6 +26,10 @@ def score(
     border: Annotated[
         int | None, typer.Option(metavar="PX", help="Truth border left out; 0 leaves out none.")
     ] = None,
+    edge: Annotated[
+        int | None,
+        typer.Option(metavar="PX", help="Only truth this near to the edge of its section; 0: all."),
+    ] = None,
     zero: Annotated[str | None, typer.Option(help="Truth 0: boundary or background.")] = None,
     rand: Annotated[
         str | None, typer.Option(help="Rand convention: cremi, snemi or scikit-image.")
@@ -64,7 +68,7 @@ def score(
 ) -> None:
     """Compare labels with the truth: of one image, or of two folders matched by name."""
     options = {
-        **dict(zip(OF_INSTANCES, (by, boundary, border, zero, rand), strict=True)),
+        **dict(zip(OF_INSTANCES, (by, boundary, border, edge, zero, rand), strict=True)),
         **dict(zip(OF_OBJECTS, (iou, detections, probabilities), strict=True)),
         "tolerance": tolerance,
         "ignore": ignore,

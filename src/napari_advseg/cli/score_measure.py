@@ -13,7 +13,7 @@ from napari_advseg.examples.classes import MOST
 from napari_advseg.scoring.semantic import class_values, void_of
 from napari_advseg.scoring.several import Row, class_row, instance_row, object_row
 
-OF_INSTANCES = ("by", "boundary", "border", "zero", "rand")
+OF_INSTANCES = ("by", "boundary", "border", "edge", "zero", "rand")
 OF_OBJECTS = ("iou", "detections", "probabilities")
 
 NOTHING = "the truth has no labelled pixel there, so nothing was compared and every value is 0."

@@ -46,6 +46,8 @@ def score_lines(result: Any) -> list[str]:
         f"mean of {len(result.sections)} sections" if result.sections else "the volume as one"
     )
     border = f"border {result.settings.border} px left out"
+    if result.settings.edge:
+        border += f", only {result.settings.edge} px along the edge scored"
     return [*rows, f"({sections}; {border}; lower is better)"]
 
 

@@ -61,6 +61,12 @@ def train(
     sweep: Annotated[
         str | None, typer.Option(metavar="RATES", help="Learning rates to try: 1e-3,1e-4,1e-5.")
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of a model whose tensors are taken over where name and shape fit."
+        ),
+    ] = None,
     options: Set = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it.")] = None,
     recipe: Annotated[
@@ -71,13 +77,14 @@ def train(
         bool, typer.Option("--resume", help="Go on with the training in --out.")
     ] = False,
 ) -> None:
-    """Train a model on an annotated image."""
+    """Train a model on an annotated image; a family that learns from images alone needs no labels."""
     given = {
         "image": absolute(image),
         "labels": absolute(labels),
         "images": absolute(images),
         "masks": absolute(masks),
         "out": absolute(out),
+        "start_from": absolute(start_from),
         "zero": zero,
         "missing": missing,
         "seed": seed,

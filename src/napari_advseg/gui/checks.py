@@ -36,6 +36,8 @@ def pairing(image: Volume | None, labels: Volume | None, family: str) -> Pairing
     """How a family would learn from these; None stands for a layer that is not chosen."""
     if image is None:
         return Pairing(NO_IMAGE)
+    if needs_no_labels(family):
+        return Pairing(words=f"{family} learns from the image alone; no labels are needed.")
     if labels is None:
         return Pairing(
             "Choose a labels layer: add one below the layer list and paint a few cells in it."
@@ -49,6 +51,11 @@ def pairing(image: Volume | None, labels: Volume | None, family: str) -> Pairing
         f"As a pair: {family} does not look at which labels belong to which section, but withheld sections "
         "are compared.",
     )
+
+
+def needs_no_labels(family: str) -> bool:
+    """Whether a family learns from images alone."""
+    return families.find(family).needs == "unlabelled"
 
 
 def _unpaired_words(image: Volume, labels: Volume) -> str:

@@ -23,7 +23,7 @@ from napari_advseg.project import Project
 from napari_advseg.recipe import Train, Tune
 from napari_advseg.tuning.tuned import Cell, Tuned
 from napari_advseg.volume.canvas import Canvas
-from napari_advseg.volume.files import create, read
+from napari_advseg.volume.files import create, read, write_mask
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.sections import planes
@@ -50,7 +50,7 @@ def taken(layer: Any) -> Volume:
     data, attributes, kind = layer.as_layer_data_tuple()
     volume = layer_to_volume(data, attributes, kind)
     source = _file_of(volume, attributes) or _store_of(layer, volume)
-    return Volume(volume.array, volume.frame, source, volume.kind)
+    return dataclasses.replace(volume, source=source)
 
 
 def pairing(image: Any, labels: Any, family: str) -> checks.Pairing:
@@ -70,16 +70,21 @@ def why_not_tune(shown: Any, truth: Any, *, names_sections: bool) -> str:
         return str(error)
 
 
-def training(recipe: Train, image: Volume, labels: Volume, stopped: Stopped) -> Train:
+def training(recipe: Train, image: Volume, labels: Volume | None, stopped: Stopped) -> Train:
     """The recipe with its data named; copies stand beside the model, so that it can be replayed.
 
-    Image and labels that do not belong together are named as such, for a family that needs no pairs.
+    Image and labels that do not belong together are named as such, for a family that needs no pairs; a family that
+    learns from images alone gets no labels.
 
     Raises:
         ValueError: nothing is painted, or a copy cannot be written.
     """
     model = Path(recipe.out or "").expanduser()
     beside = model.with_name(f"{model.name}-data")
+    if labels is None:
+        return recipe.changed(
+            out=str(model), image=named(image, beside / f"image{COPY}", stopped), labels=None
+        )
     painted = copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True)
     shown = named(image, beside / f"image{COPY}", stopped)
     if checks.pairing(image, labels, recipe.family).is_pair:
@@ -314,6 +319,7 @@ def copied(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     shows_something = False
+    write_mask(volume, path)
     with create(path, volume.shape, volume.dtype, volume.frame, kind=volume.kind) as writer:
         for index, section in enumerate(planes(volume)):
             if stopped():

@@ -95,7 +95,8 @@ class TrainDock(JobDock):
         self._look_at_layers()
         if self._problem(resume=resume):
             return
-        image, labels = handover.taken(self.image.layer), handover.taken(self.labels.layer)
+        image = handover.taken(self.image.layer)
+        labels = None if self._is_alone() else handover.taken(self.labels.layer)
         prepare = partial(handover.training, self.recipe(), image, labels)
         self._run(prepare, self.out.path, resume=resume)
 
@@ -164,6 +165,10 @@ class TrainDock(JobDock):
 
     def _family(self) -> str:
         return str(self.family.currentText())
+
+    def _is_alone(self) -> bool:
+        """Whether the family learns from the image alone."""
+        return checks.needs_no_labels(self._family())
 
     def _preset(self) -> str:
         return self.preset.currentData() or checks.auto_preset(self._family(), self._session.device)
@@ -259,7 +264,7 @@ class TrainDock(JobDock):
     def _judge_more(self) -> None:
         is_valid = not any(form.problem for form in self._forms)
         wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
-        self.lesson.look(self.labels.layer, wish)
+        self.lesson.look(None if self._is_alone() else self.labels.layer, wish)
         self._show_time()
         self.conflict.setVisible(self.out.place.holds == "model" and not self._is_running)
         self.going_on.setEnabled(not self._is_running)

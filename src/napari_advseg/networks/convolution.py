@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -17,11 +18,30 @@ def normalisation(kind: Norm, channels: int, *, affine: bool = True) -> nn.Modul
     if kind == "batch":
         return nn.BatchNorm2d(channels, affine=affine)
     if kind == "instance":
-        return nn.InstanceNorm2d(channels, affine=affine)
+        return InstanceNorm(channels, affine=affine)
     if kind == "group":
         groups = next(count for count in range(min(8, channels), 0, -1) if channels % count == 0)
         return nn.GroupNorm(groups, channels)
     return nn.Identity()
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance norm by `standardised`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = standardised(x, self.eps)
+        if not self.affine:
+            return found
+        return found * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def standardised(x: Tensor, eps: float = 1e-5) -> Tensor:
+    """Every map of (N, C, H, W) with mean 0 and variance 1.
+
+    The function of torch 2.13 gives a wrong gradient for a single image with channels last.
+    """
+    variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
+    return ((x - mean) * torch.rsqrt(variance + eps)).to(x.dtype)
 
 
 def activation(kind: Activation) -> nn.Module:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from napari_advseg.networks.convolution import standardised
+
 DILATIONS = (2, 4, 8, 16)
 GATED = 16
 LAST_MAP = 5
@@ -36,7 +38,7 @@ class GatedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         found = self.raw(x)
         # A single pixel has no deviation to divide by.
-        return F.instance_norm(found) if found.shape[-1] * found.shape[-2] > 1 else found
+        return standardised(found) if found.shape[-1] * found.shape[-2] > 1 else found
 
     def raw(self, x: Tensor) -> Tensor:
         """The same before the norm, which takes the mean of every map away."""

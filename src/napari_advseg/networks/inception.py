@@ -63,7 +63,13 @@ class Convolution(nn.Module):
     """Convolution, batch norm, ReLU."""
 
     def __init__(
-        self, inside: int, outside: int, kernel: tuple[int, int], stride: int = 1, *, same: bool = True
+        self,
+        inside: int,
+        outside: int,
+        kernel: tuple[int, int],
+        stride: int = 1,
+        *,
+        same: bool = True,
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2) if same else (0, 0)
@@ -122,7 +128,9 @@ def with_weights(tensors: dict[str, Tensor], in_channels: int, grey: str = "sum"
         given[first] = colours.sum(1, keepdim=True) if grey == "sum" else colours[:, :1]
     for name, own in network.state_dict().items():
         found = given.get(name)
-        if found is None and name.endswith("num_batches_tracked"):  # older files lack it; it counts nothing here
+        if found is None and name.endswith(
+            "num_batches_tracked"
+        ):  # older files lack it; it counts nothing here
             given[name] = own
         elif found is None or found.shape != own.shape:
             what = "is missing" if found is None else f"has the shape {tuple(found.shape)}"

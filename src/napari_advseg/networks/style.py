@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_advseg.networks.convolution import standardised
+
 WIDTHS_128 = (512, 512, 512, 512, 256, 128)
 CODE = 512
 SMALLEST = 4
@@ -180,7 +182,7 @@ class AdaIN(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         scale, shift = self.style(style)[:, :, None, None].chunk(2, dim=1)
-        moved: Tensor = scale * F.instance_norm(x) + shift
+        moved: Tensor = scale * standardised(x) + shift
         return moved
 
 

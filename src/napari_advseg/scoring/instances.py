@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_advseg.labelling.by_section import in_order, read_sections
 from napari_advseg.scoring.boundary import grow_nearest, near_change
@@ -25,6 +26,7 @@ from napari_advseg.scoring.rand import adapted_rand_error
 from napari_advseg.scoring.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["Score", "as_label_volume", "check_alike", "score", "scored_table"]
@@ -111,10 +113,11 @@ def score(
             setting.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = paired(labels, truth)
+    pair = known_pair(*paired(labels, truth))
     if chosen.by == "volume":
         return _measured(_counted_whole(chosen, pair), chosen)
-    return _mean(list(_by_section(pair, partial(_scored, chosen))), chosen)
+    work = partial(_scored, chosen, is_masked=pair[1].synthetic is not None)
+    return _mean(list(_by_section(pair, work)), chosen)
 
 
 def scored_table(
@@ -129,7 +132,7 @@ def scored_table(
         ValueError: see `score`.
     """
     chosen = override(ScoringSettings, settings, fields)
-    counted = _counted_whole(chosen, paired(labels, truth))
+    counted = _counted_whole(chosen, known_pair(*paired(labels, truth)))
     return merged([counted.labelled, counted.rest]).in_order()
 
 
@@ -176,13 +179,17 @@ def _by_section(
     return in_order(work, zip(read_sections(labels), read_sections(truth), strict=True))
 
 
-def _scored(settings: ScoringSettings, sections: tuple[Array, Array]) -> Score:
-    return _measured(_counted(settings, sections), settings)
+def _scored(
+    settings: ScoringSettings, sections: tuple[Array, Array], *, is_masked: bool = False
+) -> Score:
+    return _measured(_counted(settings, sections, is_masked=is_masked), settings)
 
 
 def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _Counted:
-    if settings.border or settings.boundary == "thin":
-        return _Counted.sum(_by_section(pair, partial(_counted, settings)))
+    is_masked = pair[1].synthetic is not None
+    if settings.border or settings.edge or settings.boundary == "thin" or is_masked:
+        work = partial(_counted, settings, is_masked=is_masked)
+        return _Counted.sum(_by_section(pair, work))
     # Nothing is looked at around a pixel, so whole chunks are counted without a mask.
     table = tabulate(*pair)
     if settings.zero == "boundary":
@@ -193,9 +200,15 @@ def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _C
     return _Counted(table.labelled(), rest, table.total, table.total)
 
 
-def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Counted:
-    labels, truth = as_ids(sections[0], "Labels"), as_ids(sections[1], "Truth")
-    eligible = truth != 0 if settings.zero == "boundary" else np.ones(truth.shape, np.bool_)
+def _counted(
+    settings: ScoringSettings, sections: tuple[Array, Array], *, is_masked: bool
+) -> _Counted:
+    known = sections[1] != LEFT_OUT if is_masked else np.ones(sections[1].shape, np.bool_)
+    labels = as_ids(sections[0], "Labels")
+    truth = as_ids(np.where(known, sections[1], 0) if is_masked else sections[1], "Truth")
+    eligible = known if settings.zero == "background" else known & (truth != 0)
+    if settings.edge:
+        eligible = eligible & _edge_band(truth.shape, settings.edge)
     keep = eligible & ~near_change(truth, settings.border)
     table = contingency(labels, truth, keep)
     rest = table.where(table.predicted == 0)
@@ -204,6 +217,13 @@ def _counted(settings: ScoringSettings, sections: tuple[Array, Array]) -> _Count
     elif settings.boundary == "thin" and settings.zero == "boundary" and rest.total:
         rest = contingency(grow_nearest(labels), truth, keep & (labels == 0))
     return _Counted(table.labelled(), rest, table.total, int(np.count_nonzero(eligible)))
+
+
+def _edge_band(shape: tuple[int, ...], width: int) -> npt.NDArray[np.bool_]:
+    """Pixels at most `width` from the edge of a section, which itself counts."""
+    band = np.ones(shape, np.bool_)
+    band[width : shape[0] - width, width : shape[1] - width] = False
+    return band
 
 
 def _measured(counted: _Counted, settings: ScoringSettings) -> Score:

@@ -31,6 +31,7 @@ from napari_advseg.scoring.pair import as_label_volume
 from napari_advseg.scoring.places import Gathered, Places, all_places, extents
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.volume.synthetic import blanked
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["ERROR_KINDS", "Errors", "Site", "WrongObject", "error_map", "locate"]
@@ -57,7 +58,7 @@ def locate(
         ValueError: as `score`.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
+    pair = blanked(as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth"))
     measured = score(*pair, chosen)
     found = _by_section if chosen.by == "section" else _by_volume
     objects, sites = found(*pair, chosen)

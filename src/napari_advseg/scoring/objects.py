@@ -15,6 +15,7 @@ from napari_advseg.scoring.object_counts import Counted, Sums, count_section, co
 from napari_advseg.scoring.pair import as_label_volume, paired, stack_shape
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
+from napari_advseg.volume.synthetic import blanked
 from napari_advseg.volume.volume import Array, Volume
 
 Numbered = tuple[Array, Array, Array | None, int]
@@ -142,7 +143,7 @@ def object_score(
     own = {name: fields.pop(name) for name in ObjectSettings.model_fields if name in fields}
     chosen = override(ScoringSettings, settings, fields)
     rules = override(ObjectSettings, None, own)
-    pair = paired(labels, truth)
+    pair = blanked(*paired(labels, truth))
     sections = _numbered(*pair, _map_of(probabilities, pair[0]))
 
     def counted(section: Numbered) -> Counted:

@@ -17,6 +17,7 @@ from napari_advseg.scoring.outlines import near_outline
 from napari_advseg.scoring.pair import as_label_volume, paired
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import is_painted
+from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
 from napari_advseg.volume.volume import Array, Volume
 
 Classes = Mapping[int, float]
@@ -81,9 +82,14 @@ def semantic_score(
     """
     if width < 0:
         raise ValueError(f"A boundary of width {width} has no pixels; choose 0 or more.")
-    pair = paired(predicted, truth)
+    pair = known_pair(*paired(predicted, truth))
     sections = zip(read_sections(pair[0]), read_sections(pair[1]), strict=True)
-    parts = list(in_order(partial(_counted, ignore, width), sections))
+    left_out = tuple(
+        value
+        for value, counts in ((ignore, True), (LEFT_OUT, pair[1].synthetic is not None))
+        if value is not None and counts
+    )
+    parts = list(in_order(partial(_counted, left_out, width), sections))
     everywhere, *near = (merged(part[k] for part in parts) for k in range(4))
     whole, bands = _Table.of(everywhere, everywhere, everywhere), _Table.of(*near)
     if not everywhere.total:
@@ -173,12 +179,12 @@ class _Table:
 
 
 def _counted(
-    ignore: int | None, width: int, sections: tuple[Array, Array]
+    left_out: tuple[int, ...], width: int, sections: tuple[Array, Array]
 ) -> tuple[Contingency, ...]:
     """Tables of a section: of all pixels, of those in both bands, in that of the truth, in that of
     the prediction.
     """
-    keep = np.ones(sections[1].shape, np.bool_) if ignore is None else sections[1] != ignore
+    keep = ~np.isin(sections[1], left_out)
     predicted = as_ids(sections[0], "Predicted classes")
     truth = as_ids(np.where(keep, sections[1], 0).astype(sections[1].dtype), "True classes")
     band = near_outline(predicted, width) & keep

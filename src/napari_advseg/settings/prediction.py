@@ -54,6 +54,20 @@ class PredictionSettings(Settings):
         "Take the percentiles of grey values from every image anew, not from the training: for a model used on images "
         "of another microscope or exposure.",
     )
+    border: int = setting(
+        0,
+        "Border context",
+        "So much is put around every section before it is predicted and cut off again, so that its edge is judged "
+        "with surroundings too; 0: nothing. A larger value takes longer.",
+        unit="px",
+        ge=0,
+        le=1024,
+    )
+    border_model: str | None = setting(
+        None,
+        "Border's model",
+        "Folder of a boundless model that paints the border context; empty mirrors the section.",
+    )
     flips: bool = setting(
         False,
         "Average flips",

@@ -35,6 +35,15 @@ class ScoringSettings(Settings):
         ge=0,
         le=100,
     )
+    edge: int = setting(
+        0,
+        "Edge band",
+        "Only truth pixels at most this far from the edge of their section are scored, where a network sees least "
+        "around them; 0 scores all.",
+        unit="px",
+        ge=0,
+        le=4096,
+    )
     zero: Literal["boundary", "background"] = setting(
         "boundary",
         "0 in the truth",

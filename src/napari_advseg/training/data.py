@@ -148,9 +148,7 @@ def prepare(
     with unpaired_hint(alone=alone):
         images, truths = paired(image, labels, recipe.missing)
         check_pairs(images, truths)
-    truths = [
-        without_synthetic(truth, image) for image, truth in zip(images, truths, strict=True)
-    ]
+    truths = [without_synthetic(truth, image) for image, truth in zip(images, truths, strict=True)]
     planned = yield from plan(truths, recipe)
     truths = planned.labels
     yield Said(planned.words + ".")
@@ -253,7 +251,7 @@ def prepare_unpaired(recipe: Train) -> Reports[Data]:
 
 
 def prepare_unlabelled(image: Source | Sequence[Source], recipe: Train) -> Reports[Data]:
-    """As `prepare`, from images alone: every pixel that a microscope has seen is learnt from, and sections are withheld.
+    """As `prepare`, from images alone: all that a microscope has seen is learnt from, but sections are withheld.
 
     Raises:
         ValueError: an image cannot be read or they do not fit each other, or the recipe's sections are not there.

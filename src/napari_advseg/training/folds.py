@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_advseg import model_store
+from napari_advseg import families, model_store
 from napari_advseg.examples.sections import Row
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Reports, Said, Saved
@@ -54,6 +54,10 @@ def cross_validate(
     Raises:
         ValueError: there are fewer sections than folds, or as `fit`.
     """
+    if families.find(recipe.family).needs == "unlabelled":
+        raise ValueError(
+            f"Folds are judged by labels and {recipe.family} learns without; train it once."
+        )
     images, _ = paired(named(recipe.image, "image"), named(recipe.labels, "labels"), recipe.missing)
     spans = fold_spans(recipe.sections or (0, len(Row(images))), folds)
     members = []

@@ -155,9 +155,7 @@ def made_of(run: Run, withheld: list[TensorBatch]) -> list[Sample]:
             cut = tuple(slice(0, n) if corner == "start" else slice(-n, None) for n in sides)
             first = (slice(0, 1), ..., *cut)
             crops.append((batch.image[first], batch.target[first]))
-    return [
-        Sample(given[0], made[0], true[0]) for given, made, true in run.shown(crops[:SAMPLES])
-    ]
+    return [Sample(given[0], made[0], true[0]) for given, made, true in run.shown(crops[:SAMPLES])]
 
 
 def retreated(run: Run, good: State, keeper: Keeper) -> Generator[Report, None, bool]:

@@ -30,6 +30,7 @@ from napari_advseg.tuning.table import to_csv
 from napari_advseg.tuning.tuned import listed
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import as_labels, create, read
+from napari_advseg.volume.synthetic import blanked
 from napari_advseg.volume.volume import Volume
 
 TABLE, ROWS, PICTURE, MAP, RECIPE = (
@@ -59,6 +60,7 @@ def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
     sections = yield from sections_for(recipe, card, truth, shown)
     true, source = cut(truth, sections, shown), cut(shown, sections, truth)
     check_alike(source, true)
+    true, _ = blanked(true, dataclasses.replace(true, synthetic=source.synthetic))
     labelling, scoring = measures(recipe, card)
     check_truth(true, scoring)
     with folder_for(out) as place:

@@ -31,7 +31,7 @@ from napari_advseg.volume.sections import (
     unfinished,
     write_volume,
 )
-from napari_advseg.volume.synthetic import is_marked, mask_beside, marked, unmarked
+from napari_advseg.volume.synthetic import is_marked, marked, mask_beside, unmarked
 from napari_advseg.volume.tiff import read_tiff
 from napari_advseg.volume.unfinished import Version
 from napari_advseg.volume.units import PIXEL, unit_symbol
@@ -53,6 +53,7 @@ __all__ = [
     "missing_chunks",
     "read",
     "write",
+    "write_mask",
 ]
 
 TIFF = (".tif", ".tiff", ".btf")
@@ -128,12 +129,28 @@ def write(
     """
     given = read(volume)
     target = _target(path)
-    if given.synthetic is not None:
-        frame = unmarked(given.frame.without("c") if "c" in given.axes else given.frame)
-        mask = Volume(given.synthetic, frame, kind="labels")
-        write_volume(mask, mask_beside(target), overwrite=overwrite, kind="labels", version=version)
+    write_mask(given, target, overwrite=overwrite)
+    if given.synthetic is None:
+        given = dataclasses.replace(given, frame=unmarked(given.frame))
     write_volume(given, target, overwrite=overwrite, kind=kind or kind_of(given), version=version)
     return target
+
+
+def write_mask(
+    volume: Volume, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path | None:
+    """Where the mask of synthetic voxels of an image at `path` now stands; None where the volume has none.
+
+    Raises:
+        Unwritable: as `write`.
+    """
+    if volume.synthetic is None:
+        return None
+    frame = unmarked(volume.frame.without("c") if "c" in volume.axes else volume.frame)
+    mask = Volume(volume.synthetic, frame, kind="labels")
+    place = mask_beside(path)
+    write_volume(mask, place, overwrite=overwrite, kind="labels", version="0.5")
+    return place
 
 
 def create(
@@ -147,12 +164,16 @@ def create(
     kind: Kind | None = None,
     version: Version = "0.5",
 ) -> SectionWriter:
-    """A context manager that takes the sections of a volume one by one; see SectionWriter."""
+    """A context manager that takes the sections of a volume one by one; see SectionWriter.
+
+    It says that it holds synthetic voxels only where their mask stands beside it already.
+    """
+    target = _target(path)
     return SectionWriter.create(
-        _target(path),
+        target,
         shape,
         dtype,
-        frame,
+        frame if mask_beside(target).exists() else unmarked(frame),
         overwrite=overwrite,
         resume=resume,
         kind=kind or _kind_of_dtype(dtype),
@@ -198,7 +219,7 @@ def as_labels(volume: Volume) -> Volume:
         return dataclasses.replace(volume, kind="labels")
     checked = _Labels(volume.array, _title(volume))
     frame = volume.frame.after("read as labels") if volume.dtype.kind == "f" else volume.frame
-    return Volume(checked, frame, volume.source, "labels")
+    return Volume(checked, frame, volume.source, "labels", volume.synthetic)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Synthetic voxels: painted by a model where no microscope has looked, and marked so that nothing learns or scores them.
+"""Synthetic voxels: painted by a model where no microscope has looked, and marked so that nothing is learnt from them.
 
 An image that holds some says so in its history and carries a mask, 1 there. In a file the mask stands beside the
 image under its name: mended.ome.zarr has mended.synthetic.ome.zarr.
@@ -19,6 +19,8 @@ from napari_advseg.volume.volume import Volume
 
 MARK = "holds synthetic voxels, 1 in the mask beside it"
 NAME = ".synthetic"
+LEFT_OUT = -1
+"""What a label becomes that is neither learnt nor scored: not annotated."""
 ENDINGS = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
 
 
@@ -68,6 +70,23 @@ def without_synthetic(labels: Volume, *images: Volume) -> Volume:
     return dataclasses.replace(labels, array=_LeftOut(labels.array, masks))
 
 
+def known_pair(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
+    """Labels and truth, which is -1 where either of them is synthetic; `truth.synthetic` then says that it may be."""
+    mask = truth.synthetic if truth.synthetic is not None else labels.synthetic
+    return labels, dataclasses.replace(without_synthetic(truth, labels), synthetic=mask)
+
+
+def blanked(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
+    """Labels and truth that are 0 wherever one of them is synthetic, so that no object lies there; lazy."""
+    masks = tuple(one.synthetic for one in (labels, truth) if one.synthetic is not None)
+    if not masks:
+        return labels, truth
+    first, second = (
+        dataclasses.replace(one, array=_LeftOut(one.array, masks, 0)) for one in (labels, truth)
+    )
+    return first, second
+
+
 def whole(image: Volume) -> Volume:
     """Labels of an image that nobody has annotated, as if it was one object: 1, and -1 where it is synthetic; lazy."""
     frame = image.frame.without("c") if "c" in image.axes else image.frame
@@ -96,10 +115,11 @@ class _Ones(Windowed):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _LeftOut(Windowed):
-    """Labels that are -1 where a mask is not 0."""
+    """Labels that are something else where a mask is not 0."""
 
     array: LazyArray
     masks: tuple[LazyArray, ...]
+    value: int = LEFT_OUT
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -117,5 +137,5 @@ class _LeftOut(Windowed):
     def read(self, window: Window) -> Array:
         ids = np.array(self.array[window], dtype=np.int64)
         for mask in self.masks:
-            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = -1
+            ids[np.asarray(mask[window]).reshape(ids.shape) != 0] = self.value
         return ids

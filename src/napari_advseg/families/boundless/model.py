@@ -52,9 +52,7 @@ class Model(Family[BoundlessSettings]):
         chosen, channels = self.settings, self.channels.image
         self._describer: nn.Module | None = None
         return {
-            "generator": Player(
-                GatedGenerator(channels, channels, chosen.width), chosen.optimiser
-            ),
+            "generator": Player(GatedGenerator(channels, channels, chosen.width), chosen.optimiser),
             "critic": Player(
                 ConditionedCritic(channels, chosen.critic_width, chosen.condition),
                 chosen.critic_optimiser,
@@ -131,7 +129,7 @@ class Model(Family[BoundlessSettings]):
         hole = masks.draw(visible, shape, len(image), generator).to(image)
         return torch.where(hole > 0, 0.5, image), self.fill(image, hole), image
 
-    def infer(self, tile: Tensor) -> Tensor:
+    def infer(self, tile: Tensor) -> Tensor:  # noqa: ARG002
         raise ValueError(NO_MAPS)
 
     @property
@@ -180,7 +178,9 @@ class Model(Family[BoundlessSettings]):
         if not self.settings.condition:
             return None
         if self._describer is None:
-            raise ValueError(NO_WEIGHTS if self.settings.conditioning == "inception" else NO_ENCODER)
+            raise ValueError(
+                NO_WEIGHTS if self.settings.conditioning == "inception" else NO_ENCODER
+            )
         if image.shape[1] not in (1, 3) and self.settings.conditioning == "inception":
             image = image.mean(1, keepdim=True).expand(-1, 3, -1, -1)
         return F.normalize(self._describer.to(image.device)(image).float())

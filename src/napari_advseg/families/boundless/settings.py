@@ -49,14 +49,26 @@ class BoundlessSettings(Settings):
     """Generator, critic, masks and the critic's condition."""
 
     width: int = setting(
-        32, "Width", "Channels of the generator's first layer; the middle has four times as many.", ge=2, le=256
+        32,
+        "Width",
+        "Channels of the generator's first layer; the middle has four times as many.",
+        ge=2,
+        le=256,
     )
     critic_width: int = setting(
-        64, "Critic's width", "Channels of the critic's first layer; the last has four times as many.", ge=2, le=256
+        64,
+        "Critic's width",
+        "Channels of the critic's first layer; the last has four times as many.",
+        ge=2,
+        le=256,
     )
     mask: MaskSettings = setting(MaskSettings(), "Mask", "What is hidden of a crop.")
     adversarial_weight: float = setting(
-        0.01, "Adversarial weight", "Of the critic's verdict beside the likeness of grey values.", ge=0, le=10
+        0.01,
+        "Adversarial weight",
+        "Of the critic's verdict beside the likeness of grey values.",
+        ge=0,
+        le=10,
     )
     quiet_steps: int = setting(
         0, "Quiet steps", "First steps on the likeness alone; the critic learns meanwhile.", ge=0
@@ -85,7 +97,9 @@ class BoundlessSettings(Settings):
         128, "Encoder's numbers", "encoder only: four times the width of that model.", ge=8, le=1024
     )
     optimiser: AdamSettings = setting(
-        AdamSettings(learning_rate=1e-4, beta1=0.5, beta2=0.9), "Optimiser", "Adam of the generator."
+        AdamSettings(learning_rate=1e-4, beta1=0.5, beta2=0.9),
+        "Optimiser",
+        "Adam of the generator.",
     )
     critic_optimiser: AdamSettings = setting(
         AdamSettings(learning_rate=1e-3, beta1=0.5, beta2=0.9), "Critic's optimiser", "Adam."
@@ -113,7 +127,11 @@ class BoundlessSettings(Settings):
 SPOILED = {"blur": 0.5, "noise": 0.5}
 PRESETS = {
     "quick": {
-        "model": {"width": 16, "critic_width": 16, "optimiser": {"learning_rate": 1e-3, "beta1": 0.5, "beta2": 0.9}},
+        "model": {
+            "width": 16,
+            "critic_width": 16,
+            "optimiser": {"learning_rate": 1e-3, "beta1": 0.5, "beta2": 0.9},
+        },
         "examples": {"crop": 129, "batch": 4, "augmentation": {"blur": 0.0, "noise": 0.0}},
         "training": {"steps": 1500, "validate_every": 100, "plateau": {"reductions": 0}},
     },

@@ -33,7 +33,11 @@ class BoundlessTransferSettings(Settings):
     """Which layers begin where, and how the others learn."""
 
     width: int = setting(
-        32, "Width", "Channels of the first layer; as in the Boundless model to start from.", ge=2, le=256
+        32,
+        "Width",
+        "Channels of the first layer; as in the Boundless model to start from.",
+        ge=2,
+        le=256,
     )
     scenario: Scenario = setting(
         "own",
@@ -56,7 +60,9 @@ class BoundlessTransferSettings(Settings):
         le=GATED_LAYERS,
     )
     mask: Literal[0, 1] = setting(
-        0, "Mask", "What the mask's channel says everywhere: 0 for nothing hidden (a little better in the thesis)."
+        0,
+        "Mask",
+        "What the mask's channel says everywhere: 0 for nothing hidden (a little better in the thesis).",
     )
     hyper_parameters: Literal["own", "segmentation", "boundless"] = setting(
         "own",
@@ -64,7 +70,9 @@ class BoundlessTransferSettings(Settings):
         "The thesis' set for segmentation (rate .01), or that of Boundless (1e-4, betas .5 and .9), both with epsilon "
         ".01; own: the optimiser's below.",
     )
-    optimiser: AdamSettings = setting(AdamSettings(), "Optimiser", "Adam, for own hyper-parameters.")
+    optimiser: AdamSettings = setting(
+        AdamSettings(), "Optimiser", "Adam, for own hyper-parameters."
+    )
 
     @model_validator(mode="after")
     def _has_one_optimiser(self) -> BoundlessTransferSettings:
@@ -101,7 +109,12 @@ PRESETS = {
     "seed": {
         "model": {"hyper_parameters": "segmentation"},
         "examples": {"crop": 257, "batch": 18, "scale": 0.72},
-        "training": {"steps": 66_800, "validate_every": 334, "save_every": 334, "plateau": {"reductions": 0}},
+        "training": {
+            "steps": 66_800,
+            "validate_every": 334,
+            "save_every": 334,
+            "plateau": {"reductions": 0},
+        },
         "prediction": {"tile": 257, "halo": 32},
     },
 }
