@@ -31,9 +31,11 @@ def rearranged(
     """Image and labels after the same flips, rotation, deletion, slip and elastic deformation.
 
     Labels are only ever moved (nearest), never mixed; an image that is not deformed keeps its type.
-    A patch that is not square in-plane is rotated by 0 or 180 degrees only.
+    A patch that is not square in-plane is rotated by 0 or 180 degrees only; a cube may exchange its axes.
     """
     image, labels = _turned(image, labels, settings, rng)
+    if settings.swap_axes and len(set(labels.shape)) == 1:
+        image, labels = _with_axes_exchanged(image, labels, rng)
     if len(labels) > 1 and not settings.missing_kept and rng.random() < settings.missing_section:
         image, labels = _without_sections(image, labels, rng)
     if rng.random() < settings.misalignment:
@@ -55,6 +57,8 @@ def spoiled(
         _change_intensity(image, settings, rng)
     if image.shape[1] > 1 and settings.missing_kept and rng.random() < settings.missing_section:
         _blank_sections(image, rng)
+    if image.shape[1] > 1 and rng.random() < settings.out_of_focus:
+        _defocus(image, rng)
     if rng.random() < settings.missing_part:
         _blank_stripe(image, rng)
     if rng.random() < settings.local_blur:
@@ -91,6 +95,11 @@ def _turned(
         turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
         image, labels = np.rot90(image, turns, (-2, -1)), np.rot90(labels, turns, (-2, -1))
     return image, labels
+
+
+def _with_axes_exchanged(image: Array, labels: Array, rng: Generator) -> tuple[Array, Array]:
+    order = rng.permutation(3)
+    return image.transpose(0, *(1 + order)), labels.transpose(*order)
 
 
 def _without_sections(image: Array, labels: Array, rng: Generator) -> tuple[Array, Array]:
@@ -198,6 +207,14 @@ def _change_intensity(image: Floats, settings: AugmentationSettings, rng: Genera
 def _blank_sections(image: Floats, rng: Generator) -> None:
     gone = _some_sections(image.shape[1], rng)
     image[:, gone] = 0 if rng.random() < 0.5 else image.mean()
+
+
+def _defocus(image: Floats, rng: Generator) -> None:
+    """One or two neighbouring sections blurred by 2 to 5 px, as where the microscope lost its focus."""
+    first = int(rng.integers(image.shape[1]))
+    sigma = float(rng.uniform(2, 5))
+    gone = slice(first, first + int(rng.integers(1, 3)))
+    image[:, gone] = blurred(image[:, gone], sigma, 2 * int(np.ceil(2 * sigma)) + 1)
 
 
 def _blank_stripe(image: Floats, rng: Generator) -> None:

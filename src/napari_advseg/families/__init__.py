@@ -13,6 +13,7 @@ from napari_advseg.families.cyclegan import settings as cyclegan
 from napari_advseg.families.deconvnet import settings as deconvnet
 from napari_advseg.families.seggan import settings as seggan
 from napari_advseg.families.unet import settings as unet
+from napari_advseg.families.unet3d import settings as unet3d
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
 
@@ -25,7 +26,8 @@ RGB_TWO_CLASSES = Channels(image=3, output=2, gives="classes")
 class Entry:
     """What can be said of a family without loading torch; its parameters are counted for `counted` channels.
 
-    `needs` is what its model says too: pairs of image and labels, or sets that need not belong together.
+    `needs` is what its model says too: pairs of image and labels, or sets that need not belong together; so are
+    `dimensions`: 3 where it looks at blocks of sections.
     """
 
     name: str
@@ -35,14 +37,15 @@ class Entry:
     presets: dict[str, dict[str, Any]]
     counted: Channels = ONE_MAP
     needs: Literal["paired", "unpaired"] = "paired"
+    dimensions: Literal[2, 3] = 2
 
 
 def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
     """The entry of a family from its module of settings."""
     needs: Literal["paired", "unpaired"] = getattr(module, "NEEDS", "paired")
-    return Entry(
-        module.NAME, module.SUMMARY, module.REFERENCE, settings, module.PRESETS, counted, needs
-    )
+    dimensions: Literal[2, 3] = getattr(module, "DIMENSIONS", 2)
+    named = module.NAME, module.SUMMARY, module.REFERENCE
+    return Entry(*named, settings, module.PRESETS, counted, needs, dimensions)
 
 
 FAMILIES: dict[str, Entry] = {
@@ -54,6 +57,7 @@ FAMILIES: dict[str, Entry] = {
         listed(seggan, seggan.SegGanSettings, RGB_PASCAL),
         listed(deconvnet, deconvnet.DeconvNetSettings, RGB_TWO_CLASSES),
         listed(adversarial_unet, adversarial_unet.AdversarialUNetSettings),
+        listed(unet3d, unet3d.UNet3dSettings),
     )
 }
 

@@ -25,6 +25,7 @@ from napari_advseg.training.viewing import View
 from napari_advseg.volume.volume import Volume
 
 SIDE = 1024
+VOLUME_SIDE = 256
 SHARE = 0.1
 KEPT = 2
 
@@ -97,11 +98,12 @@ class Looker:
         number = min(max(view.section, 0), len(row) - 1)
         at, index = row.place(number)
         image = self._images[at]
+        side = SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
         top, left = (
-            _start(middle, image.size(axis))
+            _start(middle, image.size(axis), side)
             for middle, axis in ((view.row, "y"), (view.column, "x"))
         )
-        rows, columns = slice(top, top + SIDE), slice(left, left + SIDE)
+        rows, columns = slice(top, top + side), slice(left, left + side)
         with untouched():
             model = StoredModel(self._card, self._run.weights())
             settings = PredictionSettings(device=self._run.fabric.device.type)
@@ -109,7 +111,7 @@ class Looker:
                 labels = plane(read_window(self._labels[at], index, rows, columns))
                 made = drain(Painter(model, settings).section(labels)).mean(0)
             else:
-                made = _map(model, settings, read_window(image, index, rows, columns))
+                made = _map(model, settings, (image, index), rows, columns)
         path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
         return Previewed(step, path, number, top, left)
 
@@ -128,16 +130,31 @@ class Looker:
         return str(path)
 
 
-def _map(model: StoredModel, settings: PredictionSettings, window: Array) -> Array:
-    """An interior map (y, x) as float32, or the classes of a window."""
+def _map(
+    model: StoredModel,
+    settings: PredictionSettings,
+    section: tuple[Volume, int],
+    rows: slice,
+    columns: slice,
+) -> Array:
+    """An interior map (y, x) as float32, or the classes, of a window of a section.
+
+    A model of volumes looks at a block of sections around it.
+    """
     predictor = Predictor(model, settings)
-    made = drain(predictor.section(window))
+    image, index = section
+    if predictor.is_volume:
+        sections = predictor.around(index, image.size("z"))
+        window = np.stack([read_window(image, z, rows, columns) for z in sections], axis=-3)
+        made = drain(predictor.section(window))[..., index - sections.start, :, :]
+    else:
+        made = drain(predictor.section(read_window(image, index, rows, columns)))
     return predictor.as_classes(made) if gives_classes(model) else made
 
 
-def _start(middle: int, length: int) -> int:
-    """Where a window of at most 1024 px begins whose middle is as near as can be."""
-    return min(max(0, middle - SIDE // 2), max(0, length - SIDE))
+def _start(middle: int, length: int, side: int) -> int:
+    """Where a window of at most `side` pixels begins whose middle is as near as can be."""
+    return min(max(0, middle - side // 2), max(0, length - side))
 
 
 @contextmanager
