@@ -93,8 +93,8 @@ def predict_into(
 ) -> Reports[None]:
     """`predict`, but each section goes to `keep(index, section)`: memory does not grow with their number.
 
-    A model of volumes sees the sections beside a volume that was cut out of a stack. With a `part` only that of every section is made, from as much around it as the network looks at, so that it
-    equals the same part of whole sections.
+    A model of volumes sees the sections beside a volume that was cut out of a stack. With a `part` only that of every
+    section is made, from as much around it as the network looks at, so that it equals the same part of whole sections.
     """
     fits(volume, model)
     predictors = predictors or ready(model, settings)
@@ -359,8 +359,8 @@ class Predictor:
                 "those that the model was trained on."
             )
         return (
-            f"Sections lie {here:.3g} pixels apart, those that the model was trained on {trained:g}; do not expect good "
-            "results, and train a model on such images."
+            f"Sections lie {here:.3g} pixels apart, those that the model was trained on {trained:g}; do not expect "
+            "good results, and train a model on such images."
         )
 
     def take_grey(self, volume: Volume) -> None:

@@ -72,7 +72,7 @@ class Batches:
     annotated section and lie in `readable` sections alone (all); what else they hold has weight 0.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them are known beforehand or found here
         self,
         images: Sequence[Volume],
         labels: Sequence[Volume | None],

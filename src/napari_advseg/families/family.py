@@ -24,7 +24,8 @@ Chosen = TypeVar("Chosen", bound=Settings)
 class TensorBatch:
     """Image (N, C, H, W) in the unit range; target and weight (N, K, H, W), weight 0 where not annotated.
 
-    A family of volumes has (N, C, Z, H, W) everywhere. Where it is not `paired`, image and target come from different places; a few `pairs` may come along.
+    A family of volumes has (N, C, Z, H, W) everywhere. Where it is not `paired`, image and target come from
+    different places; a few `pairs` may come along.
     """
 
     image: Tensor

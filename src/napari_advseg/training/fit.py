@@ -147,9 +147,9 @@ def with_anisotropy(data: Data, recipe: Train) -> Reports[Train]:
     if apart is None:
         name = data.images[0].frame.name or "the image"
         raise ValueError(
-            f"The voxel size of '{name}' is not known, and {recipe.family} is built for it; store it with the image, or "
-            "set model.anisotropy to the distance of two sections in pixels (1 for isotropic voxels, 10 for sections "
-            "of 40 nm with pixels of 4 nm)."
+            f"The voxel size of '{name}' is not known, and {recipe.family} is built for it; store it with the image, "
+            "or set model.anisotropy to the distance of two sections in pixels (1 for isotropic voxels, 10 for "
+            "sections of 40 nm with pixels of 4 nm)."
         )
     model = recipe.model.changed(anisotropy=float(f"{apart:.4g}"))
     levels = getattr(model, "levels", ())
