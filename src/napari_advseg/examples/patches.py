@@ -156,7 +156,13 @@ class Batches:
             both = zip(annotated, sections, strict=True)
             annotated = [sorted(set(known) & set(chosen)) for known, chosen in both]
         self._taught = [frozenset(own) for own in annotated]
-        annotated = self._reachable(annotated)
+        reachable = self._reachable(annotated)
+        if any(annotated) and not any(reachable):
+            raise ValueError(
+                f"No annotated section lies among {self.settings.depth} neighbouring ones that are free for training; "
+                "choose a smaller examples.depth, or withhold others."
+            )
+        annotated = reachable
         return Places(self._labels, censuses, annotated, self._zeros, self._side)
 
     def _find_depths(self, readable: Sequence[Sequence[int]] | None) -> Depths:
