@@ -19,7 +19,7 @@ from napari_advseg import families
 from napari_advseg.examples.resize import resized_image
 from napari_advseg.families.family import Family
 from napari_advseg.labelling import label
-from napari_advseg.model_store import StoredModel
+from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.networks.convolution import folded
 from napari_advseg.progress import BlockDone, Report, Reports, Said, Warned, drain
 from napari_advseg.scoring import score
@@ -227,6 +227,13 @@ def is_of_volumes(model: StoredModel) -> bool:
     return families.find(model.family).dimensions == 3
 
 
+def around(card: Card, index: int, count: int) -> range:
+    """The sections that a model of volumes looks at for one of `count`: as many as in a training patch."""
+    depth = min(card.recipe.examples.depth or 1, count)
+    first = min(max(0, index - depth // 2), count - depth)
+    return range(first, first + depth)
+
+
 class Predictor:
     """One model on one device in one precision, ready for sections.
 
@@ -281,9 +288,7 @@ class Predictor:
 
     def around(self, index: int, count: int) -> range:
         """The sections to look at for one of `count`: as many as in a training patch, where there are."""
-        depth = min(self.model.card.recipe.examples.depth or 1, count)
-        first = min(max(0, index - depth // 2), count - depth)
-        return range(first, first + depth)
+        return around(self.model.card, index, count)
 
     def slab_depth(self, count: int, height: int, width: int) -> int:
         """How many of `count` sections are read at once: a tile is as deep, and all of its maps fit memory."""

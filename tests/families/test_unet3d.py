@@ -274,20 +274,21 @@ def test_sections_of_another_distance_or_none_are_said():
 
 
 def test_a_tiled_prediction_is_near_the_whole_one_and_without_seams():
-    image, _ = tissue(shape=(20, 160, 160))
+    image, _ = tissue(shape=(12, 112, 112))
     model = stored(anisotropy=10.0)
     whole = drain(predict(image, model, FP32)).numpy().astype(np.float32)
     reports = []
-    running = predict(image, model, FP32.changed(tile=96, depth=10))
+    running = predict(image, model, FP32.changed(tile=80, depth=8))
     try:
         while True:
             reports.append(next(running))
     except StopIteration as end:
         tiled = end.value.numpy().astype(np.float32)
-    assert tiled.shape == whole.shape == (20, 160, 160)
+    assert tiled.shape == whole.shape == (12, 112, 112)
     assert np.abs(tiled - whole).mean() < 0.02
-    jumps = [np.abs(np.diff(tiled - whole, axis=axis)).max() for axis in range(3)]
-    assert max(jumps) < 0.1
+    jumps = [np.abs(np.diff(tiled - whole, axis=axis)) for axis in range(3)]
+    across = [jump.mean(axis=tuple({0, 1, 2} - {axis})) for axis, jump in enumerate(jumps)]
+    assert max(planes.max() for planes in across) < 0.02  # no plane between two tiles stands out
     assert any(isinstance(one, Said) and "blended" in one.text for one in reports)
     blocks = [one for one in reports if isinstance(one, BlockDone)]
     assert [one.done for one in blocks] == list(range(1, len(blocks) + 1))
@@ -377,7 +378,7 @@ def test_the_command_line_goes_from_a_stack_to_a_score(tmp_path, monkeypatch, ca
         path = tmp_path / f"{out}.ome.zarr"
         run("segment", "--image", raw, "--model", model, "--out", path, *more)
     assert advseg.read(tmp_path / "one.ome.zarr").size("z") == 1
-    assert "VOI" in run("score", tmp_path / "labels.ome.zarr", ids)
+    assert "voi_split" in run("score", tmp_path / "labels.ome.zarr", ids)
     places = drain(
         run_suggest(Suggest(image=str(raw), model=str(model), count=2, window=16, looked_at=2))
     )

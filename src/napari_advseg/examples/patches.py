@@ -330,15 +330,32 @@ def check_pairs(images: Sequence[Volume], labels: Sequence[Volume | None]) -> li
 def check_blocks(
     volumes: Sequence[Volume], readable: Sequence[Sequence[int]], settings: ExampleSettings
 ) -> None:
+    """Nothing, where blocks of the settings' depth and crop fit into what may be read of every volume.
+
+    Raises:
+        ValueError: a volume is a single section, or smaller than a block, or has no run of readable sections as deep.
+    """
+    check_sizes(volumes, settings)
+    depth = settings.depth or 1
+    for volume, sections in zip(volumes, readable, strict=True):
+        most = longest_run(sections)
+        if most < depth:
+            raise ValueError(
+                f"Patches are {depth} sections deep, but no more than {most} neighbouring sections of "
+                f"{_called(volume)} are free for training (others are withheld, or were not chosen); set "
+                f"examples.depth to {most} or less, or withhold others."
+            )
+
+
+def check_sizes(volumes: Sequence[Volume], settings: ExampleSettings) -> None:
     """Nothing, where blocks of the settings' depth and crop fit into every volume.
 
     Raises:
         ValueError: a volume is a single section, or smaller than a block.
     """
     depth, side = settings.depth or 1, max(1, round(settings.crop / settings.scale))
-    for volume, sections in zip(volumes, readable, strict=True):
-        shape = tuple(volume.size(axis) for axis in "zyx")
-        name = f"'{volume.frame.name}'" if volume.frame.name else "the image"
+    for volume in volumes:
+        shape, name = tuple(volume.size(axis) for axis in "zyx"), _called(volume)
         if shape[0] == 1:
             raise ValueError(
                 f"{name} is a single section, and blocks of {depth} sections are to be learnt from; give a stack, or "
@@ -350,13 +367,10 @@ def check_blocks(
                 f"examples.depth up to {shape[0]} and examples.crop up to "
                 f"{int(min(shape[1:]) * settings.scale)}."
             )
-        most = longest_run(sections)
-        if most < depth:
-            raise ValueError(
-                f"Patches are {depth} sections deep, but no more than {most} neighbouring sections of {name} are free "
-                f"for training (others are withheld, or were not chosen); set examples.depth to {most} or less, or "
-                "withhold others."
-            )
+
+
+def _called(volume: Volume) -> str:
+    return f"'{volume.frame.name}'" if volume.frame.name else "the image"
 
 
 def finite(image: Array) -> Array:

@@ -16,6 +16,7 @@ from napari_advseg.examples.patches import (
     Batch,
     Batches,
     check_pairs,
+    check_sizes,
     whole_section,
     withheld_blocks,
 )
@@ -149,6 +150,8 @@ def prepare(
     with unpaired_hint(alone=alone):
         images, truths = paired(image, labels, recipe.missing)
         check_pairs(images, truths)
+    if recipe.examples.depth:
+        check_sizes(images, recipe.examples)
     planned = yield from plan(truths, recipe)
     truths = planned.labels
     yield Said(planned.words + ".")

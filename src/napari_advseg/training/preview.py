@@ -16,7 +16,7 @@ import torch
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.generation import Painter
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.prediction import Predictor, gives_classes
+from napari_advseg.prediction import Predictor, around, gives_classes
 from napari_advseg.progress import Previewed, Report, Reports, StepDone, Warned, drain
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.training import viewing
@@ -110,8 +110,10 @@ class Looker:
             if self._run.family.makes == "image":
                 labels = plane(read_window(self._labels[at], index, rows, columns))
                 made = drain(Painter(model, settings).section(labels)).mean(0)
+            elif self._run.family.dimensions == 3:
+                made = _map(model, settings, *_block(self._card, image, index, rows, columns))
             else:
-                made = _map(model, settings, (image, index), rows, columns)
+                made = _map(model, settings, read_window(image, index, rows, columns))
         path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
         return Previewed(step, path, number, top, left)
 
@@ -131,25 +133,20 @@ class Looker:
 
 
 def _map(
-    model: StoredModel,
-    settings: PredictionSettings,
-    section: tuple[Volume, int],
-    rows: slice,
-    columns: slice,
+    model: StoredModel, settings: PredictionSettings, window: Array, at: int | None = None
 ) -> Array:
-    """An interior map (y, x) as float32, or the classes, of a window of a section.
-
-    A model of volumes looks at a block of sections around it.
-    """
+    """An interior map (y, x) as float32, or the classes of a window; of section `at` where it holds several."""
     predictor = Predictor(model, settings)
-    image, index = section
-    if predictor.is_volume:
-        sections = predictor.around(index, image.size("z"))
-        window = np.stack([read_window(image, z, rows, columns) for z in sections], axis=-3)
-        made = drain(predictor.section(window))[..., index - sections.start, :, :]
-    else:
-        made = drain(predictor.section(read_window(image, index, rows, columns)))
+    made = drain(predictor.section(window))
+    made = made if at is None else made[..., at, :, :]
     return predictor.as_classes(made) if gives_classes(model) else made
+
+
+def _block(card: Card, image: Volume, index: int, rows: slice, columns: slice) -> tuple[Array, int]:
+    """A window of the sections that a model of volumes looks at for one, and which of them that is."""
+    sections = around(card, index, image.size("z"))
+    planes = [read_window(image, z, rows, columns) for z in sections]
+    return np.stack(planes, axis=-3), index - sections.start
 
 
 def _start(middle: int, length: int, side: int) -> int:
