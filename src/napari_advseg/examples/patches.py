@@ -476,7 +476,7 @@ def _block(
         for first, part in zip(corner[1:], rest, strict=True)
     ]
     most = round(side * settings.scale)
-    cut = (..., *(slice(part.start, part.start + most) for part in inner))
+    cut: tuple[Any, ...] = (..., *(slice(part.start, part.start + most) for part in inner))
     return grey[cut], target[cut], weight[cut]
 
 

@@ -75,7 +75,8 @@ def same_conv3d(
     inside: int, outside: int, kernel: Triple, stride: Triple = (1, 1, 1), *, bias: bool
 ) -> nn.Conv3d:
     """A convolution whose output has the size of its input, divided by `stride` and rounded up."""
-    around = tuple(side // 2 for side in kernel)
+    deep, high, wide = kernel
+    around = deep // 2, high // 2, wide // 2
     return nn.Conv3d(inside, outside, kernel, stride, around, bias=bias, padding_mode="replicate")
 
 
