@@ -41,7 +41,7 @@ def dice(logits: Tensor, target: Tensor, weight: Tensor, gives: Gives = "interio
         found, drawn = torch.softmax(logits.float(), dim=1) * weight, target * weight
     else:
         found, drawn = (1 - torch.sigmoid(logits.float())) * weight, (1 - target) * weight
-    over = (0, 2, 3)
+    over = (0, *range(2, target.ndim))
     both = (found * drawn).sum(over)
     return (1 - (2 * both + 1) / (found.sum(over) + drawn.sum(over) + 1)).mean()
 
@@ -51,7 +51,7 @@ def class_measures(logits: Tensor, target: Tensor, weight: Tensor) -> dict[str, 
     known = (weight[:, :1] > 0).float()
     found = F.one_hot(logits.argmax(1), logits.shape[1]).movedim(-1, 1) * known
     true = F.one_hot(target.argmax(1), logits.shape[1]).movedim(-1, 1) * known
-    over = (0, 2, 3)
+    over = (0, *range(2, target.ndim))
     both = (found * true).sum(over)
     either = found.sum(over) + true.sum(over) - both
     present = either > 0

@@ -213,8 +213,8 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
     raw = read(recipe.image, missing=recipe.missing)
     if recipe.placed is not None:
         raw = dataclasses.replace(raw, frame=dataclasses.replace(raw.frame, **dict(recipe.placed)))
-    raw = raw.cut(*recipe.sections) if recipe.sections else raw
     raw = one_channel(raw, recipe.channel)
+    raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
     if gives_classes(model) and recipe.probabilities:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A model applied to a volume: normalise, tile, infer, blend, section by section."""
+"""A model applied to a volume: normalise, tile, infer, blend, section by section or slab by slab."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import torch
 
 from napari_advseg import device as devices
@@ -19,7 +20,7 @@ from napari_advseg.examples.resize import resized_image
 from napari_advseg.families.family import Family
 from napari_advseg.labelling import label
 from napari_advseg.mending import Mender
-from napari_advseg.model_store import StoredModel
+from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.networks.convolution import folded
 from napari_advseg.progress import BlockDone, Report, Reports, Said, Warned, drain
 from napari_advseg.scoring import score
@@ -29,9 +30,10 @@ from napari_advseg.volume.blend import Blender
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.part import Part
+from napari_advseg.volume.slabs import Pile, block, slabs, surrounded
 from napari_advseg.volume.synthetic import unmarked
 from napari_advseg.volume.tiles import Tile, TileGrid
-from napari_advseg.volume.units import unit_symbol
+from napari_advseg.volume.units import known_distance, unit_symbol
 from napari_advseg.volume.volume import Kind, Volume
 
 Map = npt.NDArray[np.float32]
@@ -42,6 +44,11 @@ AGREEING_PIXELS = 0.995
 AGREEING_VOI = 0.005
 SMALLEST_TILE = 64
 SEAM_OVERLAP = 32
+VOXELS = 4_000_000
+"""Largest tile of a volume: larger ones gain nothing, and a run is cancelled between tiles."""
+SLAB_SHARE = 0.25
+SHALLOWEST = 4
+DISTANT = 1.6
 NEAR = (0.8, 1.25)
 RESIZED = (1 / 8, 3.0)
 """Voxel sizes of image and training that count as equal, and those between which the image is resized."""
@@ -62,7 +69,8 @@ def predict(
 
     Of a model of classes: the class of every pixel, the value it had in the annotation (`stored`).
 
-    The result has the frame of `volume` without channels. A 2D model goes over a stack section by section.
+    The result has the frame of `volume` without channels. A model of sections goes over a stack section by section,
+    one of volumes slab by slab. Affinities become an interior map: the least of the directions.
     `predictors` are those of the model and settings, where several volumes are predicted (`ready`).
 
     Raises:
@@ -87,8 +95,8 @@ def predict_into(
 ) -> Reports[None]:
     """`predict`, but each section goes to `keep(index, section)`: memory does not grow with their number.
 
-    With a `part` only that of every section is made, from as much around it as the network looks at, so that it
-    equals the same part of whole sections.
+    A model of volumes sees the sections beside a volume that was cut out of a stack. With a `part` only that of every
+    section is made, from as much around it as the network looks at, so that it equals the same part of whole sections.
     """
     fits(volume, model)
     predictors = predictors or ready(model, settings)
@@ -96,15 +104,50 @@ def predict_into(
     yield from said[0]
     for predictor in predictors:
         predictor.take_grey(volume)
+    lead, count = predictors[0], volume.size("z")
+    volume, before = surrounded(volume, lead.sections_around) if lead.is_volume else (volume, 0)
     volume, wanted = _surroundings(volume, part, predictors)
-    yield from predictors[0].prepare(volume)
+    yield from lead.prepare(volume)
     for other in predictors[1:]:
-        other.precision = predictors[0].precision
-    count = volume.size("z")
-    for index, section in enumerate(volume.sections()):
-        found = yield from averaged(predictors, section, index, count)
+        other.precision = lead.precision
+
+    def keep_map(index: int, found: Map) -> None:
         found = found[(..., *wanted)]
-        keep(index, found.astype(STORED) if found.ndim == 2 else predictors[0].as_classes(found))
+        keep(index, found.astype(STORED) if found.ndim == 2 else lead.as_classes(found))
+
+    if lead.is_volume:
+        yield from _by_slab(keep_map, volume, predictors, range(before, before + count))
+        return
+    for index, section in enumerate(volume.sections()):
+        keep_map(index, (yield from averaged(predictors, section, index, count)))
+
+
+def _by_slab(
+    keep: Keep, volume: Volume, predictors: Sequence[Predictor], wanted: range
+) -> Reports[None]:
+    """The maps of the wanted sections of a volume, blended where slabs overlap; the first one is kept as 0."""
+    lead, shape = predictors[0], [volume.size(axis) for axis in "zyx"]
+    depth = lead.slab_depth(len(wanted), shape[1], shape[2])
+    halo, overlap = lead.sections_around, lead.family.depth_stride
+    plan, pile = slabs(wanted, shape[0], depth, halo, overlap), Pile()
+    for at, slab in enumerate(plan):
+        image = block(volume, slab.begin, slab.stop)
+        found = yield from averaged(predictors, image, at, len(plan))
+        following = plan[at + 1].first if at + 1 < len(plan) else None
+        for index, section in pile.add(slab, found, following):
+            keep(index - wanted.start, section)
+
+
+def map_of(
+    predictors: Sequence[Predictor], volume: Volume, index: int, done: int = 0, total: int = 1
+) -> Reports[Map]:
+    """The mean of what several models make of one section of a volume; models of volumes look at a block around it."""
+    if not predictors[0].is_volume:
+        return (yield from averaged(predictors, volume.section(index), done, total))
+    sections = predictors[0].around(index, volume.size("z"))
+    image = block(volume, sections.start, sections.stop)
+    found = yield from averaged(predictors, image, done, total)
+    return found[..., index - sections.start, :, :]
 
 
 def _surroundings(
@@ -129,7 +172,7 @@ def ready(model: StoredModel, settings: PredictionSettings | None = None) -> lis
 def averaged(
     predictors: Sequence[Predictor], section: npt.NDArray[Any], index: int, count: int
 ) -> Reports[Map]:
-    """The mean of what several models make of a section; BlockDone counts the pieces of all."""
+    """The mean of what several models make of a section (or slab); BlockDone counts the pieces of all."""
     total = np.zeros((), np.float32)
     for at, predictor in enumerate(predictors):
         place = index * len(predictors) + at
@@ -161,7 +204,8 @@ def fits(volume: Volume, model: StoredModel) -> None:
     """Nothing, where the model can be applied to the volume.
 
     Raises:
-        ValueError: a time axis, or another number of channels than the model was trained with.
+        ValueError: a time axis, another number of channels than the model was trained with, or a single section
+            for a model of volumes.
     """
     if "t" in volume.axes:
         raise ValueError(
@@ -173,6 +217,23 @@ def fits(volume: Volume, model: StoredModel) -> None:
             f"The image has {volume.size('c')} channels, the model was trained with {wanted}; "
             "choose the matching channel or train a model on such images."
         )
+    if is_of_volumes(model) and surrounded(volume, 1)[0].size("z") == 1:
+        raise ValueError(
+            f"The image is a single section, and the model ({model.family}) looks at neighbouring sections too; give a "
+            "stack, or choose a model of sections such as unet."
+        )
+
+
+def is_of_volumes(model: StoredModel) -> bool:
+    """Whether the model looks at blocks of sections, and not at single ones."""
+    return families.find(model.family).dimensions == 3
+
+
+def around(card: Card, index: int, count: int) -> range:
+    """The sections that a model of volumes looks at for one of `count`: as many as in a training patch."""
+    depth = min(card.recipe.examples.depth or 1, count)
+    first = min(max(0, index - depth // 2), count - depth)
+    return range(first, first + depth)
 
 
 class Predictor:
@@ -196,16 +257,23 @@ class Predictor:
         self._paints = paint
         trained = model.card.recipe.examples.scale
         self.scale: tuple[float, float] = (trained, trained)
+        self.is_volume = self.family.dimensions == 3
         for name in self.family.painting if paint else self.family.inferring:
             self.family.modules[name] = folded(self.family.modules[name]).to(  # type: ignore[call-overload]
-                device=self.device, memory_format=torch.channels_last
+                device=self.device, memory_format=self.family.memory_format
             )
         self._largest: int | None = None
         self._side = settings.tile
         # A multiple of the stride, so that pixels are pooled with the same neighbours as without it.
         self._border = -(-settings.border // self.family.stride) * self.family.stride
         paints_border = self._border and settings.border_model
+        if paints_border and self.family.dimensions == 3:
+            raise ValueError(
+                "A border model paints around sections one by one and this model looks at several together; leave "
+                "prediction.border_model out, so that the border is mirrored."
+            )
         self._mender = Mender.of(settings.border_model or "", settings) if paints_border else None
+        self._depth = settings.depth
         self._normaliser = model.card.normaliser
 
     @property
@@ -216,12 +284,37 @@ class Predictor:
             precision=self.precision,
             threads=self.threads,
             tile=None if self._side is None else min(max(self._side, TILES[0]), TILES[1]),
+            depth=None if self._depth is None else max(self._depth, SHALLOWEST),
         )
 
     @property
     def halo(self) -> int:
         chosen = self.settings.halo
         return self.family.context if chosen is None else chosen
+
+    @property
+    def sections_around(self) -> int:
+        """Sections before and behind a slab that are computed and thrown away, as the halo around a tile."""
+        return -(-self.halo * self.family.depth_stride // self.family.stride)
+
+    def around(self, index: int, count: int) -> range:
+        """The sections to look at for one of `count`: as many as in a training patch, where there are."""
+        return around(self.model.card, index, count)
+
+    def slab_depth(self, count: int, height: int, width: int) -> int:
+        """How many of `count` sections are read at once: a tile is as deep, and all of its maps fit memory."""
+        if self.settings.depth is not None:
+            return self.settings.depth
+        memory = MEMORY_SHARE * devices.free_memory(self.device) / self.family.bytes_per_pixel
+        flatness = self.family.depth_stride / self.family.stride
+        as_cube = (min(memory, VOXELS) * flatness**2) ** (1 / 3)
+        channels = self._made + 2 * self.model.card.channels.image
+        held = SLAB_SHARE * psutil.virtual_memory().available / (4 * channels * height * width)
+        step = self.family.depth_stride
+        least = 2 * self.sections_around + 2 * step
+        depth = int(max(min(as_cube, held), least)) // step * step
+        self._depth = min(count, depth)
+        return depth
 
     @property
     def _made(self) -> int:
@@ -239,13 +332,23 @@ class Predictor:
         """Choose precision, and say what the user should know."""
         yield from self._choose_precision(volume)
         if self.family.tile_dependent:
-            yield from self._report_seams(volume.section(volume.size("z") // 2))
+            yield from self._report_seams(self._probe(volume))
+
+    def _probe(self, volume: Volume) -> npt.NDArray[Any]:
+        """What to try things on: the section in the middle, or a block around it."""
+        index = volume.size("z") // 2
+        if not self.is_volume:
+            return volume.section(index)
+        sections = self.around(index, volume.size("z"))
+        return block(volume, sections.start, sections.stop)
 
     def match(self, frame: Frame) -> tuple[Report, ...]:
         """Show images in the place of `frame` at the voxel size of the training; what is to be said of it."""
         trained = self.model.card.recipe.examples.scale
         self.scale = (trained, trained)
         factors = self.model.card.factors(frame)
+        if self.is_volume and (words := self._other_distance(frame)):
+            return (Warned(words),)
         if all(NEAR[0] <= factor <= NEAR[1] for factor in factors):
             return ()
         here, there = frame.axes.index("y"), self.model.card.voxel_size[-2]
@@ -259,6 +362,22 @@ class Predictor:
             return (Warned(f"{words}; that is too far apart to expect good results."),)
         self.scale = (trained * factors[0], trained * factors[1])
         return (Said(f"{words}; the network sees it at that size."),)
+
+    def _other_distance(self, frame: Frame) -> str:
+        """What is to be said of sections that lie further apart, or nearer, than in training; else nothing."""
+        trained = getattr(self.model.card.recipe.model, "anisotropy", None)
+        here = known_distance(frame)
+        if trained is None or (here is not None and 1 / DISTANT < here / trained < DISTANT):
+            return ""
+        if here is None:
+            return (
+                f"The voxel size of the image is not known; its sections are taken to lie {trained:g} pixels apart, as "
+                "those that the model was trained on."
+            )
+        return (
+            f"Sections lie {here:.3g} pixels apart, those that the model was trained on {trained:g}; do not expect "
+            "good results, and train a model on such images."
+        )
 
     def take_grey(self, volume: Volume) -> None:
         """Fit the grey values to this very volume where the settings ask for it; else they are the training's."""
@@ -276,19 +395,21 @@ class Predictor:
     def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
         """What the model makes of one section (y, x) or (c, y, x), NaN where the image is not finite.
 
-        An interior map (y, x), or one map a class (k, y, x); float32 in [0, 1].
+        An interior map (y, x), or one map a class (k, y, x); float32 in [0, 1]. A model of volumes takes
+        neighbouring sections and has an axis z before y everywhere.
         """
         inside = slice(self._border, -self._border or None)
         planes = self._planes(self._surrounded(image))
         height, width = (side + 2 * self._border for side in image.shape[-2:])
         small = yield from self._tiled(padded(planes, self.family.stride), index, count)
-        small = small[:, : planes.shape[-2], : planes.shape[-1]]
+        small = small[..., : planes.shape[-2], : planes.shape[-1]]
         section = (
             small if planes.shape[-2:] == (height, width) else resized_image(small, height, width)
         )
-        section = section[:, inside, inside]
+        section = section[..., inside, inside]
         if image.dtype.kind == "f":
-            finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=0)
+            finite = np.isfinite(image)
+            finite = finite.all(axis=0) if self._has_channels(image) else finite
             section[:, ~finite] = np.nan
         return section if self._gives_classes else section[0]
 
@@ -298,7 +419,7 @@ class Predictor:
         return image[:, : maps.shape[-2], : maps.shape[-1]]
 
     def as_classes(self, shares: Map) -> npt.NDArray[Any]:
-        """The most probable class of every pixel, from (k, y, x), as its value in the annotation."""
+        """The most probable class of every pixel, from (k, ...), as its value in the annotation."""
         targets = self.model.card.recipe.examples.targets
         values = np.array(targets.classes, stored(self.model))
         best: npt.NDArray[Any] = values[np.nan_to_num(shares).argmax(0)]
@@ -313,9 +434,12 @@ class Predictor:
         around = [(0, 0)] * (image.ndim - 2) + [(self._border, self._border)] * 2
         return np.pad(image, around, mode="symmetric")
 
+    def _has_channels(self, image: npt.NDArray[Any]) -> bool:
+        return image.ndim > self.family.dimensions
+
     def _planes(self, image: npt.NDArray[Any]) -> Map:
-        """A section (y, x) or (c, y, x) as the network knows them: channels, grey values, training scale."""
-        planes = self._normaliser(image if image.ndim == 3 else image[None])
+        """A section, or neighbouring ones, as the network knows them: channels, grey values, training scale."""
+        planes = self._normaliser(image if self._has_channels(image) else image[None])
         if self.scale == (1.0, 1.0):
             return planes
         height, width = (
@@ -327,24 +451,25 @@ class Predictor:
     def _report_seams(self, image: npt.NDArray[Any]) -> Iterator[Report]:
         """How far two neighbouring tiles differ where they overlap."""
         planes = padded(self._planes(image), self.family.stride)
-        pair = list(islice(self.grid(planes.shape[-2:]), 2))
+        pair = list(islice(self.grid(planes.shape[1:]), 2))
         if len(pair) < 2:
             return
-        sections = np.full((2, *planes.shape[-2:]), np.nan, np.float32)
+        sections = np.full((2, *planes.shape[1:]), np.nan, np.float32)
         for section, tile in zip(sections, pair, strict=True):
             output = self._tile(planes, tile)
             if output is None:
                 return
-            section[tile.counts] = output[(0, *tile.inside)]
+            section[(..., *tile.counts)] = output[(0, ..., *tile.inside)]
         difference = np.nanmean(np.abs(sections[0] - sections[1]))
         yield Said(
-            f"The network's normalisation depends on the tile: neighbouring tiles differ by {difference:.4f} on "
-            "average where they overlap, and are blended there. A larger tile differs less."
+            f"The network's {'output' if self.is_volume else 'normalisation'} depends on the tile: neighbouring tiles "
+            f"differ by {difference:.4f} on average where they overlap, and are blended there. A larger tile differs "
+            "less."
         )
 
     def _tiled(self, planes: Map, index: int, count: int) -> Reports[Map]:
-        grid = self.grid(planes.shape[-2:])
-        blender = Blender((self._made, *planes.shape[-2:]))
+        grid = self.grid(planes.shape[1:])
+        blender = Blender((self._made, *planes.shape[1:]))
         waiting = deque(grid)
         total, done = len(grid), 0
         while waiting:
@@ -370,15 +495,18 @@ class Predictor:
         return blender.section
 
     def grid(self, shape: tuple[int, ...]) -> TileGrid:
-        """The tiles for a padded section of this shape."""
+        """The tiles for a padded section (y, x), or a slab (z, y, x), of this shape."""
         overlap = SEAM_OVERLAP if self.family.tile_dependent else 0
-        tile = self.settings.tile or self._affordable(max(shape))
+        tile = self.settings.tile or self._affordable(max(shape[-2:]), math.prod(shape[:-2]))
         self._side = min(tile, self._largest or tile)
-        return TileGrid.over((shape[0], shape[1]), tile, self.halo, self.family.stride, overlap)
+        height, width = shape[-2:]
+        return TileGrid.over((height, width), tile, self.halo, self.family.stride, overlap)
 
-    def _affordable(self, longest: int) -> int:
-        """The largest tile that fits memory, at most the whole section."""
+    def _affordable(self, longest: int, depth: int) -> int:
+        """The largest tile of so many sections that fits memory, at most the whole section."""
         pixels = MEMORY_SHARE * devices.free_memory(self.device) / self.family.bytes_per_pixel
+        if self.is_volume:
+            pixels = min(pixels, VOXELS) / depth
         least = 2 * self.halo + 4 * self.family.stride
         return int(min(longest, max(pixels**0.5, least)))
 
@@ -395,7 +523,7 @@ class Predictor:
     def _tile(self, planes: Map, tile: Tile) -> Map | None:
         """The map of what the tile reads, None where memory does not suffice."""
         try:
-            return self.infer(planes[(slice(None), *tile.reads)])
+            return self.infer(planes[(..., *tile.reads)])
         except RuntimeError as error:
             if not devices.is_out_of_memory(error):
                 raise
@@ -405,7 +533,7 @@ class Predictor:
 
     @torch.inference_mode()
     def infer(self, planes: Map, precision: str | None = None) -> Map:
-        """The maps (k, y, x) of normalised planes (c, y, x) whose sides are multiples of the stride."""
+        """The maps (k, ...) of normalised planes (c, ...) whose sides are multiples of the stride."""
         tile = torch.from_numpy(np.ascontiguousarray(planes))[None].to(self.device)
         reduced = REDUCED.get(precision or self.precision)
         with torch.autocast(self.device.type, dtype=reduced, enabled=reduced is not None):
@@ -416,16 +544,16 @@ class Predictor:
         return output[0].float().cpu().numpy()
 
     def _forward(self, tile: torch.Tensor) -> torch.Tensor:
-        tile = tile.contiguous(memory_format=torch.channels_last)
+        tile = tile.contiguous(memory_format=self.family.memory_format)
         return self.family.paint(tile) if self._paints else self.family.infer(tile)
 
     def _turned(self, tile: torch.Tensor, turn: int) -> torch.Tensor:
         """The output for one of the eight flips and rotations, turned back."""
-        there = torch.rot90(tile, turn % 4, (2, 3))
-        there = there.flip(3) if turn >= 4 else there
+        there = torch.rot90(tile, turn % 4, (-2, -1))
+        there = there.flip(-1) if turn >= 4 else there
         back = self._forward(there)
-        back = back.flip(3) if turn >= 4 else back
-        return torch.rot90(back, -(turn % 4), (2, 3))
+        back = back.flip(-1) if turn >= 4 else back
+        return torch.rot90(back, -(turn % 4), (-2, -1))
 
     def _choose_precision(self, volume: Volume) -> Iterator[Report]:
         wanted = self.settings.precision
@@ -437,7 +565,7 @@ class Predictor:
         pixels = volume.size("z") * volume.size("y") * volume.size("x")
         if half == "fp32" or pixels < 4 * PROBE * PROBE:
             return
-        agreement = self.agreement(volume.section(volume.size("z") // 2), half)
+        agreement = self.agreement(self._probe(volume), half)
         if agreement.good:
             self.precision = half
         yield Said(
@@ -445,8 +573,10 @@ class Predictor:
         )
 
     def agreement(self, section: npt.NDArray[Any], half: devices.Resolved) -> Agreement:
-        """How well `half` agrees with fp32 on the middle of a section."""
-        planes = self._normaliser(middle(section if section.ndim == 3 else section[None], PROBE))
+        """How well `half` agrees with fp32 on the middle of a section, or of neighbouring ones."""
+        side = PROBE if not self.is_volume else PROBE // 2
+        planes = section if self._has_channels(section) else section[None]
+        planes = self._normaliser(middle(planes, side))
         planes = padded(planes, self.family.stride)
         full, reduced = (self.infer(planes, precision) for precision in ("fp32", half))
         if self._gives_classes:
@@ -463,7 +593,8 @@ class Agreement:
 
     @classmethod
     def between(cls, full: Map, half: Map, settings: LabellingSettings) -> Agreement:
-        """Both maps thresholded and labelled as the model labels."""
+        """Both maps thresholded and labelled as the model labels, each section for itself."""
+        settings = settings.changed(volume="sections")
         same = float(((full > settings.threshold) == (half > settings.threshold)).mean())
         first, second = (drain(label(map_, settings)).numpy() for map_ in (full, half))
         # VOI is a distance: against any truth the two scores differ by no more than this.
@@ -480,16 +611,15 @@ class Agreement:
 
 
 def padded(planes: Map, stride: int) -> Map:
-    """Planes (c, y, x) reflected below and to the right until both sides are multiples of `stride`."""
+    """Planes (..., y, x) reflected below and to the right until both sides are multiples of `stride`."""
     missing = [(0, -side % stride) for side in planes.shape[-2:]]
     if not any(after for _, after in missing):
         return planes
-    return np.pad(
-        planes, [(0, 0), *missing], mode="reflect" if min(planes.shape[-2:]) > 1 else "edge"
-    )
+    around = [*[(0, 0)] * (planes.ndim - 2), *missing]
+    return np.pad(planes, around, mode="reflect" if min(planes.shape[-2:]) > 1 else "edge")
 
 
 def middle(planes: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """The middle square of planes (c, y, x), at most `side` long."""
+    """The middle square of planes (..., y, x), at most `side` long."""
     top, left = (max(0, (length - side) // 2) for length in planes.shape[-2:])
-    return planes[:, top : top + side, left : left + side]
+    return planes[..., top : top + side, left : left + side]

@@ -150,6 +150,11 @@ class Train(Settings):
             )
         return version
 
+    @model_validator(mode="after")
+    def _has_its_dimensions(self) -> Self:
+        check_dimensions(self.family, self.examples)
+        return self
+
     @field_validator("model", mode="before")
     @classmethod
     def _of_family(cls, model: Any, info: ValidationInfo) -> Settings:
@@ -407,6 +412,35 @@ class Mend(Painting):
 
 Recipe = Train | Segment | Label | Tune | Suggest | Extend | Mend
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="task")])
+
+
+def check_dimensions(family: str, examples: ExampleSettings) -> None:
+    """Nothing, where patches are sections for a family of sections, and blocks for one of volumes.
+
+    Raises:
+        ValueError: they are the other way round, or axes shall be exchanged in what is no cube.
+    """
+    is_volume, depth = families.find(family).dimensions == 3, examples.depth
+    if is_volume and depth is None:
+        raise ValueError(
+            f"{family} learns from blocks of sections and examples.depth is empty; set it, for example to 16"
+        )
+    if is_volume and examples.augmentation.swap_axes and depth != examples.crop:
+        raise ValueError(
+            f"axes are exchanged in cubes only, and patches have {depth} sections of {examples.crop} px; set "
+            "examples.depth and examples.crop to one number, or examples.augmentation.swap_axes to false"
+        )
+    volumes = ", ".join(name for name, entry in families.FAMILIES.items() if entry.dimensions == 3)
+    if not is_volume and depth is not None:
+        raise ValueError(
+            f"{family} learns from single sections and examples.depth is {depth}; leave it empty, or choose a family "
+            f"of volumes: {volumes}"
+        )
+    if not is_volume and examples.targets.walls == "volume":
+        raise ValueError(
+            f"{family} learns from single sections and sees no walls between them; set examples.targets.walls to "
+            f"sections, or choose a family of volumes: {volumes}"
+        )
 
 
 def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None) -> Train:

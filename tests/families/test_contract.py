@@ -50,6 +50,10 @@ class FamilyContract:
     narrow: dict[str, object]
     player: str
     overfits_in = 80
+    batch = staticmethod(toy_batch)
+    class_batch = staticmethod(class_batch)
+    sections = ()
+    """Lengths of the axes between channels and height: none, or the sections of a block."""
 
     def lesson(self, batch: TensorBatch) -> TensorBatch:
         """What the family needs to learn what is in the batch."""
@@ -72,8 +76,8 @@ class FamilyContract:
         for module in family.modules.values():
             module.eval()
         with torch.inference_mode():
-            out = family.infer(torch.rand(2, channels, *shape))
-        assert out.shape == (2, 1, *shape)
+            out = family.infer(torch.rand(2, channels, *self.sections, *shape))
+        assert out.shape == (2, 1, *self.sections, *shape)
         assert out.dtype == torch.float32
         assert 0 <= out.min() <= out.max() <= 1
 
@@ -82,13 +86,13 @@ class FamilyContract:
         for module in family.modules.values():
             module.eval()
         with torch.inference_mode():
-            out = family.infer(torch.rand(2, 1, 32, 48))
-        assert out.shape == (2, 3, 32, 48)
-        torch.testing.assert_close(out.sum(1), torch.ones(2, 32, 48))
+            out = family.infer(torch.rand(2, 1, *self.sections, 32, 48))
+        assert out.shape == (2, 3, *self.sections, 32, 48)
+        torch.testing.assert_close(out.sum(1), torch.ones(2, *self.sections, 32, 48))
 
     def test_it_learns_classes(self):
         run = self.run(steps=100, channels=THREE_CLASSES)
-        batch = class_batch()
+        batch = self.class_batch()
         before = run.validate([batch])["loss"]
         for _ in range(40):
             run.take_step(self.lesson(batch))
@@ -99,7 +103,7 @@ class FamilyContract:
     def test_every_player_learns_and_only_in_its_own_turn(self):
         family = self.family()
         seen = set()
-        for turn in family.turns(toy_batch(), Progress(0, 40)):
+        for turn in family.turns(self.batch(), Progress(0, 40)):
             seen |= set(turn.players)
             others = [m for name, m in family.modules.items() if name not in turn.players]
             mine = [w for name in turn.players for w in family.modules[name].parameters()]
@@ -115,7 +119,7 @@ class FamilyContract:
 
     def test_it_overfits_one_batch(self):
         run = self.run(steps=100)
-        batch = toy_batch()
+        batch = self.batch()
         first = run.validate([batch])["loss"]
         for _ in range(self.overfits_in):
             run.take_step(self.lesson(batch))
@@ -126,16 +130,16 @@ class FamilyContract:
     def test_the_same_seed_gives_the_same_losses(self):
         first, second = (self.run() for _ in range(2))
         for _ in range(3):
-            assert first.take_step(toy_batch()) == second.take_step(toy_batch())
+            assert first.take_step(self.batch()) == second.take_step(self.batch())
 
     def test_unannotated_pixels_teach_nothing(self):
-        batch = toy_batch()
-        batch.weight[:, :, :32] = 0
+        batch = self.batch()
+        batch.weight[..., :32, :] = 0
         other = TensorBatch(batch.image, batch.target.clone(), batch.weight)
-        other.target[:, :, :32] = 1 - other.target[:, :, :32]
+        other.target[..., :32, :] = 1 - other.target[..., :32, :]
         assert self.run().take_step(batch) == self.run().take_step(other)
         brighter = batch.image.clone()
-        brighter[:, :, :16] += 1
+        brighter[..., :16, :] += 1
         _, judged = (
             {t.player: t.scores for t in self.family().turns(one, Progress(0, 40))}
             for one in (batch, TensorBatch(brighter, batch.target, batch.weight))
@@ -145,9 +149,9 @@ class FamilyContract:
 
     def test_saved_and_loaded_weights_give_the_same_output(self):
         run, other = self.run(), self.family()
-        run.take_step(toy_batch())
+        run.take_step(self.batch())
         other.put_weights(run.weights())
-        tile = torch.rand(1, 1, 32, 32)
+        tile = torch.rand(1, 1, *self.sections, 32, 32)
         for family in (run.family, other):
             for module in family.modules.values():
                 module.eval()
@@ -158,7 +162,7 @@ class FamilyContract:
     def test_weights_of_another_shape_are_refused_by_name(self):
         weights = self.run().weights()
         key = next(
-            key for key, value in weights.items() if value.ndim == 4 and key.startswith(self.player)
+            key for key, value in weights.items() if value.ndim >= 4 and key.startswith(self.player)
         )
         wrong = {**weights, key: weights[key][:1]}
         with pytest.raises(ValueError, match=key):
@@ -171,15 +175,21 @@ class FamilyContract:
     def test_half_precision_takes_steps_and_keeps_its_state(self):
         settings = TrainingSettings(steps=9, precision="bf16", device="cpu", threads=1)
         first, second = (Run(self.family(), settings, 0) for _ in range(2))
-        first.take_step(self.lesson(toy_batch()))
+        first.take_step(self.lesson(self.batch()))
         second.recall(first.state())
-        terms = [run.take_step(self.lesson(toy_batch())) for run in (first, second)]
+        terms = [run.take_step(self.lesson(self.batch())) for run in (first, second)]
         assert terms[0] == terms[1]
         assert all(np.isfinite(value) for value in terms[0].values())
 
     @pytest.mark.parametrize("broken_at", [1, 3])
     def test_a_resumed_run_equals_an_unbroken_one(self, broken_at):
-        batches = [toy_batch(), toy_batch(side=32), toy_batch(), toy_batch(side=32), toy_batch()]
+        batches = [
+            self.batch(),
+            self.batch(side=32),
+            self.batch(),
+            self.batch(side=32),
+            self.batch(),
+        ]
         whole = self.run(**self.noisy)
         expected = [whole.take_step(batch) for batch in batches]
         first = self.run(**self.noisy)
@@ -242,6 +252,45 @@ class TestUNet(FamilyContract):
         assert 128 - rows.min() <= family.context
         assert rows.max() - 128 <= family.context
         assert rows.max() - rows.min() > family.context
+
+
+def deep(make, sections):
+    """What `make` gives for sections, as blocks of so many equal ones."""
+
+    def made(*args, **fields):
+        flat = make(*args, **{"side": 32, **fields})
+        parts = (flat.image, flat.target, flat.weight)
+        return TensorBatch(*(part[:, :, None].repeat(1, 1, sections, 1, 1) for part in parts))
+
+    return staticmethod(made)
+
+
+class TestUNet3d(FamilyContract):
+    name = "unet3d"
+    player = "unet"
+    narrow = {
+        "widths": (6, 8, 12),
+        "isotropic": (False, False, True),
+        "optimiser": {"learning_rate": 0.01},
+    }
+    batch = deep(toy_batch, 4)
+    class_batch = deep(class_batch, 4)
+    sections = (4,)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"norm": "instance", "down": "maxpool"},
+            {"norm": "group", "deep_blocks": True},
+            {"norm": "none", "activation": "relu"},
+            {"initial": "orthogonal", "dice": 1.0},
+        ],
+        ids=str,
+    )
+    def test_every_option_builds_a_network_that_learns(self, options):
+        run = self.run(steps=15, **options)
+        losses = [run.take_step(self.batch())["unet/loss"] for _ in range(15)]
+        assert losses[-1] < 0.9 * losses[0]
 
 
 ADAM = {"learning_rate": 0.003, "beta1": 0.5}

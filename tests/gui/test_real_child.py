@@ -223,3 +223,25 @@ def test_an_adversarial_family_learns_classes_and_segments_them(stage, qtbot):
     assert classes.shape == (4, 72, 80)
     assert set(np.unique(classes)) <= {0, 1, 2}
     assert not segment.live.isEnabled()
+
+
+def test_a_model_of_volumes_learns_and_segments_from_the_docks(stage, qtbot):
+    _, train, segment = stage((6, 72, 80))
+    train.family.setCurrentText("unet3d")
+    train.length.row("steps").editor.write(3)
+    model, examples = (train.advanced.group(name) for name in ("model", "examples"))
+    model.row("widths").editor.write((4, 8))
+    model.row("anisotropy").editor.write(10.0)
+    for name, value in (("depth", 4), ("crop", 32), ("batch", 1)):
+        examples.row(name).editor.write(value)
+    qtbot.waitUntil(
+        lambda: bool(train.out.path) and train.out.place.path == train.out.path, timeout=LATER
+    )
+    click(train, qtbot)
+    over(train, qtbot)
+    qtbot.waitUntil(lambda: segment.model.found.card is not None, timeout=LATER)
+    assert segment.model.found.card.recipe.family == "unet3d"
+    click(segment, qtbot)
+    over(segment, qtbot)
+    qtbot.waitUntil(lambda: segment._result_layer is not None, timeout=LATER)
+    assert np.asarray(segment._result_layer.data).shape == (6, 72, 80)

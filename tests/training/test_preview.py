@@ -25,6 +25,7 @@ TRAINING = {
 FAMILIES = {
     "unet": {"widths": (4, 8)},
     "cgan": {"width": 4, "depth": 3, "dropout": 0.5, "samples": 2, "critic": {"widths": (4, 8)}},
+    "unet3d": {"widths": (4, 8)},
 }
 
 
@@ -43,7 +44,7 @@ def without_rest(monkeypatch):
 def recipe(family="unet", out=None, **changes):
     tree = {
         "model": FAMILIES[family],
-        "examples": {"crop": 32, "batch": 2},
+        "examples": {"crop": 32, "batch": 2, **({"depth": 4} if family == "unet3d" else {})},
         "training": {**TRAINING, "ema": 0.9},
         "zero": "boundary",
         "out": out and str(out),

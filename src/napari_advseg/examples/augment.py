@@ -31,9 +31,11 @@ def rearranged(
     """Image and labels after the same flips, rotation, deletion, slip and elastic deformation.
 
     Labels are only ever moved (nearest), never mixed; an image that is not deformed keeps its type.
-    A patch that is not square in-plane is rotated by 0 or 180 degrees only.
+    A patch that is not square in-plane is rotated by 0 or 180 degrees only; a cube may exchange its axes.
     """
     image, labels = _turned(image, labels, settings, rng)
+    if settings.swap_axes and len(set(labels.shape)) == 1:
+        image, labels = _with_axes_exchanged(image, labels, rng)
     if len(labels) > 1 and not settings.missing_kept and rng.random() < settings.missing_section:
         image, labels = _without_sections(image, labels, rng)
     if rng.random() < settings.misalignment:
@@ -97,6 +99,11 @@ def _turned(
         turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
         image, labels = np.rot90(image, turns, (-2, -1)), np.rot90(labels, turns, (-2, -1))
     return image, labels
+
+
+def _with_axes_exchanged(image: Array, labels: Array, rng: Generator) -> tuple[Array, Array]:
+    order = rng.permutation(3)
+    return image.transpose(0, *(1 + order)), labels.transpose(*order)
 
 
 def _without_sections(image: Array, labels: Array, rng: Generator) -> tuple[Array, Array]:

@@ -1,8 +1,9 @@
-"""Batches: crops of images with their targets, each a pure function of the seed and a number."""
+"""Batches: crops of images, or blocks of volumes, with their targets, each a pure function of seed and number."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,10 +14,17 @@ from numpy.random import Generator
 
 from napari_advseg.examples.augment import rearranged, spoiled
 from napari_advseg.examples.census import Census, take_census
-from napari_advseg.examples.places import Everywhere, Places, Window
+from napari_advseg.examples.places import Depths, Everywhere, Places, Window, longest_run
 from napari_advseg.examples.resize import resized_image, resized_labels
 from napari_advseg.examples.sections import Sections, as_volume, plane, read_window, spatial
-from napari_advseg.examples.targets import Meaning, reach, target_channels, targets, whole_ids
+from napari_advseg.examples.targets import (
+    Meaning,
+    depth_reach,
+    reach,
+    target_channels,
+    targets,
+    whole_ids,
+)
 from napari_advseg.progress import drain
 from napari_advseg.settings.examples import ExampleSettings, TargetSettings
 from napari_advseg.volume.volume import Volume
@@ -27,18 +35,19 @@ Normalise = Callable[[Array], Floats]
 """Any array to float32 of the same shape, finite everywhere; not the array itself."""
 ONLINE, FIXED, ORDER = range(3)
 TOLERANCE = 1e-3
+VALIDATION_BLOCKS = 12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Batch:
-    """What a family trains on: float32 arrays of shape (N, C, H, W).
+    """What a family trains on: float32 arrays of shape (N, C, H, W), of volumes (N, C, Z, H, W).
 
     Attributes:
         image: normalised grey values, C as in the image.
         target: 1 inside a cell, 0 on its boundary; one channel, for affinities one per direction.
         weight: of the target's shape; 0 where nobody has annotated, where the image has no number,
             and outside the section.
-        windows: where each crop was cut.
+        windows: where each crop was cut; of a block the first section.
         paired: whether image and target show the same place.
         pairs: a few that do, beside others that do not.
     """
@@ -58,9 +67,12 @@ class Batches:
     for every image) target and weight are 0. Each crop is read larger by what its target needs, so
     that its target is that of the whole section. With a training scale other than 1 it is read at
     `crop / scale` pixels and resized. Several threads may ask for batches.
+
+    With a `depth` in the settings crops are blocks of so many neighbouring sections. They hold an
+    annotated section and lie in `readable` sections alone (all); what else they hold has weight 0.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them are known beforehand or found here
         self,
         images: Sequence[Volume],
         labels: Sequence[Volume | None],
@@ -71,6 +83,7 @@ class Batches:
         sections: Sequence[Sequence[int]] | None = None,
         *,
         censuses: Sequence[Census] | None = None,
+        readable: Sequence[Sequence[int]] | None = None,
     ) -> None:
         """Batches over `sections[i]` of image i (all annotated ones).
 
@@ -78,7 +91,8 @@ class Batches:
 
         Raises:
             ValueError: image and labels do not fit each other, only some images have labels,
-                nothing is annotated, or the seed is negative.
+                nothing is annotated, a block is larger than what it is cut from, or the seed is
+                negative.
         """
         if seed < 0:
             raise ValueError(f"Seed {seed} is negative; choose 0 or more.")
@@ -91,6 +105,7 @@ class Batches:
         self._normaliser = normaliser
         self._margin = reach(settings.targets)
         self._side = max(1, round(settings.crop / settings.scale))
+        self._depths = self._find_depths(readable) if settings.depth else None
         self._places = self._find_places(sections, censuses)
 
     def __getitem__(self, index: int) -> Batch:
@@ -103,6 +118,9 @@ class Batches:
         """Crop `number` of the endless row that the batches are cut from, as a batch of one."""
         rng = self._generator(number)
         window = self._places.draw(rng)
+        if self._depths:
+            begins = self._depths.holding(*window[:2])
+            window = (window[0], int(rng.choice(begins)), *window[2:])
         image, ids = self._read(window)
         image, ids = rearranged(image, ids, self.settings.augmentation, rng)
         image = image[self._cut()]
@@ -110,6 +128,8 @@ class Batches:
         weight *= finite(image)
         grey = self._normaliser(image)
         grey = spoiled(grey, target[0], self.settings.augmentation, rng)
+        if self._depths:
+            return Batch(grey[None], target[None], weight[None], (window,))
         return Batch(grey[:, 0][None], target[:, 0][None], weight[:, 0][None], (window,))
 
     def _generator(self, number: int) -> Generator:
@@ -125,7 +145,8 @@ class Batches:
         images, labels = self._images.volumes, self._labels.volumes
         if not labels:
             everything = [range(image.size("z")) for image in images]
-            return Everywhere(self._images, sections or everything, self._side)
+            chosen = self._reachable(sections or everything)
+            return Everywhere(self._images, chosen, self._side)
         if censuses is None:
             wanted = sections or [range(volume.size("z")) for volume in labels]
             pairs = zip(labels, wanted, strict=True)
@@ -134,40 +155,76 @@ class Batches:
         if sections is not None:
             both = zip(annotated, sections, strict=True)
             annotated = [sorted(set(known) & set(chosen)) for known, chosen in both]
+        self._taught = [frozenset(own) for own in annotated]
+        reachable = self._reachable(annotated)
+        if any(annotated) and not any(reachable):
+            raise ValueError(
+                f"No annotated section lies among {self.settings.depth} neighbouring ones that are free for training; "
+                "choose a smaller examples.depth, or withhold others."
+            )
+        annotated = reachable
         return Places(self._labels, censuses, annotated, self._zeros, self._side)
 
+    def _find_depths(self, readable: Sequence[Sequence[int]] | None) -> Depths:
+        volumes = self._images.volumes
+        readable = readable or [range(volume.size("z")) for volume in volumes]
+        check_blocks(volumes, readable, self.settings)
+        return Depths(readable, [volume.size("z") for volume in volumes], self.settings.depth or 1)
+
+    def _reachable(self, sections: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Those of the sections that some block holds; crops of sections reach all."""
+        if self._depths is None:
+            return [list(own) for own in sections]
+        holding = self._depths.holding
+        return [[z for z in own if holding(at, z).size] for at, own in enumerate(sections)]
+
     def _read(self, window: Window) -> tuple[Array, Array]:
-        """Image (c, 1, y, x) and ids (1, y, x) at the training scale, with the margin."""
+        """Image (c, z, y, x) and ids (z, y, x) at the training scale, with the margin."""
         volume, index, top, left = window
         margin = round(self._margin / self.settings.scale)
         corner, outer = (top - margin, left - margin), self._side + 2 * margin
-        image = read_square(self._images, volume, index, corner, outer)
-        image = image.reshape(-1, 1, *image.shape[-2:])
+        first, end = index - self._above, index + (self.settings.depth or 1) + self._above
+        count = self._images.volumes[volume].size("z")
+        planes = [
+            read_square(self._images, volume, z, corner, outer) for z in mirrored(first, end, count)
+        ]
+        image = np.stack([plane.reshape(-1, *plane.shape[-2:]) for plane in planes], axis=1)
+        ids = np.full(image.shape[1:], -1, np.int64)
         if self._labels.volumes:
-            ids = read_ids(self._labels, volume, index, corner, outer)[None]
-        else:
-            ids = np.full((1, *image.shape[-2:]), -1, np.int64)
+            for z in range(max(first, 0), min(end, count)):
+                # Blocks hold sections that are not to be learnt from, too.
+                if self._depths is None or z in self._taught[volume]:
+                    ids[z - first] = read_ids(self._labels, volume, z, corner, outer)
         side = self.settings.crop + 2 * self._margin
         if self.settings.scale != 1:
             image, ids = resized_image(image, side, side), resized_labels(ids, side, side)
         return image, ids
 
     def _target(self, ids: Array, volume: int) -> tuple[Floats, Floats]:
+        crop, depth = self.settings.crop, self.settings.depth
+        chosen = self.settings.targets
         if not self._labels.volumes:
-            shape = (
-                target_channels(self.settings.targets),
-                1,
-                self.settings.crop,
-                self.settings.crop,
-            )
+            shape = (target_channels(chosen, 3 if depth else 2), depth or 1, crop, crop)
             return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        target, weight = section_target(ids[0], self.settings.targets, self._zeros[volume])
-        cut = self._cut()
-        return target[:, None][cut], weight[:, None][cut]
+        if depth:
+            target, weight = section_target(ids, chosen, self._zeros[volume])
+            return target[self._cut()], weight[self._cut()]
+        target, weight = section_target(ids[0], chosen, self._zeros[volume])
+        return target[:, None][self._cut()], weight[:, None][self._cut()]
 
     def _cut(self) -> tuple[Any, ...]:
         inner = slice(self._margin, self._margin + self.settings.crop)
-        return (..., inner, inner)
+        sections = slice(self._above, self._above + (self.settings.depth or 1))
+        return (..., sections, inner, inner)
+
+    @property
+    def _above(self) -> int:
+        """Sections that are read before and behind each block."""
+        if self._depths is None:
+            return 0
+        if self.settings.augmentation.swap_axes:
+            return self._margin  # a cube stays one
+        return depth_reach(self.settings.targets)
 
 
 def whole_section(
@@ -189,6 +246,46 @@ def whole_section(
     target, weight = section_target(ids, settings.targets, zero)
     weight *= finite(grey)
     return Batch(normaliser(grey)[None], target[None], weight[None], ((0, index, 0, 0),))
+
+
+def withheld_blocks(
+    image: Volume,
+    labels: Volume,
+    sections: Sequence[int],
+    settings: ExampleSettings,
+    zero: Meaning,
+    normaliser: Normalise,
+) -> list[Batch]:
+    """Some blocks that hold these sections, each as a batch of one, not augmented: to validate on.
+
+    A block is as large as a training patch. What it holds beside these sections has weight 0. At most
+    12 of the blocks that cover the sections, evenly spread; those without any annotation are left out.
+    """
+    corners = block_corners(image, sections, settings)
+    chosen = np.unique(np.linspace(0, len(corners) - 1, VALIDATION_BLOCKS).round().astype(int))
+    blocks = []
+    for corner in (corners[at] for at in chosen) if corners else ():
+        grey, target, weight = _block(image, labels, corner, set(sections), settings, zero)
+        if weight.any():
+            parts = normaliser(grey)[None], target[None], weight[None]
+            blocks.append(Batch(*parts, ((0, *corner),)))
+    return blocks
+
+
+def block_corners(
+    image: Volume, sections: Sequence[int], settings: ExampleSettings
+) -> list[tuple[int, int, int]]:
+    """First section, row and column of the blocks that cover these sections."""
+    depth, side = _block_shape(image, settings)
+    firsts = []
+    for first, end in runs(sections):
+        for z in range(first, end, depth):
+            middle = (z + min(z + depth, end)) // 2
+            firsts.append(min(max(0, middle - depth // 2), image.size("z") - depth))
+    tops, lefts = (
+        range(0, max(1, image.size(axis) - side // 2), side) for axis in "yx"
+    )  # a remainder of less than half a block is not looked at
+    return list(itertools.product(firsts, tops, lefts))
 
 
 def gathered(batches: Sequence[Batch]) -> Batch:
@@ -230,6 +327,52 @@ def check_pairs(images: Sequence[Volume], labels: Sequence[Volume | None]) -> li
     return truth
 
 
+def check_blocks(
+    volumes: Sequence[Volume], readable: Sequence[Sequence[int]], settings: ExampleSettings
+) -> None:
+    """Nothing, where blocks of the settings' depth and crop fit into what may be read of every volume.
+
+    Raises:
+        ValueError: a volume is a single section, or smaller than a block, or has no run of readable sections as deep.
+    """
+    check_sizes(volumes, settings)
+    depth = settings.depth or 1
+    for volume, sections in zip(volumes, readable, strict=True):
+        most = longest_run(sections)
+        if most < depth:
+            raise ValueError(
+                f"Patches are {depth} sections deep, but no more than {most} neighbouring sections of "
+                f"{_called(volume)} are free for training (others are withheld, or were not chosen); set "
+                f"examples.depth to {most} or less, or withhold others."
+            )
+
+
+def check_sizes(volumes: Sequence[Volume], settings: ExampleSettings) -> None:
+    """Nothing, where blocks of the settings' depth and crop fit into every volume.
+
+    Raises:
+        ValueError: a volume is a single section, or smaller than a block.
+    """
+    depth, side = settings.depth or 1, max(1, round(settings.crop / settings.scale))
+    for volume in volumes:
+        shape, name = tuple(volume.size(axis) for axis in "zyx"), _called(volume)
+        if shape[0] == 1:
+            raise ValueError(
+                f"{name} is a single section, and blocks of {depth} sections are to be learnt from; give a stack, or "
+                "train a family of sections such as unet."
+            )
+        if any(length > whole for length, whole in zip((depth, side, side), shape, strict=True)):
+            raise ValueError(
+                f"Patches of {(depth, side, side)} voxels (z, y, x) are larger than {name} of {shape}; choose "
+                f"examples.depth up to {shape[0]} and examples.crop up to "
+                f"{int(min(shape[1:]) * settings.scale)}."
+            )
+
+
+def _called(volume: Volume) -> str:
+    return f"'{volume.frame.name}'" if volume.frame.name else "the image"
+
+
 def finite(image: Array) -> Array:
     """Where the image (c, ...) has a number in all channels; a single True for integers."""
     known = np.isfinite(image).all(axis=0) if image.dtype.kind == "f" else True
@@ -237,9 +380,9 @@ def finite(image: Array) -> Array:
 
 
 def section_target(ids: Array, settings: TargetSettings, zero: Meaning) -> tuple[Floats, Floats]:
-    """Target and weight of one (y, x) section with the channels in front."""
+    """Target and weight of one (y, x) section, or of a (z, y, x) block, with the channels in front."""
     target = targets(ids, settings, zero)
-    shape = (target_channels(settings), *ids.shape)
+    shape = (target_channels(settings, ids.ndim), *ids.shape)
     return target.interior.reshape(shape), target.weight.reshape(shape)
 
 
@@ -275,6 +418,66 @@ def read_ids(
     top, left = (span.start - first for span, first in zip(spans, corner, strict=True))
     square[top : top + ids.shape[0], left : left + ids.shape[1]] = ids
     return square
+
+
+def mirrored(first: int, end: int, count: int) -> list[int]:
+    """The sections first to end - 1 of `count`, mirrored where they lie outside."""
+    folded = np.mod(np.arange(first, end), 2 * count)
+    return [int(z) for z in np.where(folded < count, folded, 2 * count - 1 - folded)]
+
+
+def runs(sections: Sequence[int]) -> list[tuple[int, int]]:
+    """Sections that follow each other, as first and end of every run."""
+    found: list[tuple[int, int]] = []
+    for section in sorted(sections):
+        if found and found[-1][1] == section:
+            found[-1] = (found[-1][0], section + 1)
+        else:
+            found.append((section, section + 1))
+    return found
+
+
+def _block_shape(image: Volume, settings: ExampleSettings) -> tuple[int, int]:
+    """Sections and side of a block to validate on, as they are read."""
+    side = max(1, round(settings.crop / settings.scale))
+    return min(settings.depth or 1, image.size("z")), side
+
+
+def _block(
+    image: Volume,
+    labels: Volume,
+    corner: tuple[int, int, int],
+    judged: set[int],
+    settings: ExampleSettings,
+    zero: Meaning,
+) -> tuple[Array, Floats, Floats]:
+    """A block (c, z, y, x) at the training scale, its target, and its weight: 0 in sections that are not judged."""
+    depth, side = _block_shape(image, settings)
+    margin = -round(-reach(settings.targets) / settings.scale)
+    sections, rest = range(corner[0], corner[0] + depth), []
+    for first, axis in zip(corner[1:], "yx", strict=True):
+        rest.append(slice(max(0, first - margin), min(image.size(axis), first + side + margin)))
+    grey = np.stack([read_window(image, z, *rest) for z in sections], axis=-3)
+    grey = grey.reshape(-1, *grey.shape[-3:])
+    planes = [whole_ids(plane(read_window(labels, z, *rest))) for z in sections]
+    ids = np.stack(
+        [
+            own if z in judged else np.full_like(own, -1)
+            for z, own in zip(sections, planes, strict=True)
+        ]
+    )
+    if settings.scale != 1:
+        size = [max(1, round(length * settings.scale)) for length in ids.shape[-2:]]
+        grey, ids = resized_image(grey, *size), resized_labels(ids, *size)
+    target, weight = section_target(ids, settings.targets, zero)
+    weight *= finite(grey)
+    inner = [
+        slice(round((first - part.start) * settings.scale), None)
+        for first, part in zip(corner[1:], rest, strict=True)
+    ]
+    most = round(side * settings.scale)
+    cut: tuple[Any, ...] = (..., *(slice(part.start, part.start + most) for part in inner))
+    return grey[cut], target[cut], weight[cut]
 
 
 @lru_cache(maxsize=4)

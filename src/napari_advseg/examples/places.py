@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from numpy.random import Generator
 
 from napari_advseg.examples.census import SQUARE, Census, Count
@@ -12,7 +13,40 @@ from napari_advseg.examples.sections import Sections
 from napari_advseg.examples.targets import Meaning
 
 Window = tuple[int, int, int, int]
-"""Volume, section, first row and first column of a crop; rows and columns may be negative."""
+"""Volume, (first) section, first row and first column of a crop; rows and columns may be negative."""
+
+
+class Depths:
+    """Where blocks of `depth` sections begin: those that hold a section and lie in `readable` ones alone.
+
+    `readable` are the sections of each volume that may be looked at.
+    """
+
+    def __init__(
+        self, readable: Sequence[Sequence[int]], counts: Sequence[int], depth: int
+    ) -> None:
+        self.depth = depth
+        self._begins = []
+        for sections, count in zip(readable, counts, strict=True):
+            may = np.zeros(count, np.int64)
+            may[list(sections)] = 1
+            read = np.concatenate(([0], np.cumsum(may)))
+            self._begins.append(np.flatnonzero(read[depth:] - read[:-depth] == depth))
+
+    def holding(self, volume: int, section: int) -> npt.NDArray[np.intp]:
+        """The first sections of all blocks that hold this one."""
+        begins = self._begins[volume]
+        return begins[(begins > section - self.depth) & (begins <= section)]
+
+
+def longest_run(sections: Sequence[int]) -> int:
+    """How many of the sections follow each other without a gap, at most."""
+    best = run = 0
+    last = None
+    for section in sorted(sections):
+        run = run + 1 if last is not None and section == last + 1 else 1
+        best, last = max(best, run), section
+    return best
 
 
 class Places:

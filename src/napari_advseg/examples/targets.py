@@ -35,7 +35,8 @@ class Target:
 
 
 def targets(labels: npt.NDArray[Any], settings: TargetSettings, zero: Meaning) -> Target:
-    """The target of instance labels of shape (y, x) or (z, y, x), section by section.
+    """The target of instance labels of shape (y, x) or (z, y, x), section by section unless the walls of a volume
+    are asked for.
 
     A boundary is drawn where two cells touch. 0 is the boundary itself (`boundary`), the outside of
     every cell (`background`), or has weight 0 (`unannotated`); no boundary is drawn towards it,
@@ -104,6 +105,13 @@ def reach(settings: TargetSettings) -> int:
     return settings.radius if settings.kind == "affinities" else 0
 
 
+def depth_reach(settings: TargetSettings) -> int:
+    """Sections before and behind a block that its target depends on."""
+    if settings.kind == "affinities":
+        return 1
+    return settings.radius if settings.kind == "any_diff" and settings.walls == "volume" else 0
+
+
 def widened(wall: Mask, radius: int) -> Mask:
     """A (z, y, x) mask dilated in-plane by a (2 radius + 1)^2 square."""
     return _spread(wall, radius) if radius else wall
@@ -116,7 +124,7 @@ def _interior(stack: Ids, settings: TargetSettings, zero: Meaning) -> Floats:
         towards_zero = zero == "background" and settings.background_edges
         wall = _connectomics(stack, settings.radius, 0 if towards_zero else 1)
     else:
-        wall = _any_diff(stack, settings.radius)
+        wall = _any_diff(stack, settings.radius, volume=settings.walls == "volume")
     if zero != "unannotated":
         wall |= stack == 0
     inside: Floats = (widened(wall, settings.widen) == 0).astype(np.float32)
@@ -132,9 +140,12 @@ def _distance(inside: Floats, far: float) -> Floats:
     return share
 
 
-def _any_diff(stack: Ids, radius: int) -> Mask:
+def _any_diff(stack: Ids, radius: int, *, volume: bool) -> Mask:
     wall = np.zeros(stack.shape, np.uint8)
-    _mark_touching(stack, radius, wall)
+    if volume:
+        _mark_touching_volume(stack, radius, wall)
+    else:
+        _mark_touching(stack, radius, wall)
     return wall
 
 
@@ -211,6 +222,33 @@ def _mark_touching(stack: Ids, radius: int, wall: Mask) -> None:
                     _fill(wall[z], y - radius, y + radius + 1, x + 1 - radius, x + radius + 1)
                 if y + 1 < height and 0 < stack[z, y + 1, x] != here:
                     _fill(wall[z], y + 1 - radius, y + radius + 1, x - radius, x + radius + 1)
+
+
+@compiled
+def _mark_touching_volume(stack: Ids, radius: int, wall: Mask) -> None:
+    """Mark every voxel whose (2 radius + 1)^3 window holds both sides of a touching pair."""
+    depth, height, width = stack.shape
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                here = stack[z, y, x]
+                if here <= 0:
+                    continue
+                for dz, dy, dx in ((0, 0, 1), (0, 1, 0), (1, 0, 0)):
+                    v, u, w = z + dz, y + dy, x + dx
+                    if v == depth or u == height or w == width or stack[v, u, w] in (0, here):
+                        continue
+                    if stack[v, u, w] < 0:
+                        continue
+                    # the window of a voxel holds both where it reaches back to the one and on to the other
+                    for near in range(max(0, v - radius), min(depth, z + radius + 1)):
+                        _fill(
+                            wall[near],
+                            u - radius,
+                            y + radius + 1,
+                            w - radius,
+                            x + radius + 1,
+                        )
 
 
 @compiled

@@ -16,6 +16,7 @@ from napari_advseg.families.deconvnet import settings as deconvnet
 from napari_advseg.families.seggan import settings as seggan
 from napari_advseg.families.stylegan import settings as stylegan
 from napari_advseg.families.unet import settings as unet
+from napari_advseg.families.unet3d import settings as unet3d
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
 
@@ -32,7 +33,7 @@ class Entry:
 
     Its parameters are counted for `counted` channels and with the settings `counted_with` on top of a preset's.
     `needs` is what its model says too: pairs of image and labels, sets that need not belong together, or images
-    alone.
+    alone; so are `dimensions`: 3 where it looks at blocks of sections.
     """
 
     name: str
@@ -43,21 +44,16 @@ class Entry:
     counted: Channels = ONE_MAP
     needs: Needs = "paired"
     counted_with: dict[str, Any] = dataclasses.field(default_factory=dict)
+    dimensions: Literal[2, 3] = 2
 
 
 def listed(module: Any, settings: type[Settings], counted: Channels = ONE_MAP) -> Entry:
     """The entry of a family from its module of settings."""
     needs: Needs = getattr(module, "NEEDS", "paired")
-    return Entry(
-        module.NAME,
-        module.SUMMARY,
-        module.REFERENCE,
-        settings,
-        module.PRESETS,
-        counted,
-        needs,
-        getattr(module, "COUNTED", {}),
-    )
+    dimensions: Literal[2, 3] = getattr(module, "DIMENSIONS", 2)
+    named = module.NAME, module.SUMMARY, module.REFERENCE
+    counted_with = getattr(module, "COUNTED", {})
+    return Entry(*named, settings, module.PRESETS, counted, needs, counted_with, dimensions)
 
 
 FAMILIES: dict[str, Entry] = {
@@ -69,6 +65,7 @@ FAMILIES: dict[str, Entry] = {
         listed(seggan, seggan.SegGanSettings, RGB_PASCAL),
         listed(deconvnet, deconvnet.DeconvNetSettings, RGB_TWO_CLASSES),
         listed(adversarial_unet, adversarial_unet.AdversarialUNetSettings),
+        listed(unet3d, unet3d.UNet3dSettings),
         listed(boundless, boundless.BoundlessSettings),
         listed(boundless_transfer, boundless_transfer.BoundlessTransferSettings),
         listed(stylegan, stylegan.StyleGanSettings),

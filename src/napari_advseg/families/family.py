@@ -28,7 +28,8 @@ Makes = Literal["map", "image", "filling", "crops"]
 class TensorBatch:
     """Image (N, C, H, W) in the unit range; target and weight (N, K, H, W), weight 0 where not annotated.
 
-    Where it is not `paired`, image and target come from different places; a few `pairs` may come along.
+    A family of volumes has (N, C, Z, H, W) everywhere. Where it is not `paired`, image and target come from
+    different places; a few `pairs` may come along.
     """
 
     image: Tensor
@@ -86,6 +87,7 @@ class Family(ABC, Generic[Chosen]):
     needs: Literal["paired", "unpaired", "unlabelled"] = "paired"
     is_adversarial: bool = False
     dimensions: Literal[2, 3] = 2
+    """Whether it looks at sections or at blocks of them, with an axis Z before H."""
 
     def __init__(self, settings: Chosen, channels: Channels | None = None) -> None:
         self.settings = settings
@@ -240,14 +242,27 @@ class Family(ABC, Generic[Chosen]):
         """Side lengths of tiles are multiples of this."""
 
     @property
+    def depth_stride(self) -> int:
+        """Sections that one pixel of the deepest level stands for."""
+        return 1
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """The order of tensors and weights in memory: channels last."""
+        return torch.channels_last if self.dimensions == 2 else torch.channels_last_3d
+
+    @property
     @abstractmethod
     def context(self) -> int:
-        """Pixels around a tile that can influence it; with this halo tiled equals whole."""
+        """Pixels around a tile that can influence it; with this halo tiled equals whole.
+
+        Where tiles are blended in any case it may be less.
+        """
 
     @property
     @abstractmethod
     def bytes_per_pixel(self) -> int:
-        """Peak memory of `infer` in fp32, per pixel of the tile: an estimate to choose the tile by."""
+        """Peak memory of `infer` in fp32, per pixel (voxel) of the tile: an estimate to choose the tile by."""
 
 
 def symmetric(unit: Tensor) -> Tensor:

@@ -59,12 +59,26 @@ def segmentation(recipe: Segment, image: Volume, errand: Errand) -> Segment:
     found = in_file(recipe, image)
     if found is not None:
         return found
-    if recipe.sections:
-        image = image.cut(*recipe.sections)
+    image, sections = with_neighbours(image, recipe.sections, card)
     copy = out.with_name(f"{plain(image.frame.name)}-image{COPY}")
     path = str(copy) if holds(str(copy), image, errand) else ""
     path = path or copied(image, free_place(copy), errand, tell=errand.tell)
-    return recipe.changed(image=path, sections=None)
+    return recipe.changed(image=path, sections=sections)
+
+
+def with_neighbours(
+    image: Volume, sections: tuple[int, int] | None, card: Card | None
+) -> tuple[Volume, tuple[int, int] | None]:
+    """What of an image a model has to be given for some sections, and which of it they are; None for all of it.
+
+    A model of volumes looks at the sections beside them too.
+    """
+    if sections is None:
+        return image, None
+    more = (card and card.recipe.examples.depth) or 0
+    first, end = max(0, sections[0] - more), min(image.size("z"), sections[1] + more)
+    inside = (sections[0] - first, sections[1] - first) if more else None
+    return image.cut(first, end), inside
 
 
 def in_file(recipe: Segment, image: Volume) -> Segment | None:
@@ -111,10 +125,10 @@ class Glance:
         around = part.grown(MARGIN_PX, self._shape)
         if height * width <= WHOLE_SECTION:
             around = Part(0, height, 0, width)
-        section = self.image.cut(*recipe.sections) if recipe.sections else self.image
-        path = copied(around.of(section), folder / f"image{COPY}", errand)
+        given, sections = with_neighbours(self.image, recipe.sections, card)
+        path = copied(around.of(given), folder / f"image{COPY}", errand)
         inside = part.moved(-around.top, -around.left)
-        return recipe.changed(image=path, part=inside.box, sections=None)
+        return recipe.changed(image=path, part=inside.box, sections=sections)
 
     def part(self, card: Card) -> tuple[Part, bool]:
         """Which part of the section the network is shown, and whether that is all that is on screen."""

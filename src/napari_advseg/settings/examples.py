@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from napari_advseg.settings import Settings, setting
 
@@ -40,6 +42,12 @@ class TargetSettings(Settings):
         "classes only: the values of the classes in the labels, other values are left out; empty takes "
         "those that are found.",
     )
+    walls: Literal["sections", "volume"] = setting(
+        "sections",
+        "Walls",
+        "any_diff only: sections draws walls in every section for itself; volume also between sections, for isotropic "
+        "voxels and families of volumes.",
+    )
     radius: int = setting(
         1,
         "Radius",
@@ -73,6 +81,14 @@ class TargetSettings(Settings):
         le=100,
     )
 
+    @model_validator(mode="after")
+    def _draws_such_walls(self) -> Self:
+        if self.walls == "volume" and self.kind in ("laplacian3", "connectomics", "distance"):
+            raise ValueError(
+                f"walls of the kind {self.kind} are drawn in sections only; choose walls=sections, or kind=any_diff"
+            )
+        return self
+
 
 class AugmentationSettings(Settings):
     """Random changes of every crop; probability 0 switches one off.
@@ -83,6 +99,11 @@ class AugmentationSettings(Settings):
     flip: float = setting(0.5, "Flip", "Probability of a flip, for each in-plane axis.", ge=0, le=1)
     flip_z: float = setting(0.5, "Flip in z", "Probability of reversed sections (3D).", ge=0, le=1)
     rotate: bool = setting(True, "Rotate", "Rotate by 0, 90, 180 or 270 degrees, uniformly.")
+    swap_axes: bool = setting(
+        False,
+        "Exchange axes",
+        "z, y and x change places, for cubes of isotropic voxels; with flips, all 48 ways to turn and mirror (3D).",
+    )
     elastic: float = setting(0.0, "Elastic", "Probability of an elastic deformation.", ge=0, le=1)
     elastic_grid: float = setting(
         12.0, "Elastic grid", "Spacing of the displacement grid.", unit="px", ge=2, le=128
@@ -157,6 +178,13 @@ class ExampleSettings(Settings):
         unit="px",
         ge=16,
         le=4096,
+    )
+    depth: int | None = setting(
+        None,
+        "Depth",
+        "Sections of a training patch, for families of volumes; empty for families of sections.",
+        ge=4,
+        le=1024,
     )
     batch: int = setting(
         18, "Batch", "Crops per step. Larger is smoother and slower.", ge=1, le=1024

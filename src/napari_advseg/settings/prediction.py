@@ -33,6 +33,13 @@ class PredictionSettings(Settings):
         ge=TILES[0],
         le=TILES[1],
     )
+    depth: int | None = setting(
+        None,
+        "Tile depth",
+        "Sections of a tile, for models of volumes; empty takes as many as fit memory.",
+        ge=4,
+        le=65536,
+    )
     halo: int | None = setting(
         None,
         "Halo",

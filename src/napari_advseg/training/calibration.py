@@ -15,7 +15,7 @@ from napari_advseg.examples.sections import Row, plane
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.generation import Painter, gives_images
 from napari_advseg.model_store import Card, StoredModel, with_choice
-from napari_advseg.prediction import Predictor, gives_classes
+from napari_advseg.prediction import Predictor, gives_classes, map_of
 from napari_advseg.progress import Reports, Said
 from napari_advseg.scoring.semantic import semantic_score
 from napari_advseg.settings.prediction import PredictionSettings
@@ -49,8 +49,7 @@ def calibrate(
     predictor = Predictor(model, FULL_PRECISION.changed(device=device))
     maps, truths = [], []
     for done, (at, index) in enumerate(chosen):
-        section = images[at].section(index)
-        maps.append((yield from predictor.section(section, done, len(chosen))))
+        maps.append((yield from map_of([predictor], images[at], index, done, len(chosen))))
         truths.append(plane(labels[at].section(index)))
     if gives_classes(model):
         return (yield from _judged(model, [*map(predictor.as_classes, maps)], truths, numbers))

@@ -14,7 +14,14 @@ from napari_advseg.examples.augment import NO_AUGMENTATION
 from napari_advseg.examples.census import Census, take_census
 from napari_advseg.examples.classes import decide_classes, unseen_classes
 from napari_advseg.examples.marks import read_marks
-from napari_advseg.examples.patches import Batch, Batches, check_pairs, whole_section
+from napari_advseg.examples.patches import (
+    Batch,
+    Batches,
+    check_pairs,
+    check_sizes,
+    whole_section,
+    withheld_blocks,
+)
 from napari_advseg.examples.sections import Row, in_words, split_sections
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.examples.unpaired import Side, Unpaired
@@ -149,6 +156,8 @@ def prepare(
         images, truths = paired(image, labels, recipe.missing)
         check_pairs(images, truths)
     truths = [without_synthetic(truth, image) for image, truth in zip(images, truths, strict=True)]
+    if recipe.examples.depth:
+        check_sizes(images, recipe.examples)
     planned = yield from plan(truths, recipe)
     truths = planned.labels
     yield Said(planned.words + ".")
@@ -157,7 +166,15 @@ def prepare(
     learnt, judged = row.by_volume(planned.training), row.by_volume(planned.validation)
     normaliser = Normaliser.fit(images, examples.normalisation, learnt)
     batches: Lessons = Batches(
-        images, truths, examples, zero, normaliser, recipe.seed, learnt, censuses=planned.censuses
+        images,
+        truths,
+        examples,
+        zero,
+        normaliser,
+        recipe.seed,
+        learnt,
+        censuses=planned.censuses,
+        readable=row.by_volume(free_sections(row, recipe, planned.validation)),
     )
     if alone:
         yield Said(
@@ -165,12 +182,36 @@ def prepare(
         )
         sides = Side(images, learnt), Side(truths, learnt, planned.censuses)
         batches = Unpaired(*sides, examples, zero, normaliser, recipe.seed)
-    withheld = [
-        whole_section(images[at], truths[at], index, examples, zero, normaliser)
-        for at, index in map(row.place, planned.validation)
-    ]
+    withheld = judged_on(images, truths, judged, examples, zero, normaliser)
     data = Data(images, truths, zero, examples, normaliser, learnt, judged, batches, withheld)
     return dataclasses.replace(data, has_gaps=planned.has_gaps)
+
+
+def free_sections(row: Row, recipe: Train, validation: Sequence[int]) -> list[int]:
+    """The sections that blocks may hold: those the recipe names, annotated or not, without the withheld ones."""
+    first, end = recipe.sections or (0, len(row))
+    withheld = set(validation)
+    return [number for number in range(first, end) if number not in withheld]
+
+
+def judged_on(
+    images: Sequence[Volume],
+    truths: Sequence[Volume],
+    sections: Sequence[Sequence[int]],
+    examples: ExampleSettings,
+    zero: Meaning,
+    normaliser: Normaliser,
+) -> list[Batch]:
+    """The withheld sections (a list for each image) whole, or some blocks of them."""
+    found = []
+    for image, truth, own in zip(images, truths, sections, strict=True):
+        if examples.depth:
+            found += withheld_blocks(image, truth, own, examples, zero, normaliser)
+        else:
+            found += [
+                whole_section(image, truth, index, examples, zero, normaliser) for index in own
+            ]
+    return found
 
 
 @contextmanager

@@ -31,10 +31,13 @@ from napari_advseg.training.strip import strip_of
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import Source
 from napari_advseg.volume.painted import classes_of
+from napari_advseg.volume.units import known_distance
 from napari_advseg.volume.volume import Volume
 
 LOG_HEAD = ["step", "phase", "name", "value"]
 SAMPLES = "samples"
+ALIKE = 1.5
+"""Distances of sections that differ by less than this count as equal."""
 
 
 def fit(
@@ -70,7 +73,10 @@ def fit(
             named(recipe.labels, "labels") if labels is None else labels,
             recipe,
         )
-    recipe = continued(stored, recipe) if stored else (yield from with_steps(data, recipe))
+    if stored:
+        recipe = continued(stored, recipe)
+    else:
+        recipe = yield from with_steps(data, (yield from with_anisotropy(data, recipe)))
     run = new_run(data, recipe)
     if stored is None:
         yield from started(run, recipe)
@@ -112,15 +118,62 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     return dataclasses.replace(model, card=card)
 
 
-def channels_of(data: Data) -> Channels:
+def channels_of(data: Data, family: str) -> Channels:
     """What the model takes and gives: the image's channels, and the targets'."""
     targets = data.examples.targets
     kinds: dict[str, Gives] = {"affinities": "affinities", "classes": "classes"}
     return Channels(
         image=data.images[0].size("c"),
-        output=target_channels(targets),
+        output=target_channels(targets, families.find(family).dimensions),
         gives=kinds.get(targets.kind, "interior"),
     )
+
+
+def with_anisotropy(data: Data, recipe: Train) -> Reports[Train]:
+    """The recipe with the distance of sections that a network for volumes is built for; else as it is.
+
+    Raises:
+        ValueError: it is asked for from a voxel size that nobody knows or that the images do not share, or axes
+            shall be exchanged that are not alike.
+    """
+    if families.find(recipe.family).dimensions == 2:
+        return recipe
+    found = [known_distance(image.frame) for image in data.images]
+    known = [value for value in found if value is not None]
+    given = getattr(recipe.model, "anisotropy", None)
+    apart = given or (known[0] if known else None)
+    if not given and apart is not None and max(known) > ALIKE * min(known):
+        raise ValueError(
+            f"The sections of the images lie {min(known):.3g} to {max(known):.3g} pixels apart, and one network is "
+            "built for one distance; train on images of one kind, or set model.anisotropy."
+        )
+    if data.examples.augmentation.swap_axes and apart is not None and not 1 / ALIKE < apart < ALIKE:
+        raise ValueError(
+            f"Axes are to be exchanged, but sections lie {apart:.3g} pixels apart and look different from the side; "
+            "set examples.augmentation.swap_axes to false (preset quick)."
+        )
+    if given or getattr(recipe.model, "isotropic", ()):
+        return recipe
+    if apart is None:
+        name = data.images[0].frame.name or "the image"
+        raise ValueError(
+            f"The voxel size of '{name}' is not known, and {recipe.family} is built for it; store it with the image, "
+            "or set model.anisotropy to the distance of two sections in pixels (1 for isotropic voxels, 10 for "
+            "sections of 40 nm with pixels of 4 nm)."
+        )
+    model = recipe.model.changed(anisotropy=float(f"{apart:.4g}"))
+    levels = getattr(model, "levels", ())
+    yield Said(f"{in_levels(apart, levels)}; the recipe says so from now on.")
+    return recipe.changed(model=model)
+
+
+def in_levels(apart: float, levels: Sequence[bool]) -> str:
+    """What a network for volumes does with sections that lie `apart` pixels."""
+    flat = sum(not level for level in levels)
+    reach = (
+        "all levels reach" if not flat else f"{len(levels) - flat} of {len(levels)} levels reach"
+    )
+    return f"Sections lie {apart:.3g} pixels apart: {reach} from section to section"
 
 
 def with_steps(data: Data, recipe: Train) -> Reports[Train]:
@@ -142,7 +195,8 @@ def with_steps(data: Data, recipe: Train) -> Reports[Train]:
 def new_run(data: Data, recipe: Train) -> Run:
     """Networks with the recipe's seed, and all that trains them."""
     torch.manual_seed(recipe.seed)
-    family = families.load(recipe.family).Model(recipe.model, channels_of(data))
+    channels = channels_of(data, recipe.family)
+    family = families.load(recipe.family).Model(recipe.model, channels)
     family.furnish(lambda folder: model_store.load(folder).weights)
     return Run(family, recipe.training, recipe.seed)
 

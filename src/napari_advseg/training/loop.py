@@ -202,7 +202,7 @@ def tensors(run: Run, batch: Batch) -> TensorBatch:
     below, right = (-side % run.family.stride for side in batch.image.shape[-2:])
     image, target, weight = batch.image, batch.target, batch.weight
     if below or right:
-        margin = [(0, 0), (0, 0), (0, below), (0, right)]
+        margin = [*[(0, 0)] * (image.ndim - 2), (0, below), (0, right)]
         image = np.pad(image, margin, mode="symmetric")
         target, weight = (np.pad(array, margin) for array in (target, weight))
     pairs = None if batch.pairs is None else tensors(run, batch.pairs)

@@ -16,7 +16,7 @@ import torch
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.generation import Painter
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.prediction import Predictor, gives_classes
+from napari_advseg.prediction import Predictor, around, gives_classes
 from napari_advseg.progress import Previewed, Report, Reports, StepDone, Warned, drain
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.training import viewing
@@ -25,6 +25,7 @@ from napari_advseg.training.viewing import View
 from napari_advseg.volume.volume import Volume
 
 SIDE = 1024
+VOLUME_SIDE = 256
 SHARE = 0.1
 KEPT = 2
 
@@ -97,17 +98,20 @@ class Looker:
         number = min(max(view.section, 0), len(row) - 1)
         at, index = row.place(number)
         image = self._images[at]
+        side = SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
         top, left = (
-            _start(middle, image.size(axis))
+            _start(middle, image.size(axis), side)
             for middle, axis in ((view.row, "y"), (view.column, "x"))
         )
-        rows, columns = slice(top, top + SIDE), slice(left, left + SIDE)
+        rows, columns = slice(top, top + side), slice(left, left + side)
         with untouched():
             model = StoredModel(self._card, self._run.weights())
             settings = PredictionSettings(device=self._run.fabric.device.type)
             if self._run.family.makes == "image":
                 labels = plane(read_window(self._labels[at], index, rows, columns))
                 made = drain(Painter(model, settings).section(labels)).mean(0)
+            elif self._run.family.dimensions == 3:
+                made = _map(model, settings, *_block(self._card, image, index, rows, columns))
             else:
                 made = _map(model, settings, read_window(image, index, rows, columns))
         path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
@@ -128,16 +132,26 @@ class Looker:
         return str(path)
 
 
-def _map(model: StoredModel, settings: PredictionSettings, window: Array) -> Array:
-    """An interior map (y, x) as float32, or the classes of a window."""
+def _map(
+    model: StoredModel, settings: PredictionSettings, window: Array, at: int | None = None
+) -> Array:
+    """An interior map (y, x) as float32, or the classes of a window; of section `at` where it holds several."""
     predictor = Predictor(model, settings)
     made = drain(predictor.section(window))
+    made = made if at is None else made[..., at, :, :]
     return predictor.as_classes(made) if gives_classes(model) else made
 
 
-def _start(middle: int, length: int) -> int:
-    """Where a window of at most 1024 px begins whose middle is as near as can be."""
-    return min(max(0, middle - SIDE // 2), max(0, length - SIDE))
+def _block(card: Card, image: Volume, index: int, rows: slice, columns: slice) -> tuple[Array, int]:
+    """A window of the sections that a model of volumes looks at for one, and which of them that is."""
+    sections = around(card, index, image.size("z"))
+    planes = [read_window(image, z, rows, columns) for z in sections]
+    return np.stack(planes, axis=-3), index - sections.start
+
+
+def _start(middle: int, length: int, side: int) -> int:
+    """Where a window of at most `side` pixels begins whose middle is as near as can be."""
+    return min(max(0, middle - side // 2), max(0, length - side))
 
 
 @contextmanager

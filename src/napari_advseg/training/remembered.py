@@ -74,6 +74,7 @@ def pace_of(recipe: Train, device: str) -> str:
         "family": recipe.family,
         "model": _whole(recipe.model.model_dump(mode="json")),
         "crop": recipe.examples.crop,
+        **({"depth": recipe.examples.depth} if recipe.examples.depth else {}),
         "batch": recipe.examples.batch,
         "device": device,
         "precision": recipe.training.precision,

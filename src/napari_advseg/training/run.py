@@ -51,7 +51,7 @@ class Run:
         self._optimisers: dict[str, tuple[optim.AdamW, Any]] = {}
         for name, module in family.modules.items():
             inner = adam(module, family.optimisers[name])
-            module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(device=device, memory_format=family.memory_format)  # type: ignore[call-overload]
             # Stepped through Fabric for the loss scaling of fp16; the networks stay as they are.
             self._optimisers[name] = (inner, self.fabric.setup_optimizers(inner))
         self.average = Average(family.modules, settings.ema)
@@ -152,7 +152,7 @@ class Run:
         return [
             torch.from_numpy(array)
             .to(self.fabric.device)
-            .contiguous(memory_format=torch.channels_last)
+            .contiguous(memory_format=self.family.memory_format)
             for array in arrays
         ]
 

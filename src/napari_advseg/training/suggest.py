@@ -15,7 +15,7 @@ from napari_advseg.annotation.places import Place, candidates, evenly, spread, u
 from napari_advseg.examples.patches import check_pairs
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.generation import gives_images
-from napari_advseg.prediction import Predictor, averaged, fits, ready
+from napari_advseg.prediction import Predictor, fits, map_of, ready
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipe import Suggest
 from napari_advseg.volume.atomic import replace_file
@@ -57,8 +57,7 @@ def run_suggest(recipe: Suggest) -> Reports[dict[str, Any]]:
         if volume != last:
             yield from turn_to(images[volume], predictors)
             last = volume
-        section = images[volume].section(index)
-        map_ = yield from averaged(predictors, section, done, len(numbers))
+        map_ = yield from map_of(predictors, images[volume], index, done, len(numbers))
         doubt = uncertainty(map_, recipe.measure)
         known = annotated(truths, volume, index)
         found += candidates(number, doubt, known, side=recipe.window, most=recipe.count)

@@ -132,21 +132,25 @@ class TileGrid:
         return len(self._along(self.shape[0])) * len(self._along(self.shape[1]))
 
     def _along(self, length: int) -> list[tuple[int, Window]]:
-        """Start and weights of the tiles along one axis."""
-        if length <= self.tile:
-            return [(0, np.ones(length, np.float32))]
-        starts = range(0, max(1, length - self.overlap), self.step)
-        parts = []
-        for start in starts:
-            end = min(length, start + self.step + self.overlap)
-            window = np.ones(end - start, np.float32)
-            ramp = (np.arange(self.overlap, dtype=np.float32) + 0.5) / max(1, self.overlap)
-            if start > 0:
-                window[: self.overlap] *= ramp[: len(window)]
-            if end < length:
-                window[len(window) - self.overlap :] *= ramp[::-1]
-            parts.append((start, window))
-        return parts
+        return along(length, self.tile, self.halo, self.overlap)
+
+
+def along(length: int, tile: int, halo: int, overlap: int) -> list[tuple[int, Window]]:
+    """Start and blending weights of the parts of tiles that count, along one axis."""
+    if length <= tile:
+        return [(0, np.ones(length, np.float32))]
+    step = tile - 2 * halo - overlap
+    parts = []
+    for start in range(0, max(1, length - overlap), step):
+        end = min(length, start + step + overlap)
+        window = np.ones(end - start, np.float32)
+        ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / max(1, overlap)
+        if start > 0:
+            window[:overlap] *= ramp[: len(window)]
+        if end < length:
+            window[len(window) - overlap :] *= ramp[::-1]
+        parts.append((start, window))
+    return parts
 
 
 def _halves(length: int, stride: int) -> list[tuple[int, int]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+
+from napari_advseg.volume.frame import Frame
 
 PIXEL = "pixel"
 
@@ -56,6 +59,24 @@ def unit_name(text: object) -> str:
 def unit_symbol(name: str) -> str:
     """The short symbol: "nm"; an unknown unit is its own symbol."""
     return SYMBOLS.get(name, (name,))[0]
+
+
+def known_distance(frame: Frame) -> float | None:
+    """The distance of two sections in pixels of a section; None where nobody has said it.
+
+    A scale without a unit says it too, unless it is 1 along every axis.
+    """
+    if not {"z", "y", "x"} <= set(frame.axes):
+        return None
+    units = [frame.units[frame.axes.index(axis)] for axis in "zyx"]
+    in_one = [ratio(unit, units[0]) for unit in units]
+    deep, *flat = (
+        frame.step(axis) * (factor or 0.0) for axis, factor in zip("zyx", in_one, strict=True)
+    )
+    is_plain = units[0] == PIXEL and {deep, *flat} == {1.0}
+    if is_plain or not all(flat):
+        return None
+    return deep / math.sqrt(math.prod(flat))
 
 
 def ratio(unit: str, other: str) -> float | None:

@@ -1,0 +1,1 @@
+"""Residual U-Net for volumes."""

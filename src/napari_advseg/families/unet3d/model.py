@@ -1,0 +1,79 @@
+"""The U-Net for volumes as a family: one player, one turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch import Tensor
+
+from napari_advseg.families.family import (
+    Family,
+    Player,
+    Progress,
+    TensorBatch,
+    Turn,
+    data_terms,
+    measures,
+    probabilities,
+    total,
+)
+from napari_advseg.families.unet3d.settings import UNet3dSettings
+from napari_advseg.networks.unet3d import UNet3d, initialise
+
+
+class Model(Family[UNet3dSettings]):
+    """Cross-entropy of the interior map of volumes, of affinities in three directions or of classes."""
+
+    dimensions: Literal[2, 3] = 3
+
+    def players(self) -> dict[str, Player]:
+        chosen = self.settings
+        network = UNet3d(
+            self.channels.image,
+            self.channels.output,
+            chosen.widths,
+            chosen.levels,
+            chosen.activation,
+            chosen.norm,
+            chosen.down,
+            deep_blocks=chosen.deep_blocks,
+        )
+        initialise(network, chosen.initial)
+        return {"unet": Player(network, chosen.optimiser)}
+
+    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
+        logits = self.modules["unet"](batch.image)
+        terms = data_terms(logits, batch, self.channels, self.settings.dice)
+        yield Turn("unet", total(terms), terms)
+
+    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
+        logits = self.modules["unet"](batch.image)
+        terms = data_terms(logits, batch, self.channels, self.settings.dice)
+        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
+
+    def infer(self, tile: Tensor) -> Tensor:
+        return probabilities(self.modules["unet"](tile), self.channels)
+
+    @property
+    def tile_dependent(self) -> bool:
+        # Strided convolutions are followed by a resize from corner to corner, which stretches with the tile; and the
+        # context below is shorter than the farthest that an output can look.
+        return True
+
+    @property
+    def stride(self) -> int:
+        return 1 << (len(self.settings.widths) - 1)
+
+    @property
+    def depth_stride(self) -> int:
+        return 1 << sum(self.settings.levels[1:])
+
+    @property
+    def context(self) -> int:
+        return self.stride
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        # The two maps of the top block, their sum and skip, and the padded copies that convolutions make.
+        return 4 * 8 * self.settings.widths[0] + 64
