@@ -242,7 +242,7 @@ def _leave_out() -> None:
         theirs.shortcuts = kept
 
 
-# Its only event; until 0.6.6 napari called it "shorcut_changed".
+# Its only event, whose name older versions of napari misspell.
 for _event in action_manager.events.emitters.values():
     _event.connect(_hear)
 get_settings().shortcuts.events.connect(lambda _event: QTimer.singleShot(0, _leave_out))
