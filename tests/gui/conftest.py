@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -49,7 +50,8 @@ def _deleted_when_closed(monkeypatch) -> None:
     close = Viewer.close
 
     def closed(viewer: Viewer) -> None:
-        close(viewer)
+        with contextlib.suppress(RuntimeError):  # its window was closed by hand, and has gone
+            close(viewer)
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
 

@@ -49,7 +49,7 @@ class Room:
 
     def saved(self):
         """What was put last is done: edits written, whole volumes written, what follows from them."""
-        for worker in ("_writer", "_copier", "_writer", "_writer"):
+        for worker in ("_writer", "_copier") * 3:
             done = threading.Event()
             getattr(self.autosave.saver, worker).put(done.set)
             assert done.wait(60)
