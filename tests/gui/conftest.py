@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -42,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _deleted_when_closed(monkeypatch) -> None:
     """A closed viewer is deleted at once, not a turn later as with PySide6: napari's fixture looks for leaks then."""
     from napari import Viewer
+    from napari._qt.qt_viewer import QtViewer
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
@@ -50,8 +50,10 @@ def _deleted_when_closed(monkeypatch) -> None:
     close = Viewer.close
 
     def closed(viewer: Viewer) -> None:
-        with contextlib.suppress(RuntimeError):  # its window was closed by hand, and has gone
+        try:
             close(viewer)
+        except RuntimeError:  # its window was closed by hand, and has gone
+            QtViewer._instances.clear()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
 
