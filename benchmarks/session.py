@@ -46,6 +46,7 @@ from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.gui.tune_dock import TuneDock
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import Score
+from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.painted import BOUNDARY
 from napari_advseg.volume.volume import Volume
 
@@ -178,11 +179,16 @@ def play(stage: Stage) -> dict[str, object]:
     stage.open(stage.tissue.image, "image")
     learnt, judged = annotate(stage)
     minutes = learn(stage, learnt)
-    segment(stage)
+    untuned = segment(stage)
     tune(stage, judged)
     apply(stage)
-    score = compare(stage)
-    result = {"minutes": round(minutes, 2), **numbers(stage, score)}
+    labels, truth, settings = compare(stage)
+    result = {
+        "minutes": round(minutes, 2),
+        **conditions(stage),
+        **means(stage, advseg.score(labels, truth, settings)),
+        "untuned": means(stage, advseg.score(untuned, truth, settings)),
+    }
     if stage.chosen.pages:
         first = stage.docks.train.out.path
         contest(stage)
@@ -329,8 +335,11 @@ def longest_s(chosen: argparse.Namespace) -> float:
     return 300 + SLOWER * 60 * minutes
 
 
-def segment(stage: Stage) -> None:
-    """The Segment dock before a run, with a slider moved over a preview, and with labels of all sections."""
+def segment(stage: Stage) -> Volume:
+    """The Segment dock before a run, with a slider moved over a preview, and with labels of all sections.
+
+    These come back: the thresholds are the preset's.
+    """
     viewer, dock, camera = stage.viewer, stage.docks.segment, stage.camera
     bring_to_front(dock)
     viewer.layers.remove("Preview of the training")
@@ -351,6 +360,8 @@ def segment(stage: Stage) -> None:
     dock.buttons.run.click()
     wait("labels of all sections", dock.apply.isEnabled, longest_s(stage.chosen))
     camera.take("segment-done")
+    made = taken(labels_layers(viewer)[-1])
+    return dataclasses.replace(made, array=made.numpy().copy())  # the layer is used again
 
 
 def tune(stage: Stage, truth: Labels) -> None:
@@ -386,8 +397,8 @@ def apply(stage: Stage) -> None:
     run_for(1)
 
 
-def compare(stage: Stage) -> Score:
-    """The Score dock: numbers, an error, the errors painted; the scores of every section come back."""
+def compare(stage: Stage) -> tuple[Volume, Volume, ScoringSettings]:
+    """The Score dock: numbers, an error, the errors painted; what was scored by what, and how, comes back."""
     viewer, dock, camera = stage.viewer, stage.docks.score, stage.camera
     labels = labels_layers(viewer)[-1]
     truth = stage.open(stage.tissue.labels, "labels")
@@ -410,7 +421,7 @@ def compare(stage: Stage) -> Score:
     labels.visible = False
     stage.image.opacity = 0.6
     camera.take("score-overlay")
-    return advseg.score(taken(labels), taken(truth), dock.settings())
+    return taken(labels), taken(truth), dock.settings()
 
 
 def labels_layers(viewer: napari.Viewer) -> list[Labels]:
@@ -418,25 +429,32 @@ def labels_layers(viewer: napari.Viewer) -> list[Labels]:
     return [layer for layer in viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
 
 
-def numbers(stage: Stage, score: Score) -> dict[str, object]:
-    """What is printed: the means over the sections that nobody annotated, and what they rest on."""
-    here, card = stage.tissue.section, stage.docks.segment.model.found.card
-    unseen = [one for z, one in enumerate(score.sections) if z != here and one.scored]
-    means = {
-        name: round(statistics.mean(getattr(one, measure) for one in unseen), 4)
-        for name, measure in MEASURES.items()
+def means(stage: Stage, score: Score) -> dict[str, float]:
+    """The means over the sections that nobody annotated."""
+    unseen = [
+        one for z, one in enumerate(score.sections) if z != stage.tissue.section and one.scored
+    ]
+    return {
+        "unseen_sections": len(unseen),
+        **{
+            name: round(statistics.mean(getattr(one, measure) for one in unseen), 4)
+            for name, measure in MEASURES.items()
+        },
     }
+
+
+def conditions(stage: Stage) -> dict[str, object]:
+    """What the numbers rest on."""
+    here, card = stage.tissue.section, stage.docks.segment.model.found.card
     return {
         "dataset": stage.tissue.name,
         "annotated_section": here,
-        "unseen_sections": len(unseen),
         "seed": stage.chosen.seed,
         "withhold": stage.chosen.withhold,
         "set": stage.chosen.changes,
         "steps": card.last_step,
         "threshold": card.labelling.threshold,
         "gap_threshold": card.labelling.edge_threshold,
-        **means,
     }
 
 

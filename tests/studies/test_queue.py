@@ -185,7 +185,8 @@ def test_nothing_that_is_tested_is_learnt(few, tmp_path):
 
 
 def test_every_family_is_known_to_the_studies_and_recipes_are_made_at_all_scales(few, tmp_path):
-    assert set(WAYS) == set(families.FAMILIES)
+    of_sections = {name for name, entry in families.FAMILIES.items() if entry.dimensions == 2}
+    assert set(WAYS) == of_sections
     for scale in SCALES.values():
         for study in STUDIES.values():
             assert study.queue(Plan(scale, few, (0,), tmp_path))
