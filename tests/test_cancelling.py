@@ -139,9 +139,9 @@ def test_a_segmentation_cancelled_at_random_moments_leaves_all_or_nothing(
     for k in range(moments):
         end = cancelled(child, segmentation(f"l{k}"), LONGEST_S / 2 * rng.random())
         out = tmp_path / f"l{k}.ome.zarr"
-        if isinstance(end, Finished):
+        # A cancel that comes after the last section finds all of it written.
+        assert isinstance(end, Cancelled) or out.exists()
+        if out.exists():
             np.testing.assert_array_equal(read(out).numpy(), expected)
-        else:
-            assert not out.exists()
     finished(child, segmentation("again"))
     np.testing.assert_array_equal(read(tmp_path / "again.ome.zarr").numpy(), expected)
