@@ -1,12 +1,13 @@
 """From an empty viewer to scored labels, one section annotated: the docks' own controls, with a picture of each.
 
 `xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/session.py --out FOLDER [--data DIR] [--section K]
-[--minutes 10 | --steps N] [--seed 0] [--set NAME=VALUE ...] [--size 1280x800] [--theme dark|light]`. DIR holds
-`raw.tif` and `neurites_2d_cc.tif`, as isbi2012 and vnc_stack1 of the data folder do; without it the tissue is
-synthetic. The truth of one section is painted into the annotation layer; all other truth is first looked at when the
-labels are scored. `--set` writes into the Train dock's Advanced form: `examples.augmentation.elastic=0.5`. With
-`--withhold 0.2` the right fifth of the section is painted into a layer of its own, which only the Tune dock is given.
-The last line is an object: how good the labels are on the sections that nobody annotated, mean over sections.
+[--minutes 10 | --steps N] [--start-from first] [--seed 0] [--set NAME=VALUE ...] [--size 1280x800]
+[--theme dark|light]`. DIR holds `raw.tif` and `neurites_2d_cc.tif`, as isbi2012 and vnc_stack1 of the data folder do;
+without it the tissue is synthetic. The truth of one section is painted into the annotation layer; all other truth is
+first looked at when the labels are scored. `--set` writes into the Train dock's Advanced form:
+`examples.augmentation.elastic=0.5`. With `--withhold 0.2` the right fifth of the section is painted into a layer of its
+own, which only the Tune dock is given. The last line is an object: how good the labels are on the sections that nobody
+annotated, mean over sections.
 
 FOLDER gets a picture of each dock at three moments. With `--pages` it gets those that docs/*.md link to, two more among
 them: docs/images is made by `python benchmarks/session.py --out docs/images --steps 150 --pages`.
@@ -131,6 +132,7 @@ def options() -> argparse.ArgumentParser:
     length.add_argument("--minutes", type=float, default=10)
     length.add_argument("--steps", type=int)
     parser.add_argument("--section", type=int, help="the annotated one; the middle if left out")
+    parser.add_argument("--start-from", default="", metavar="MODEL")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", default="1280x800")
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
@@ -295,6 +297,9 @@ def choose_training(stage: Stage) -> None:
     if stage.is_synthetic:
         make_small(dock)
         dock.advanced.group("model").row("widths").editor.write(SMALL_WIDTHS)
+    if chosen.start_from:
+        dock.start_from.take(chosen.start_from)
+        wait("the model to start from", dock.start_words.text)
     write_length(dock, chosen)
     write_changes(dock, chosen.changes)
 
@@ -451,6 +456,7 @@ def conditions(stage: Stage) -> dict[str, object]:
         "annotated_section": here,
         "seed": stage.chosen.seed,
         "withhold": stage.chosen.withhold,
+        "start_from": stage.chosen.start_from,
         "set": stage.chosen.changes,
         "steps": card.last_step,
         "threshold": card.labelling.threshold,

@@ -15,6 +15,7 @@ import yaml
 
 import napari_advseg as advseg
 from napari_advseg import cli, model_store
+from napari_advseg.cli.train import composed
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
@@ -182,6 +183,16 @@ def test_minutes_yield_to_explicit_steps(call, files, tmp_path):
     code, _, err = call(*train_options(files, tmp_path / "m", 3), "--minutes", "5")
     assert code == 0, err
     assert model_store.read_card(tmp_path / "m").recipe.training.steps == 3
+
+
+def test_what_starts_from_a_model_has_its_network_unless_a_preset_is_named():
+    widths = model_store.read_card("first").recipe.model.model_dump(mode="json")["widths"]
+    start = {"start_from": "first"}
+    assert composed(None, "unet", None, start)["model"]["widths"] == widths
+    assert composed(None, "unet", "quick", start)["model"]["widths"] != widths
+    narrow = composed(None, "unet", None, {**start, "model": {"widths": [4, 8]}})
+    assert narrow["model"]["widths"] == [4, 8]
+    assert composed(None, "deconvnet", None, start)["model"]["widths"] != widths
 
 
 def test_an_interrupted_training_saves_and_resumes(files, tmp_path):

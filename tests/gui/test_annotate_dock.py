@@ -538,6 +538,7 @@ def test_places_are_listed_and_lead_to_where_they_are(searching, viewer, qtbot):
         searching.table.setCurrentCell(row, 0)
         place = places[row]
         assert viewer.dims.current_step[0] == place.section
+        qtbot.waitUntil(lambda: searching._mark.layer is not None)
         frame = searching._mark.layer
         assert frame.name == MARK
         assert frame.translate[0] == 80 + 40 * place.section

@@ -249,17 +249,30 @@ def preview_data(section):
     return data, {"name": "x", "scale": [1, 1, 1], "translate": [0, 0, 0]}, "labels"
 
 
-def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_child):
+def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_child, qtbot):
     viewer, _, _ = stage()
     preview = results.OwnLayer(viewer, "Preview")
+    preview.show(preview_data(np.full((64, 64), 5)))
     for labels in (np.full((64, 64), 7), np.full((64, 64), 9), np.full((64, 64), 70_000)):
-        preview.show(preview_data(labels))
+        preview.show(preview_data(labels))  # the first time before the layer has come
+        qtbot.waitUntil(lambda: preview.layer is not None)
         np.testing.assert_array_equal(preview.layer.data[0], labels)
     assert sum(layer.name == "Preview" for layer in viewer.layers) == 1
     viewer.layers.remove(preview.layer)
     assert preview.layer is None
+    assert preview.is_missed
     preview.show(preview_data(labels))
-    assert preview.layer in viewer.layers
+    qtbot.waitUntil(lambda: preview.layer in viewer.layers)
+
+
+def test_a_preview_that_is_taken_away_before_it_came_never_comes(stage, fake_child, qtbot):
+    viewer, _, _ = stage()
+    preview = results.OwnLayer(viewer, "Preview")
+    preview.show(preview_data(np.full((64, 64), 5)))
+    preview.remove()
+    qtbot.wait(100)
+    assert "Preview" not in viewer.layers
+    assert not preview.is_missed
 
 
 def test_the_theme_colours_the_curves(train):

@@ -246,14 +246,14 @@ def test_large_labels_come_back_lazy_as_a_pyramid_with_their_history(tmp_path, m
     path = str(write(Volume(labels, FRAME.after("seen")), tmp_path / "l.ome.zarr"))
     made = {"labels": path, "probabilities": None, "labelling": None}
     small = segmenting.as_result(made, "cells").layer
-    assert isinstance(small[0], np.ndarray)
+    assert isinstance(small.data, np.ndarray)
     monkeypatch.setattr("napari_advseg.napari_io.IN_MEMORY_BYTES", 100)
-    data, attributes, kind = segmenting.as_result(made, "cells").layer
+    data, attributes, kind = segmenting.as_result(made, "cells").layer.as_layer_data_tuple()
     assert kind == "labels"
     assert attributes["multiscale"]
     assert [level.shape for level in data] == [(2, 1200, 1100), (2, 600, 550), (2, 300, 275)]
-    assert attributes["scale"] == list(FRAME.scale)
-    assert attributes["translate"] == list(FRAME.translate)
+    assert list(attributes["scale"]) == list(FRAME.scale)
+    assert list(attributes["translate"]) == list(FRAME.translate)
     assert attributes["metadata"]["napari_advseg"]["history"][-1] == "seen"
     assert attributes["name"] == "cells"
 
@@ -263,9 +263,10 @@ def test_classes_come_back_with_names_and_colours_and_0_is_transparent(tmp_path)
     classes = np.array([[[0, 1], [3, 3]]], np.uint8)
     path = str(write(Volume(classes, frame), tmp_path / "c.ome.zarr", kind="labels"))
     made = {"labels": path, "probabilities": None, "labelling": None}
-    _, attributes, _ = segmenting.as_result(made, "classes").layer
-    assert attributes["features"] == {"index": [0, 1, 3], "class": ["wall", "axon", "glia"]}
-    colours = [attributes["colormap"].map(k) for k in range(4)]
+    layer = segmenting.as_result(made, "classes").layer
+    names = layer.features.to_dict("list")
+    assert names == {"index": [0, 1, 3], "class": ["wall", "axon", "glia"]}
+    colours = [layer.colormap.map(k) for k in range(4)]
     assert colours[0][3] == 0
     assert len({tuple(colour) for colour in colours}) == 4
 

@@ -41,11 +41,12 @@ def train(stage, fake_child, qtbot):
     return dock
 
 
-def model_folder(place, name, step=400, steps=2300, seed=0):
+def model_folder(place, name, step=400, steps=2300, seed=0, **model):
     """A model as a training leaves it that was broken off, without weights."""
     folder = place / name
     folder.mkdir(parents=True)
-    recipe = train_recipe("unet", "quick", {"training": {"steps": steps}, "seed": seed})
+    tree = {"training": {"steps": steps}, "seed": seed, "model": model}
+    recipe = train_recipe("unet", "quick", tree)
     card = Card(
         recipe=recipe.changed(out=str(folder), image="i.tif", labels="l.tif"),
         normaliser=Normaliser(),
@@ -217,3 +218,29 @@ def test_curves_of_an_earlier_part_stand_before_those_of_now(qtbot):
     assert job.curves["validation loss"] == [(2, 0.6)]
     job.read(StepDone(4, 5, {"unet/loss": 0.2}, 0.1))
     assert job.curves["unet/loss"][-1] == (4, 0.2)
+
+
+def test_a_training_begins_with_random_weights_or_with_those_of_a_model_and_its_network(
+    train, qtbot, home
+):
+    assert train.recipe().start_from is None
+    folder = str(model_folder(home, "narrow", widths=(4, 8)))
+    train.start_from.take(folder)
+    qtbot.waitUntil(lambda: train.recipe().model.widths == (4, 8), timeout=SOON)
+    assert train.recipe().start_from == folder
+    assert "unet" in train.start_words.text()
+    train.preset.setCurrentIndex(train.preset.findData("seed"))
+    qtbot.waitUntil(lambda: train.recipe().model.widths == (4, 8), timeout=SOON)
+    train.start_from.take("")
+    qtbot.waitUntil(lambda: train.recipe().model.widths != (4, 8), timeout=SOON)
+    assert train.recipe().start_from is None
+
+
+def test_another_family_begins_with_random_weights(train, qtbot, home):
+    folder = str(model_folder(home, "narrow", widths=(4, 8)))
+    train.start_from.take(folder)
+    train.family.setCurrentText("deconvnet")
+    assert train.recipe().start_from is None
+    train.start_from.take(folder)
+    qtbot.waitUntil(lambda: train.start_words.text() != "", timeout=SOON)
+    assert train.recipe().family == "deconvnet"

@@ -17,6 +17,7 @@ from napari_advseg.cli.app import (
     advseg_execute,
     app,
     changed_by,
+    model_path,
     run_visibly,
     say,
 )
@@ -64,7 +65,8 @@ def train(
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="Folder of a model whose tensors are taken over where name and shape fit."
+            help="Folder of a model, or first: tensors that fit are taken over; its network too, where of one family "
+            "and no --preset is named."
         ),
     ] = None,
     options: Set = None,
@@ -84,7 +86,7 @@ def train(
         "images": absolute(images),
         "masks": absolute(masks),
         "out": absolute(out),
-        "start_from": absolute(start_from),
+        "start_from": model_path(start_from),
         "zero": zero,
         "missing": missing,
         "seed": seed,
@@ -121,9 +123,17 @@ def rates_of(text: str | None) -> list[float] | None:
 def composed(
     recipe: str | None, family: str | None, preset: str | None, changes: dict[str, Any]
 ) -> dict[str, Any]:
-    """A training recipe: the preset, above it the file, above it the options."""
+    """A training recipe: the preset, above it the file, above it the options.
+
+    Where no preset is named, what starts from a model of its own family has the network of that.
+    """
     tree = merge(read_tree(recipe) if recipe else {}, changes)
     chosen = family or tree.pop("family", "unet")
+    source = tree.get("start_from")
+    if source and not (preset or tree.get("preset")):
+        theirs = model_store.read_card(source).recipe
+        own = theirs.model.model_dump(mode="json") if theirs.family == chosen else {}
+        tree = merge({"model": own}, tree)
     named = (
         preset
         or tree.pop("preset", None)

@@ -358,13 +358,8 @@ class AnnotateDock(JobDock):
         self._hatching.ask(partial(hatched, side, self._coverage.here))
 
     def _show_hatching(self, layer: LayerData) -> None:
-        if not self.tint.isChecked():
-            return
-        self._tint.show(layer)
-        tint, painted = self._tint.layer, self.labels.layer
-        layers = self._viewer.layers
-        if painted in layers and layers.index(tint) > layers.index(painted):
-            layers.move(layers.index(tint), layers.index(painted))
+        if self.tint.isChecked():
+            self._tint.show(layer, below=self.labels.layer)
 
     def _copy(self, by: int, _is_checked: bool = False) -> None:  # noqa: FBT001, FBT002 - a Qt slot
         volume = self._coverage.volume

@@ -122,14 +122,11 @@ class LiveLabels(QObject):
             caveat = joining.caveat(self.source, self._settings)
             self.said.emit(f"{words_of(layer)}{caveat}")
 
-    def _add_interior(self, source: Source, layer: LayerData) -> None:
+    def _add_interior(self, source: Source, layer: Layer) -> None:
         is_late = source is not self.source or not self._wants_interior
         if is_late or self.interior is not None or not window.is_open(self._viewer):
             return
-        self._interior = results.add_own(self._viewer, layer)
-        if self.layer is not None:
-            layers = self._viewer.layers
-            layers.move(layers.index(self._interior), layers.index(self.layer))
+        self._interior = results.add_own(self._viewer, layer, below=self.layer)
 
 
 def _classes(source: Source | None) -> LayerData | None:
@@ -137,8 +134,8 @@ def _classes(source: Source | None) -> LayerData | None:
     return source.classes if isinstance(source, View) else None
 
 
-def interior_layer(source: Source) -> LayerData:
-    """The interior map of a view or a result as layer data; that of a result lazy, with its pyramid."""
+def interior_layer(source: Source) -> Layer:
+    """The interior map of a view or a result as a layer; that of a result lazy, with its pyramid."""
     if isinstance(source, View):
         found = read(source.map_path)
         data, attributes, kind = volume_to_layer(Volume(found.numpy(), found.frame), "image")
@@ -148,4 +145,4 @@ def interior_layer(source: Source) -> LayerData:
         data = pyramid if len(pyramid) > 1 else pyramid[0]
         attributes["multiscale"] = len(pyramid) > 1
     shown = {"name": INTERIOR, "contrast_limits": (0.0, 1.0), "colormap": "gray"}
-    return data, {**attributes, **shown}, kind
+    return results.made_of((data, {**attributes, **shown}, kind))

@@ -24,9 +24,17 @@ _EXPECTED: weakref.WeakSet[Layer] = weakref.WeakSet()
 """Layers that are in the list already and seen a moment later."""
 
 
-def add(viewer: Any, layer_data: LayerData) -> Layer:
-    """A new layer on top, whatever has become of the layers it was made from."""
-    return _add_quietly(viewer, Layer.create(*layer_data))
+def add(viewer: Any, made: LayerData | Layer) -> Layer:
+    """A new layer on top, whatever has become of the layers it was made from.
+
+    One that a thread has made by `made_of` costs the Qt thread less than its data do.
+    """
+    return _add_quietly(viewer, made_of(made))
+
+
+def made_of(made: LayerData | Layer) -> Layer:
+    """The layer of layer data."""
+    return made if isinstance(made, Layer) else Layer.create(*made)
 
 
 def is_ours(layer: Layer) -> bool:
@@ -42,12 +50,10 @@ def set_visible(viewer: Any, layer: Layer | None, *, visible: bool) -> None:
 
 
 def take_away(viewer: Any, layer: Layer) -> None:
-    """Hide a layer of ours, give its memory back, and remove it from the list in the next turn."""
+    """Hide a layer of ours; in later turns remove it from the list and give its memory back."""
     layer.visible = False
     _EXPECTED.discard(layer)
-    if isinstance(layer.data, np.ndarray) and layer.data.ndim == layer.ndim:
-        layer.data = np.zeros((1,) * layer.ndim, layer.dtype)
-    Turns(viewer, [partial(_drop, viewer, layer)])
+    Turns(viewer, [partial(_drop, viewer, layer), partial(_empty, layer)])
 
 
 def flat_colours(colours: Sequence[str]) -> CyclicLabelColormap:
@@ -66,11 +72,11 @@ def class_colours(highest: int) -> CyclicLabelColormap:
     )
 
 
-def add_own(viewer: Any, layer_data: LayerData) -> Layer:
-    """A new layer of ours that only shows something."""
-    layer = Layer.create(*layer_data)
+def add_own(viewer: Any, made: LayerData | Layer, *, below: Layer | None = None) -> Layer:
+    """A new layer of ours that only shows something, under another or on top; made like those of `add`."""
+    layer = made_of(made)
     _OURS.add(layer)
-    return _add_quietly(viewer, layer)
+    return _add_quietly(viewer, layer, below)
 
 
 class OwnLayer:
@@ -81,22 +87,22 @@ class OwnLayer:
         self._name = name
         self._style = style
         self._layer: Labels | None = None
+        self._is_coming = False
 
     @property
     def layer(self) -> Labels | None:
-        """The layer; None where there is none or the user removed it."""
-        is_there = self._layer is not None and self._layer in self._viewer.layers
-        return self._layer if is_there else None
+        """The layer in the list; None where there is none or the user removed it."""
+        return self._layer if self._layer in self._viewer.layers else None
 
     @property
     def is_missed(self) -> bool:
         """Whether it was shown and the user removed it."""
-        return self._layer is not None and self.layer is None
+        return self._layer is not None and self._mine is None
 
-    def show(self, layer_data: LayerData) -> None:
-        """Show these labels in place of those before."""
+    def show(self, layer_data: LayerData, *, below: Layer | None = None) -> None:
+        """Show these labels in place of those before, under another layer where one is named."""
         data, attributes, _ = layer_data
-        layer = self.layer
+        layer = self._mine
         if layer is not None and layer.ndim != data.ndim:
             self.remove()
             layer = None
@@ -107,18 +113,31 @@ class OwnLayer:
             layer.editable = False  # so it needs no tools either
             _overlays_off(layer)
             _OURS.add(layer)
-            self._layer = _add_quietly(self._viewer, layer)
+            self._layer, self._is_coming = layer, True
+            Turns(self._viewer, [partial(self._come, layer, below)])
             return
         _redraw(layer, data)
+        _sink(self._viewer, layer, below)
         for name in ("scale", "translate"):
             if name in attributes and list(getattr(layer, name)) != list(attributes[name]):
                 setattr(layer, name, attributes[name])
 
     def remove(self) -> None:
         """Take the layer away."""
-        layer, self._layer = self.layer, None
+        layer, self._layer, self._is_coming = self.layer, None, False
         if layer is not None:
             take_away(self._viewer, layer)
+
+    @property
+    def _mine(self) -> Labels | None:
+        """The layer, in the list or about to be."""
+        return self._layer if self._is_coming else self.layer
+
+    def _come(self, layer: Labels, below: Layer | None) -> None:
+        """Add a layer in a turn after the one that made it, unless it has been taken away since."""
+        if self._is_coming and layer is self._layer:
+            self._is_coming = False
+            _add_quietly(self._viewer, layer, below)
 
 
 def _redraw(layer: Labels, data: Array) -> None:
@@ -131,20 +150,28 @@ def _redraw(layer: Labels, data: Array) -> None:
     layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
-def _add_quietly(viewer: Any, layer: Layer) -> Layer:
+def _sink(viewer: Any, layer: Layer, below: Layer | None) -> None:
+    """Move a layer under another, where it lies above."""
+    layers = viewer.layers
+    if below in layers and layer in layers and layers.index(layer) > layers.index(below):
+        layers.move(layers.index(layer), layers.index(below))
+
+
+def _add_quietly(viewer: Any, layer: Layer, below: Layer | None = None) -> Layer:
     """Add a layer and leave the user's own selected: the next brush stroke must not land in another one.
 
     Adding, drawing and the tools for painting take long enough each to have a turn of the event loop of their own.
     """
-    active = viewer.layers.selection.active
     tools = _overlays_off(layer)
     if layer.visible:
         layer.visible = False
         _EXPECTED.add(layer)
-    viewer.add_layer(layer)
-    if active is not None:
-        viewer.layers.selection.active = active
-    Turns(viewer, [partial(_show, layer), *(partial(_switch_on, layer, tool) for tool in tools)])
+    drawn_again = window.undrawn(viewer)
+    with window.selection_kept(viewer):
+        place = viewer.layers.index(below) if below in viewer.layers else len(viewer.layers)
+        viewer.layers.insert(place, layer)
+    switches = (partial(_switch_on, layer, tool) for tool in tools)
+    Turns(viewer, [drawn_again, partial(_show, layer), *switches])
     return layer
 
 
@@ -171,3 +198,9 @@ def _drop(viewer: Any, layer: Layer) -> None:
     if layer in viewer.layers:
         with window.little_garbage():
             viewer.layers.remove(layer)
+
+
+def _empty(layer: Layer) -> None:
+    """Keep no data of a layer that something may still hold."""
+    if isinstance(layer.data, np.ndarray) and layer.data.ndim == layer.ndim:
+        layer.data = np.zeros((1,) * layer.ndim, layer.dtype)

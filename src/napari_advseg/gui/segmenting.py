@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_advseg import model_store
 from napari_advseg.gui import results
@@ -231,13 +232,13 @@ def as_view(made: dict[str, Any], glance: Glance) -> View:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """Labels as layer data, and the interior map they were made from, where it lies and how large it is.
+    """Labels as a layer that no viewer has yet, and the interior map they were made from, where and how large it is.
 
     `map_path` is empty for classes, which come from no such map. `fragments` is the store that agglomerated
     labels were joined from, empty for others.
     """
 
-    layer: LayerData
+    layer: Layer
     map_path: str
     frame: Frame
     sections: int
@@ -254,7 +255,7 @@ def as_result(made: dict[str, Any], name: str) -> Result:
     interior = read(made["probabilities"]) if made["probabilities"] else volume
     data, attributes, kind = layer
     return Result(
-        (data, {**attributes, "name": name}, kind),
+        results.made_of((data, {**attributes, "name": name}, kind)),
         made["probabilities"] or "",
         interior.frame,
         interior.size("z"),

@@ -22,6 +22,8 @@ from napari_advseg.gui.job_dock import JobDock, NewPlace
 from napari_advseg.gui.lesson import Lesson, Wish
 from napari_advseg.gui.live import Live
 from napari_advseg.gui.panel import LayerChoice, browse_new_folder, note, side_by_side
+from napari_advseg.gui.start_choice import ABOUT as START_HELP
+from napari_advseg.gui.start_choice import StartChoice
 from napari_advseg.gui.tour import MINUTES
 from napari_advseg.gui.train_preview import SectionPreview
 from napari_advseg.recipe import Train, train_recipe
@@ -56,6 +58,8 @@ class TrainDock(JobDock):
         self.family.addItems(list(families.FAMILIES))
         self.preset = PatientComboBox()
         self.preset_words = note()
+        self.start_from = StartChoice(self._session)
+        self.start_words = note()
         self._base = train_recipe(self._family(), self._preset())
         self.main = Form(self._base, only=MAIN)
         self.length = Form(self._base.training, only=LENGTH)
@@ -88,7 +92,12 @@ class TrainDock(JobDock):
         """
         advanced = self.advanced.value()
         training = advanced.training.changed(**self.length.shown())
-        return advanced.changed(training=training, out=self.out.path, **self.main.shown())
+        return advanced.changed(
+            training=training,
+            out=self.out.path,
+            start_from=self.start_from.path or None,
+            **self.main.shown(),
+        )
 
     def start(self, *, resume: bool = False) -> None:
         """Hand the layers over and train, unless something is in the way; then that is said."""
@@ -127,6 +136,8 @@ class TrainDock(JobDock):
             ("Family", self.family, "The kind of network; docs: Families of models."),
             ("Preset", self.preset, "Size and length: quick on a CPU, seed as published."),
             self.preset_words,
+            ("Start from", self.start_from, START_HELP),
+            self.start_words,
             self.main,
             self.length,
             ("Model folder", self.out, "A new folder; nothing that exists is overwritten."),
@@ -147,9 +158,12 @@ class TrainDock(JobDock):
         self._session.project_opened.connect(self._propose_place)
         self.labels.currentIndexChanged.connect(self._look_at_layers)
         self.lesson.kind_chosen.connect(self._choose_kind)
+        self.family.currentIndexChanged.connect(self._forget_source)
         self.family.currentIndexChanged.connect(self._fill_presets)
         self.family.currentIndexChanged.connect(self._propose_place)
         self.preset.currentIndexChanged.connect(self._take_preset)
+        self.preset.currentIndexChanged.connect(self._look_at_source)
+        self.start_from.seen.connect(self._take_source)
         self.out.looked.connect(self._judge)
         for form in (self.main, self.length, self.advanced):
             form.changed.connect(self._judge)
@@ -196,6 +210,24 @@ class TrainDock(JobDock):
         self.length.set(base.training)
         self.advanced.set(base)
         self._look_at_layers()
+
+    def _forget_source(self, *_: object) -> None:
+        self.start_from.take("")
+
+    def _look_at_source(self, *_: object) -> None:
+        self.start_from.take(self.start_from.path)
+
+    def _take_source(self, source: handover.Model) -> None:
+        """Have the network that a model has, where it is of this family, so that all of it fits."""
+        self.start_words.setText(source.words if source.path else "")
+        self.start_words.setVisible(bool(source.path))
+        is_same = source.card is not None and source.card.recipe.family == self._family()
+        model = (
+            source.card.recipe.model if source.card is not None and is_same else self._base.model
+        )
+        if self.advanced.shown()["model"] != model:
+            self.advanced.group("model").set(model)
+        self._judge()
 
     def _replace_advanced(self, base: Train) -> None:
         self.advanced = Form(base, only=ADVANCED, without=HIDDEN)
@@ -262,6 +294,8 @@ class TrainDock(JobDock):
         return "Where image and labels do not belong together all sections are learnt from: empty the rows on sections."
 
     def _judge_more(self) -> None:
+        minutes, steps = (self.length.row(name).editor for name in ("minutes", "steps"))
+        steps.widget.setEnabled(minutes.read() in (None, ""))  # else they follow from the minutes
         is_valid = not any(form.problem for form in self._forms)
         wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
         self.lesson.look(None if self._is_alone() else self.labels.layer, wish)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -80,7 +81,8 @@ class SectionPreview(QCheckBox):
             return
         self._shown = made.path
         if self.isChecked():
-            self._loading.ask(partial(loaded, made, self._scene.frame))
+            work = partial(loaded, made, self._scene.frame)
+            self._loading.ask(work if self._layer is not None else partial(as_new, work))
 
     def stop(self) -> None:
         """Nobody looks any more."""
@@ -130,14 +132,15 @@ class SectionPreview(QCheckBox):
         folder = str(self._session.folder)
         return {"section": section, "row": row, "column": column, "folder": folder}
 
-    def _show(self, made: LayerData) -> None:
+    def _show(self, made: LayerData | Layer) -> None:
         if not self.isChecked():
             return
-        data, attributes, kind = made
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._layer = None
             self.setChecked(False)  # the user took it away
-        elif self._layer is None or (self._layer.ndim, self._kind) != (data.ndim, kind):
+            return
+        data, attributes, kind = made.as_layer_data_tuple() if isinstance(made, Layer) else made
+        if self._layer is None or (self._layer.ndim, self._kind) != (data.ndim, kind):
             self._remove()
             self._kind, self._layer = kind, results.add_own(self._viewer, made)
         else:
@@ -190,6 +193,11 @@ def loaded(made: Previewed, frame: Frame) -> LayerData:
     data, attributes, kind = volume_to_layer(volume, "image" if is_map else "labels")
     style = STYLE if is_map else {}
     return data, {**attributes, "name": NAME, "metadata": {}, **style}, kind
+
+
+def as_new(load: Callable[[], LayerData]) -> Layer:
+    """A preview as a layer that no viewer has yet."""
+    return results.made_of(load())
 
 
 def pixel(frame: Frame, axis: str, world: float) -> float:

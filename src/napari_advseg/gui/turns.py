@@ -20,13 +20,19 @@ class Turns(QObject):
     def __init__(self, viewer: Any, steps: Iterable[Callable[[], object]]) -> None:
         super().__init__(window.main_window(viewer))
         self._steps = deque(steps)
+        # One that repeats would be overdue after a long step, and come before all that waits.
         self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(BETWEEN_MS)
         self._timer.timeout.connect(self._take)
-        self._timer.start(BETWEEN_MS)
+        self._timer.start()
 
     def _take(self) -> None:
         step = self._steps.popleft()
-        if not self._steps:
-            self._timer.stop()
-            self.deleteLater()
-        step()
+        try:
+            step()
+        finally:
+            if self._steps:
+                self._timer.start()
+            else:
+                self.deleteLater()

@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,10 @@ __all__ = [
     "main_window",
     "offer",
     "overlays",
+    "selection_kept",
     "show_error",
     "show_info",
+    "undrawn",
     "unwrapped",
 ]
 
@@ -104,9 +107,10 @@ def load_label_colours() -> None:
     loop: Any = getattr(_accelerated_cmap, "_zero_preserving_modulo_inner_loop", None)
     numba = getattr(_accelerated_cmap, "numba", None)
     if numba is not None and hasattr(loop, "compile"):
-        ids, colours = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint8)
         whole = numba.int64
-        loop.compile((numba.typeof(ids), whole, whole, numba.typeof(colours)))
+        for shape in ((1, 1), (1,)):  # sections, and lists of single ids
+            ids, colours = np.zeros(shape, np.int32), np.zeros(shape, np.uint8)
+            loop.compile((numba.typeof(ids), whole, whole, numba.typeof(colours)))
 
 
 def overlays(layer: Any) -> Mapping[str, Any]:
@@ -129,6 +133,30 @@ def little_garbage() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def selection_kept(viewer: Any) -> Iterator[None]:
+    """Leave the active layer active while others are added; where there is none, the new one becomes it."""
+    layers = unwrapped(viewer).layers
+    active = layers.selection.active
+    if active is None:
+        yield
+        return
+    # Selecting and selecting back would fill the panel of controls twice.
+    layers._activate_on_insert = False  # noqa: SLF001
+    try:
+        yield
+    finally:
+        layers._activate_on_insert = True  # noqa: SLF001
+        layers.selection.active = active
+
+
+def undrawn(viewer: Any) -> Callable[[], None]:
+    """Draw nothing on the canvas until what comes back is called, so that drawing has a turn of its own."""
+    native = unwrapped(viewer).window._qt_viewer.canvas.native  # noqa: SLF001
+    native.setUpdatesEnabled(False)
+    return partial(native.setUpdatesEnabled, True)  # noqa: FBT003 - Qt's interface
 
 
 def canvas_size(viewer: Any) -> tuple[int, int]:
