@@ -23,6 +23,7 @@ from napari_advseg.volume.volume import Volume
 stacks = arrays(np.uint16, (2, 6, 7), elements=st.integers(0, 4))
 dense = arrays(np.uint16, (2, 6, 7), elements=st.integers(1, 4))
 ious = st.sampled_from([0.05, 0.2, 0.3, 0.5, 0.7, 1.0])
+GROWN = ("touching", "joined", "open_boundary_rate")
 AS_IS = {"boundary": "count", "border": 0, "zero": "background"}
 
 
@@ -156,6 +157,8 @@ class TestMatching:
             for name, value in plain.items():
                 if name == "at":
                     assert other[name] == [pytest.approx(one) for one in value]
+                elif name in GROWN and not truth.all():
+                    continue  # a 0 as near to two objects goes to either
                 elif name != "average_precision":  # equal scores rank by number
                     assert other[name] == pytest.approx(value)
 
