@@ -1,9 +1,10 @@
 """How good a model is on sections that nothing has seen, with gap closing and without, over several seeds.
 
 Run `python benchmarks/quality.py --image raw.tif --labels truth.tif --train 0:17 --test 17:20 --steps 2300
-[--seeds 0,1,2] [--preset quick] [--zero auto] --models DIR --rows rows.csv`. Models that stand in DIR/seed-N are
-not trained again, so a run can be continued. One row per seed, section and way of labelling goes to the CSV; the means
-over sections and their standard deviation over seeds are printed.
+[--seeds 0,1,2] [--preset quick] [--zero auto] [--start-from first] --models DIR --rows rows.csv`; `--test 0:10,11:20`
+leaves one section out. Models that stand in DIR/seed-N are not trained again, so a run can be continued. One row per
+seed, section and way of labelling goes to the CSV; the means over sections and their standard deviation over seeds are
+printed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ def trained(options: argparse.Namespace, seed: int) -> model_store.StoredModel:
             "out": str(folder),
             "training": {"steps": options.steps},
         }
+        if options.start_from:
+            source = model_store.read_card(options.start_from).recipe
+            changes |= {"start_from": options.start_from, "model": source.model.model_dump()}
         recipe = train_recipe("unet", options.preset, changes)
         with Bar(Console(stderr=True)) as bar:
             advseg.drain(advseg.fit(options.image, options.labels, recipe), bar.show)
@@ -105,12 +109,14 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--zero", default="auto")
+    parser.add_argument("--start-from")
     options = parser.parse_args()
-    first, end = parse_span(options.test)
-    image, truth = (advseg.read(path).cut(first, end) for path in (options.image, options.labels))
+    image, truth = (advseg.read(path) for path in (options.image, options.labels))
     rows: list[dict[str, Any]] = []
     for seed in map(int, options.seeds.split(",")):
-        rows += rows_of(trained(options, seed), image, truth, first, seed)
+        model = trained(options, seed)
+        for first, end in map(parse_span, options.test.split(",")):
+            rows += rows_of(model, image.cut(first, end), truth.cut(first, end), first, seed)
     options.rows.parent.mkdir(parents=True, exist_ok=True)
     with options.rows.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEAD)
