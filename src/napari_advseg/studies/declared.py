@@ -38,7 +38,7 @@ TEST_OF_THESIS = (
     "voi_before", "voi_walls_left_out", "voi_split_walls_left_out", "voi_merge_walls_left_out",
     "adapted_rand_error_walls_left_out", "pixel_accuracy",
 )  # fmt: skip
-UNET_PUBLISHED = {
+UNET_PUBLISHED: dict[tuple[str, ...], dict[str, float]] = {
     ("unet", "fixed"): dict(
         zip(TEST_OF_THESIS, (0.24291, 0.23812, 0.18757, 0.05062, 0.08513, 0.96294), strict=True)
     ),

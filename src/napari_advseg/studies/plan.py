@@ -197,7 +197,7 @@ class Plan:
 
 
 def segmenters() -> list[str]:
-    """All families that make maps or classes of sections, and that studies know how to train."""
+    """All families that make maps or classes of images, and that studies know how to train."""
     return [
         name
         for name, entry in families.FAMILIES.items()
