@@ -130,6 +130,7 @@ def test_further_seeds_add_rows_and_pair_the_differences(few, tmp_path):
     assert len(rows_in(tmp_path / "study")) == 8
     page = (tmp_path / "study" / "report.md").read_text(encoding="utf-8")
     assert "Differences to random, run by run with the same seed" in page
+    assert ", 1 steps each after 1 of pre-training, seeds 0, 1." in page
     assert "±" in page
 
 

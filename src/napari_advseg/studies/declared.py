@@ -22,7 +22,9 @@ SHARES = (1, 5, 10, 25)
 CROPS = {"tiny": 40, "cpu": 2000}
 PAPERS_CROPS = 6000
 SCORES = ("voi", "adapted_rand_error", "voi_split", "voi_merge", "pixel_accuracy", "iou_walls")
-THESIS = ("voi_walls_left_out", "voi_before", "pixel_accuracy", "voi", "adapted_rand_error")
+THESIS = (
+    "voi", "adapted_rand_error", "voi_walls_left_out", "ignored_fraction", "voi_before", "pixel_accuracy",
+)  # fmt: skip
 SAME_TISSUE = "directions and rank orders under our own protocol: equal sections, steps and seeds for every line."
 OTHER_TISSUE = (
     "absolute values. The thesis scores crops of its own stack (1250 x 1250 x 125, validation, mean of the last five "
@@ -306,8 +308,8 @@ STUDIES: dict[str, Study] = {
             "Does it help to see the neighbouring sections too?",
             ("network", "crops"),
             (
-                "voi_walls_left_out", "voi_before", "voi_split_walls_left_out", "voi_merge_walls_left_out",
-                "adapted_rand_error_walls_left_out", "pixel_accuracy", "voi", "adapted_rand_error",
+                *THESIS, "voi_split_walls_left_out", "voi_merge_walls_left_out",
+                "adapted_rand_error_walls_left_out",
             ),
             unet_2d_3d,
             scored,

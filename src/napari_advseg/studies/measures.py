@@ -40,9 +40,10 @@ def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
     """The scores of a run's model on its test sections.
 
     Labels after gap closing with walls grown away (`voi`, `adapted_rand_error`, ...), the same with predicted walls
-    left out as in the thesis (`voi_walls_left_out`, ...), VOI of that without gap closing (`voi_before`), and the
-    share of pixels on the right side of the threshold with the overlap (IoU) of insides and of walls. Where another
-    run came first, what that was worth stands beside, its names beginning with `first_`.
+    left out as in the thesis (`voi_walls_left_out`, ...), the share of pixels that this leaves out
+    (`ignored_fraction`), VOI of that without gap closing (`voi_before`), and the share of pixels on the right side of
+    the threshold with the overlap (IoU) of insides and of walls. Where another run came first, what that was worth
+    stands beside, its names beginning with `first_`.
     """
     model = yield from trained(job, plan)
     raw, truth = (one.cut(*job.tested) for one in (plan.tissue.image, plan.tissue.labels))
@@ -50,16 +51,19 @@ def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
     found = score(made.labels, truth)
     settings = model.card.labelling
     walls = settings.changed(thin=False)
-    values = {name: float(getattr(found, name)) for name in found.VALUES[:4]}
+    values: dict[str, float] = {"steps": model.card.recipe.training.steps}
+    values |= {name: float(getattr(found, name)) for name in found.VALUES[:4]}
     plain = walls.changed(edge_threshold=walls.threshold)
     closed = yield from label(made.probabilities, walls)
     before = yield from label(made.probabilities, plain)
     without = score(closed, truth, boundary="ignore")
     values |= {f"{name}_walls_left_out": float(getattr(without, name)) for name in WITHOUT_WALLS}
+    values["ignored_fraction"] = float(without.ignored_fraction)
     values["voi_before"] = float(score(before, truth, boundary="ignore").voi)
     values |= pixels(made, truth, model)
     if job.first is not None:
         first = yield from trained(job.first, plan)
+        values["first_steps"] = first.card.recipe.training.steps
         values |= {f"first_{name}": value for name, value in first.card.calibration.items()}
     return values
 
