@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import signal
 import subprocess
@@ -10,14 +11,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_advseg import drain, families
 from napari_advseg.progress import StepDone, Warned
 from napari_advseg.studies import queue
 from napari_advseg.studies.declared import STUDIES, spread
-from napari_advseg.studies.plan import SCALES, WAYS, Plan, tissue_of
-from napari_advseg.studies.queue import pieces, run, runs
+from napari_advseg.studies.plan import SCALES, WAYS, Plan, sized, tissue_of
+from napari_advseg.studies.queue import Job, joined, pieces, run, runs, with_hidden
+from napari_advseg.volume.lazy import Cut
+from napari_advseg.volume.synthetic import marked, without_synthetic
 
 TINY = SCALES["tiny"]
 
@@ -113,7 +117,7 @@ def test_a_study_that_was_killed_goes_on(tmp_path):
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    assert len(rows_in(rows.parent)) < 10
+    assert len(rows_in(rows.parent)) < 15
     for out in ("killed", "whole"):
         assert start(tmp_path / out).wait() == 0
     assert rows_in(tmp_path / "killed") == rows_in(tmp_path / "whole")
@@ -126,6 +130,7 @@ def test_further_seeds_add_rows_and_pair_the_differences(few, tmp_path):
     assert len(rows_in(tmp_path / "study")) == 8
     page = (tmp_path / "study" / "report.md").read_text(encoding="utf-8")
     assert "Differences to random, run by run with the same seed" in page
+    assert ", 1 steps each after 1 of pre-training, seeds 0, 1." in page
     assert "±" in page
 
 
@@ -144,7 +149,76 @@ def test_a_run_that_fails_is_said_and_tried_again(few, tmp_path, monkeypatch):
     assert "`unet-2-0`: Nothing is annotated." in (plan.out / "report.md").read_text()
     monkeypatch.setattr(queue, "fit", real)
     assert drain(run(study, plan))["failed"] == {}
-    assert len(rows_in(plan.out)) == 10
+    assert len(rows_in(plan.out)) == 15
+
+
+def test_some_runs_alone_leave_the_others_for_later(few, tmp_path):
+    study, plan = STUDIES["scenarios"], Plan(TINY, few, (0,), tmp_path / "study", steps=1)
+    for wanted, count in ((["random", "random_frozen"], 2), (["pretrained"], 3)):
+        done = drain(run(study, plan, {"scenario": wanted}))
+        assert done["runs"] == len(rows_in(plan.out)) == count
+    with pytest.raises(ValueError, match=r"no 'frozen'; choose by one of: scenario, seed\."):
+        drain(run(study, plan, {"frozen": ["8"]}))
+    with pytest.raises(ValueError, match="No run has scenario=own; there are: random, pretrained"):
+        drain(run(study, plan, {"scenario": ["own"]}))
+
+
+def test_studies_that_share_models_train_none_twice_and_score_the_same(few, tmp_path):
+    def trained_in(name, models, only):
+        plan = Plan(TINY, few, (0,), tmp_path / f"{name}-{models}", 1, tmp_path / models)
+        steps = []
+        noted = lambda r: steps.append(r) if isinstance(r, StepDone) else None  # noqa: E731
+        drain(run(STUDIES[name], plan, only), noted)
+        return len(steps), rows_in(plan.out)
+
+    assert trained_in("scenarios", "shared", {"scenario": ["pretrained"]})[0] == 2
+    shared = trained_in("mask-modes", "shared", {"mask": ["right"]})
+    alone = trained_in("mask-modes", "own", {"mask": ["right"]})
+    assert (shared[0], alone[0]) == (0, 2)
+    assert shared[1] == alone[1]
+    assert trained_in("mask-modes", "shared", {"mask": ["center"]})[0] == 2
+
+
+def test_a_network_of_volumes_sees_what_lies_between_and_no_annotation_of_it(few, tmp_path):
+    plan = Plan(TINY, few, (0,), tmp_path)
+    job = Job({}, plan.recipe("unet3d", 0), learnt=(1, 5), judged=(8, 9), tested=(3, 5))
+    images, labels, withheld = queue.in_context(job, plan)
+    seen = (0, 1, 2, 5, 6, 7, 8, 9)
+    assert np.array_equal(images[0].numpy(), few.image.numpy()[list(seen)])
+    assert [seen[k] for k in range(*withheld)] == [8, 9]
+    assert np.array_equal(labels[0].numpy(), few.labels.numpy()[list(seen)])
+    known = without_synthetic(labels[0]).numpy()
+    assert [bool((plane >= 0).all()) for plane in known] == [k in (1, 5, 8, 9) for k in seen]
+    assert [bool((plane < 0).all()) for plane in known] == [k not in (1, 5, 8, 9) for k in seen]
+
+
+def test_neighbours_are_not_copied_and_masks_of_synthetic_voxels_stay(few):
+    assert isinstance(joined(few.image, (2, 3, 4)).array, Cut)
+    mask = np.zeros(few.image.shape, np.uint8)
+    mask[4, :5] = 1
+    painted = marked(few.image, mask)
+    assert np.array_equal(joined(painted, (1, 4)).synthetic, mask[[1, 4]])
+    hidden = with_hidden(marked(few.labels, mask).cut(3, 6), np.array([1, 0, 0], np.uint8))
+    assert np.asarray(hidden.synthetic)[0].all()
+    assert np.array_equal(hidden.synthetic[1], mask[4])
+
+
+def test_a_network_of_volumes_needs_to_know_the_voxel_size(few, tmp_path):
+    plain = dataclasses.replace(few.image.frame, scale=(1.0,) * 3, units=("pixel",) * 3)
+    image = dataclasses.replace(few.image, frame=plain)
+    unknown = dataclasses.replace(few, image=image)
+    with pytest.raises(ValueError, match="voxel size of .* is not known.*--voxel 50,4,4"):
+        drain(run(STUDIES["unet-2d-3d"], Plan(TINY, unknown, (0,), tmp_path / "study")))
+    assert not (tmp_path / "study").exists()
+    known = dataclasses.replace(few, image=sized(image, (50.0, 4.0, 4.0)))
+    assert STUDIES["unet-2d-3d"].queue(Plan(TINY, known, (0,), tmp_path / "study"))
+
+
+def test_sections_see_as_many_pixels_a_step_as_volumes(few, tmp_path):
+    jobs = STUDIES["unet-2d-3d"].queue(Plan(SCALES["cpu"], few, (0,), tmp_path))
+    examples = [job.recipe.examples for job in jobs]
+    assert len({one.batch * (one.depth or 1) * one.crop**2 for one in examples}) == 1
+    assert [one.mode for one in examples] == ["fixed", "online", "online"]
 
 
 def test_another_study_in_the_folder_is_refused(few, tmp_path):
@@ -165,7 +239,7 @@ def test_another_study_in_the_folder_is_refused(few, tmp_path):
     [
         ({"image": "raw.tif"}, "both --image and --labels"),
         ({"spans": ((0, 5), (4, 6), None)}, "overlap"),
-        ({"spans": (None, None, (5, 99))}, "not inside 0:9"),
+        ({"spans": (None, None, (5, 99))}, "not inside 0:12"),
     ],
 )
 def test_data_that_cannot_be_studied_are_refused(given, words):
@@ -185,8 +259,7 @@ def test_nothing_that_is_tested_is_learnt(few, tmp_path):
 
 
 def test_every_family_is_known_to_the_studies_and_recipes_are_made_at_all_scales(few, tmp_path):
-    of_sections = {name for name, entry in families.FAMILIES.items() if entry.dimensions == 2}
-    assert set(WAYS) == of_sections
+    assert set(WAYS) == set(families.FAMILIES)
     for scale in SCALES.values():
         for study in STUDIES.values():
             assert study.queue(Plan(scale, few, (0,), tmp_path))
@@ -207,4 +280,8 @@ def test_the_command_names_what_there_is(tmp_path):
         command("none", out=str(tmp_path), seed=0, painter_steps=1, gate=0.5)
     with pytest.raises(ValueError, match="synthetic needs --image"):
         command("synthetic", out=str(tmp_path), seed=0, painter_steps=1, gate=0.5)
+    with pytest.raises(ValueError, match="'50,4' is no voxel size; write --voxel 50,4,4"):
+        command("speed", out=str(tmp_path), scale="tiny", seed=0, voxel="50,4")
+    with pytest.raises(ValueError, match="'percent' chooses no runs; write --only percent=10"):
+        command("speed", out=str(tmp_path), scale="tiny", seed=0, only=["percent"])
     assert not list(Path(tmp_path).iterdir())

@@ -20,8 +20,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="synthetic (does training on painted images help?), small-sets, speed, folds, reduced-data, freeze, "
-            "scenarios, mask-modes, hyper-parameters, empty-masks."
+            help="synthetic (does training on painted images help?), small-sets, speed, unet-2d-3d, folds, "
+            "reduced-data, freeze, scenarios, mask-modes, hyper-parameters, empty-masks."
         ),
     ],
     image: Annotated[
@@ -50,6 +50,23 @@ def study(
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Steps of every training; else as the scale says.", min=1)
+    ] = None,
+    voxel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Z,Y,X", help="Size of a voxel in nm, where the image does not say it."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FACTOR=VALUE,...",
+            help="Only the runs with these values of a factor, for example percent=10; may be repeated.",
+        ),
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Folder for models that several studies share; else each has its own."),
     ] = None,
     painter_steps: Annotated[
         int, typer.Option(help="synthetic: steps of the painter.", min=1)
@@ -91,10 +108,44 @@ def study(
         raise ValueError(f"There is no study '{name}'; choose one of: {known}.")
     plans = import_module("napari_advseg.studies.plan")
     size = plans.SCALES[scale]
-    tissue = plans.tissue_of(size, absolute(image), absolute(labels), spans, absolute(images))
-    plan = plans.Plan(size, tissue, seeds_of(seeds, seed, size.seeds), place, steps)
+    sources = absolute(image), absolute(labels), spans, absolute(images)
+    tissue = plans.tissue_of(size, *sources, voxel_of(voxel))
+    shared = None if models is None else Path(models)
+    plan = plans.Plan(size, tissue, seeds_of(seeds, seed, size.seeds), place, steps, shared)
     queue = import_module("napari_advseg.studies.queue")
-    answer(run_visibly(queue.run(declared[name], plan), DONE))
+    answer(run_visibly(queue.run(declared[name], plan, values_of(only or [])), DONE))
+
+
+def voxel_of(text: str | None) -> tuple[float, ...] | None:
+    """Three sizes from "50,4,4".
+
+    Raises:
+        ValueError: it does not say three sizes.
+    """
+    if text is None:
+        return None
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != 3 or min(found) <= 0:
+        raise ValueError(f"'{text}' is no voxel size; write --voxel 50,4,4 for z, y and x in nm.")
+    return found
+
+
+def values_of(texts: list[str]) -> dict[str, list[str]]:
+    """The chosen values by factor, from "percent=10".
+
+    Raises:
+        ValueError: there is no = in one.
+    """
+    found = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not (equals and name and values):
+            raise ValueError(f"'{text}' chooses no runs; write --only percent=10.")
+        found[name] = values.split(",")
+    return found
 
 
 def seeds_of(text: str | None, first: int, count: int) -> tuple[int, ...]:

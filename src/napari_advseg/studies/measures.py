@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from napari_advseg import families
+from napari_advseg.device import choose_device
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.families.family import Family
@@ -24,21 +25,25 @@ from napari_advseg.recipe import Train
 from napari_advseg.scoring import score
 from napari_advseg.scoring.semantic import semantic_score
 from napari_advseg.settings.channels import Channels
+from napari_advseg.studies.memory import Peak
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job, trained
 from napari_advseg.volume.normalise import Normaliser
+from napari_advseg.volume.slabs import block
 from napari_advseg.volume.volume import Volume
 
 MPX = 1e6
+WITHOUT_WALLS = ("voi", "voi_split", "voi_merge", "adapted_rand_error")
 
 
 def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
     """The scores of a run's model on its test sections.
 
     Labels after gap closing with walls grown away (`voi`, `adapted_rand_error`, ...), the same with predicted walls
-    left out as in the thesis (`voi_walls_left_out`), that without gap closing (`voi_before`), and the share of pixels
-    on the right side of the threshold with the overlap (IoU) of insides and of walls. Where another run came first,
-    what that was worth stands beside, its names beginning with `first_`.
+    left out as in the thesis (`voi_walls_left_out`, ...), the share of pixels that this leaves out
+    (`ignored_fraction`), VOI of that without gap closing (`voi_before`), and the share of pixels on the right side of
+    the threshold with the overlap (IoU) of insides and of walls. Where another run came first, what that was worth
+    stands beside, its names beginning with `first_`.
     """
     model = yield from trained(job, plan)
     raw, truth = (one.cut(*job.tested) for one in (plan.tissue.image, plan.tissue.labels))
@@ -46,16 +51,19 @@ def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
     found = score(made.labels, truth)
     settings = model.card.labelling
     walls = settings.changed(thin=False)
-    values = {name: float(getattr(found, name)) for name in found.VALUES[:4]}
-    for name, how in (
-        ("voi_walls_left_out", walls),
-        ("voi_before", walls.changed(edge_threshold=walls.threshold)),
-    ):
-        other = score((yield from label(made.probabilities, how)), truth, boundary="ignore")
-        values[name] = float(other.voi)
+    values: dict[str, float] = {"steps": model.card.recipe.training.steps}
+    values |= {name: float(getattr(found, name)) for name in found.VALUES[:4]}
+    plain = walls.changed(edge_threshold=walls.threshold)
+    closed = yield from label(made.probabilities, walls)
+    before = yield from label(made.probabilities, plain)
+    without = score(closed, truth, boundary="ignore")
+    values |= {f"{name}_walls_left_out": float(getattr(without, name)) for name in WITHOUT_WALLS}
+    values["ignored_fraction"] = float(without.ignored_fraction)
+    values["voi_before"] = float(score(before, truth, boundary="ignore").voi)
     values |= pixels(made, truth, model)
     if job.first is not None:
         first = yield from trained(job.first, plan)
+        values["first_steps"] = first.card.recipe.training.steps
         values |= {f"first_{name}": value for name, value in first.card.calibration.items()}
     return values
 
@@ -84,13 +92,17 @@ def timed(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
     """How long the networks of a run take for one test section, or for one crop where they draw crops.
 
     Median of several passes after warm-ups, grey values in, map out, in fp32; labelling is not in it. A GPU has
-    finished when the clock is stopped, as the map is back in memory.
+    finished when the clock is stopped, as the map is back in memory. Networks of volumes take a block as deep as they
+    are trained on; its time is divided by its sections, its memory is not. Memory is the most that was held beyond
+    what the process held before the networks were there.
     """
     warm_ups, repeats = plan.scale.repeats
     image = plan.tissue.image
     model = untrained(job.recipe, image)
-    section = image.section(job.tested[0])
-    work, count, facts = _work(model, section)
+    settings = model.card.recipe.prediction.changed(precision="fp32")
+    memory = Peak(choose_device(settings.device))
+    predictor = Predictor(model, settings)
+    depth, work, count = _work(predictor, image, job.tested[0])
     spent = []
     yield Phase("time", warm_ups + repeats)
     for number in range(warm_ups + repeats):
@@ -100,10 +112,13 @@ def timed(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
         yield BlockDone("time", number + 1, warm_ups + repeats)
     median = statistics.median(spent[warm_ups:])
     return {
-        "ms_per_image": 1000 * median,
-        "mpx_per_s": count / MPX / median,
+        "ms_per_image": 1000 * median / depth,
+        "mpx_per_s": depth * count / MPX / median,
         "mpx": count / MPX,
-        **facts,
+        "memory_mb": "" if memory.mb is None else memory.mb,
+        "parameters": _parameters(predictor.family),
+        "threads": predictor.threads,
+        "device": predictor.device.type,
     }
 
 
@@ -122,26 +137,23 @@ def untrained(recipe: Train, image: Volume) -> StoredModel:
     return StoredModel(card, weights)
 
 
-def _work(
-    model: StoredModel, section: npt.NDArray[np.generic]
-) -> tuple[Callable[[], object], int, dict[str, Any]]:
-    """What is timed, how many pixels it makes, and the facts that belong to it."""
-    predictor = Predictor(model, model.card.recipe.prediction.changed(precision="fp32"))
+def _work(predictor: Predictor, image: Volume, index: int) -> tuple[int, Callable[[], object], int]:
+    """How many images are made at once, what is timed, and how many pixels each of them has."""
     family = predictor.family
     for module in family.modules.values():
         module.to(predictor.device).eval()
-    facts = {
-        "parameters": _parameters(family),
-        "threads": predictor.threads,
-        "device": predictor.device.type,
-    }
-    height, width = section.shape[-2:]
+    if predictor.is_volume:
+        sections = predictor.around(index, image.size("z"))
+        planes = block(image, sections.start, sections.stop)
+    else:
+        sections, planes = range(1), image.section(index)
+    height, width = planes.shape[-2:]
     if family.makes == "crops":
-        side = model.card.recipe.examples.crop
-        return lambda: _drawn(family), side * side, facts
+        side = predictor.model.card.recipe.examples.crop
+        return 1, lambda: _drawn(family), side * side
     if family.makes == "filling":
-        return lambda: _filled(family, section, predictor.device), height * width, facts
-    return lambda: drain(predictor.section(section)), height * width, facts
+        return 1, lambda: _filled(family, planes, predictor.device), height * width
+    return len(sections), lambda: drain(predictor.section(planes)), height * width
 
 
 def _parameters(family: Family[Any]) -> int:

@@ -13,6 +13,7 @@ from napari_advseg.samples import neuropil
 from napari_advseg.settings import merge
 from napari_advseg.volume.files import as_labels, describe, read
 from napari_advseg.volume.sets import read_set
+from napari_advseg.volume.units import known_distance
 from napari_advseg.volume.volume import Volume
 
 ScaleName = Literal["tiny", "cpu", "gpu", "paper"]
@@ -47,8 +48,8 @@ class Scale:
 SCALES: dict[str, Scale] = {
     scale.name: scale
     for scale in (
-        Scale("tiny", "a test of the study itself, nothing is learnt", "quick", 2, 32, 2, 1, (1, 2), (9, 64, 64)),
-        Scale("cpu", "half width, crops of 128 px, short runs", "quick", 600, 128, 8, 3, (3, 20), (30, 320, 320)),
+        Scale("tiny", "a test of the study itself, nothing is learnt", "quick", 2, 32, 2, 1, (1, 2), (12, 64, 64)),
+        Scale("cpu", "half width, crops of 128 px, short runs", "quick", 250, 128, 4, 3, (3, 20), (30, 320, 320)),
         Scale("gpu", "widths as published, fewer steps", "seed", 5000, None, None, 3, (3, 20), (60, 640, 640)),
         Scale("paper", "as published", "seed", None, None, None, 3, (3, 20), (125, 1250, 1250)),
     )
@@ -88,6 +89,11 @@ WAYS: dict[str, dict[str, dict[str, Any]]] = {
         "tiny": {"model": {"widths": [4, 8], "quiet_steps": 1, "critic": SMALL_CRITIC}},
         "cpu": {"model": {"widths": [32, 64, 128, 256, 512], "quiet_steps": 150, "critic": CRITIC}},
     },
+    # As many pixels a step as four crops, as far as blocks of eight sections allow.
+    "unet3d": {
+        "tiny": {"model": {"widths": [4, 8]}, "examples": {"depth": 4, "batch": 1}},
+        "cpu": {"model": {"widths": [14, 18, 24, 32, 40]}, "examples": {"depth": 8, "batch": 1}},
+    },
     "boundless": {
         "tiny": {"model": {"width": 2, "critic_width": 2}, "examples": {"crop": 33}},
         "cpu": {"model": {"width": 16, "critic_width": 32}, "examples": {"crop": 129}},
@@ -103,6 +109,11 @@ WAYS: dict[str, dict[str, dict[str, Any]]] = {
         "cpu": {"model": {"widths": [256, 256, 256, 256, 128, 64], "code": 256}},
     },
 }  # fmt: skip
+
+
+def span_of(span: Span) -> tuple[int, ...]:
+    """The numbers of a span's sections."""
+    return tuple(range(*span))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,24 +139,44 @@ class Tissue:
         beside = f"; {more} further sections without annotation" if more else ""
         return "{}; sections {} train, {} validate, {} test".format(named, *spans) + beside
 
+    def facts(self) -> dict[str, Any]:
+        """What tells it from other tissue, as JSON."""
+        return {
+            "image": self.image.source or self.image.frame.name,
+            "labels": self.labels.source or self.labels.frame.name,
+            "shape": list(self.image.shape),
+            "voxel": [*self.image.frame.scale, *self.image.frame.units],
+            "spans": [list(self.training), list(self.validation), list(self.test)],
+            "unlabelled": [one.source for one in self.unlabelled],
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A study to be run: how large, on what, with which seeds, where; `steps` replaces the scale's."""
+    """A study to be run: how large, on what, with which seeds, where; `steps` replaces the scale's.
+
+    Models go to `out`, or to the folder `models` that several studies share: what one has trained another one takes.
+    """
 
     scale: Scale
     tissue: Tissue
     seeds: tuple[int, ...]
     out: Path
     steps: int | None = None
+    models: Path | None = None
 
     def recipe(self, family: str, seed: int, changes: dict[str, Any] | None = None) -> Train:
-        """The recipe of a family at this scale with `changes` on top."""
+        """The recipe of a family at this scale with `changes` on top.
+
+        Raises:
+            ValueError: the family is one of volumes, and nobody knows how far sections lie apart.
+        """
+        self._has_distance(family)
         scale = self.scale
         steps = self.steps or scale.steps
         tree: dict[str, Any] = {"seed": seed}
         if steps:
-            every = max(1, steps // 10)
+            every = max(1, steps // 5)
             tree["training"] = {"steps": steps, "validate_every": every, "save_every": every}
         sizes = {"crop": scale.crop, "batch": scale.batch}
         tree["examples"] = {name: value for name, value in sizes.items() if value is not None}
@@ -154,19 +185,19 @@ class Plan:
 
     def facts(self) -> dict[str, Any]:
         """What a study that is gone on with must have in common with its beginning, as JSON."""
-        tissue = self.tissue
-        return {
-            "scale": self.scale.name,
-            "steps": self.steps,
-            "image": tissue.image.source or tissue.image.frame.name,
-            "shape": list(tissue.image.shape),
-            "spans": [list(tissue.training), list(tissue.validation), list(tissue.test)],
-            "unlabelled": [one.source for one in tissue.unlabelled],
-        }
+        return {"scale": self.scale.name, "steps": self.steps, **self.tissue.facts()}
+
+    def _has_distance(self, family: str) -> None:
+        image = self.tissue.image
+        if families.find(family).dimensions == 3 and known_distance(image.frame) is None:
+            raise ValueError(
+                f"The voxel size of '{image.frame.name}' is not known, and {family} is built for it; name it in nm "
+                "(z, y, x), for example --voxel 50,4,4."
+            )
 
 
 def segmenters() -> list[str]:
-    """All families that make maps or classes of sections, and that studies know how to train."""
+    """All families that make maps or classes of images, and that studies know how to train."""
     return [
         name
         for name, entry in families.FAMILIES.items()
@@ -180,8 +211,11 @@ def tissue_of(
     labels: str | None = None,
     spans: tuple[Span | None, Span | None, Span | None] = (None, None, None),
     images: str | None = None,
+    voxel: tuple[float, float, float] | None = None,
 ) -> Tissue:
     """The images that are named, or synthetic tissue; spans (training, validation, test) that are not named are found.
+
+    `voxel` is the size of a voxel in nm (z, y, x) where the files do not say it, or say it wrongly.
 
     Raises:
         ValueError: only one of image and labels is named, they have too few sections, or spans overlap.
@@ -192,10 +226,24 @@ def tissue_of(
         raw, truth = neuropil(scale.shape, seed=7, wall=1)
     else:
         raw, truth = read(image), as_labels(read(labels))
+    if voxel is not None:
+        raw, truth = sized(raw, voxel), sized(truth, voxel)
     more = () if images is None else tuple(read_set(images))
     tissue = Tissue(raw, truth, *_divided(raw.size("z"), spans), more)
     _check(tissue)
     return tissue
+
+
+def sized(volume: Volume, voxel: tuple[float, float, float]) -> Volume:
+    """The volume with voxels of this size in nm (z, y, x)."""
+    frame = volume.frame
+    steps = dict(zip("zyx", voxel, strict=True))
+    scale = tuple(steps.get(axis, step) for axis, step in zip(frame.axes, frame.scale, strict=True))
+    units = tuple(
+        "nanometer" if axis in steps else unit
+        for axis, unit in zip(frame.axes, frame.units, strict=True)
+    )
+    return dataclasses.replace(volume, frame=dataclasses.replace(frame, scale=scale, units=units))
 
 
 def _divided(

@@ -71,11 +71,10 @@ def report(
 ) -> Iterator[str]:
     """The lines of the page."""
     seeds = ", ".join(map(str, plan.seeds))
-    steps = plan.steps or plan.scale.steps
-    length = f"{steps} steps each" if steps else "steps as published"
     yield f"# {study.question}"
     yield ""
-    yield f"Scale `{plan.scale.name}` ({plan.scale.words}), {length}, seeds {seeds}. {plan.tissue.words}."
+    scale = f"Scale `{plan.scale.name}` ({plan.scale.words})"
+    yield f"{scale}{length(grouped)}, seeds {seeds}. {plan.tissue.words}."
     yield "Means ± standard deviations; every run is a row of `rows.csv`."
     yield ""
     if grouped:
@@ -101,6 +100,21 @@ def report(
         yield ""
         yield from (f"- `{name}`: {words}" for name, words in failed.items())
     yield ""
+
+
+def length(grouped: Mapping[Line, list[Row]]) -> str:
+    """For example ", 83 to 250 steps each after 250 of pre-training"; nothing where nothing was trained."""
+    rows = [row for some in grouped.values() for row in some]
+    own, before = (_range(numbers(rows, name)) for name in ("steps", "first_steps"))
+    after = f" after {before} of pre-training" if before else ""
+    return f", {own} steps each{after}" if own else ""
+
+
+def _range(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    least, most = (f"{int(value):,}" for value in (min(values), max(values)))
+    return least if least == most else f"{least} to {most}"
 
 
 def _ours(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator[str]:
