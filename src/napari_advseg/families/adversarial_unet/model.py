@@ -9,23 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_advseg.families.adversarial_unet.settings import AdversarialUNetSettings
-from napari_advseg.families.family import (
-    Family,
-    Player,
-    Progress,
-    TensorBatch,
-    Turn,
-    data_terms,
-    measures,
-    probabilities,
-    total,
-)
+from napari_advseg.families.family import Player, Progress, TensorBatch, Turn, total
+from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.unet import UNet2d, context, stride
 from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
 
 
-class Model(Family[AdversarialUNetSettings]):
+class Model(Segmenter[AdversarialUNetSettings]):
     """Cross-entropy plus the verdict of a critic on [image, map] (thesis, main idea; methods 16.4)."""
 
     is_adversarial = True
@@ -45,11 +36,11 @@ class Model(Family[AdversarialUNetSettings]):
         }
 
     def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
-        logits = self.modules["generator"](batch.image)
+        logits = self.logits(batch.image)
         fake = self._pair(batch, self._noisy(self._shares(logits)))
         if at.step % self.settings.critic.every == 0:
             yield self._critics_turn(batch, fake.detach())
-        terms = data_terms(logits, batch, self.channels, self.settings.dice)
+        terms = self.terms(logits, batch)
         if at.step >= self.settings.quiet_steps:
             scores = self.modules["critic"](fake)
             weight = patch_weight(batch.weight, scores)
@@ -58,21 +49,13 @@ class Model(Family[AdversarialUNetSettings]):
             )
         yield Turn("generator", total(terms), terms)
 
-    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
-        logits = self.modules["generator"](batch.image)
-        terms = data_terms(logits, batch, self.channels, self.settings.dice)
-        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
-
-    def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self.modules["generator"](tile), self.channels)
+    @property
+    def dice(self) -> float:
+        return self.settings.dice
 
     @property
     def tile_dependent(self) -> bool:
         return self.settings.norm in ("instance", "group")
-
-    @property
-    def inferring(self) -> tuple[str, ...]:
-        return ("generator",)
 
     @property
     def stride(self) -> int:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from napari_advseg.families.boundless_transfer.settings import BoundlessTransferSettings
-from napari_advseg.families.family import (
-    Family,
-    Player,
-    Progress,
-    TensorBatch,
-    Turn,
-    data_terms,
-    measures,
-    probabilities,
-    symmetric,
-    total,
-)
+from napari_advseg.families.family import Player, symmetric
+from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.gated import CONTEXT, GatedGenerator
 
 PLAYER = "generator"
 
 
-class Model(Family[BoundlessTransferSettings]):
+class Model(Segmenter[BoundlessTransferSettings]):
     """Cross-entropy of what the generator makes of [image, ones, mask] (thesis; methods, section 14).
 
     The player is named as in Boundless, so that its tensors fit by name.
@@ -48,18 +36,6 @@ class Model(Family[BoundlessTransferSettings]):
         assert isinstance(network, GatedGenerator)  # noqa: S101 - tells the type checker
         return network.layer_of(parameter) <= self.settings.loaded
 
-    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
-        terms = data_terms(self._logits(batch.image), batch, self.channels)
-        yield Turn(PLAYER, total(terms), terms)
-
-    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
-        logits = self._logits(batch.image)
-        terms = data_terms(logits, batch, self.channels)
-        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
-
-    def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self._logits(tile), self.channels)
-
     @property
     def tile_dependent(self) -> bool:
         return True
@@ -76,7 +52,7 @@ class Model(Family[BoundlessTransferSettings]):
     def bytes_per_pixel(self) -> int:
         return 4 * 10 * self.settings.width + 64
 
-    def _logits(self, image: Tensor) -> Tensor:
+    def logits(self, image: Tensor) -> Tensor:
         """In the order of the pre-training: the image itself, ones, and the mask that hides nothing."""
         ones = torch.ones_like(image[:, :1])
         given = torch.cat((symmetric(image), ones, self.settings.mask * ones), 1)

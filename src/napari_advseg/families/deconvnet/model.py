@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from torch import Tensor
-
 from napari_advseg.families.deconvnet.settings import DeconvNetSettings
-from napari_advseg.families.family import (
-    Family,
-    Player,
-    Progress,
-    TensorBatch,
-    Turn,
-    data_terms,
-    measures,
-    probabilities,
-    total,
-)
+from napari_advseg.families.family import Player
+from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.switches import DeconvNet
 
 
-class Model(Family[DeconvNetSettings]):
+class Model(Segmenter[DeconvNetSettings]):
     """Pixel cross-entropy (S002)."""
 
     def players(self) -> dict[str, Player]:
@@ -30,18 +17,6 @@ class Model(Family[DeconvNetSettings]):
             channels.image, channels.output, chosen.widths, chosen.norm, dropout=chosen.dropout
         )
         return {"deconvnet": Player(network, chosen.optimiser)}
-
-    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
-        terms = data_terms(self.modules["deconvnet"](batch.image), batch, self.channels)
-        yield Turn("deconvnet", total(terms), terms)
-
-    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
-        logits = self.modules["deconvnet"](batch.image)
-        terms = data_terms(logits, batch, self.channels)
-        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
-
-    def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self.modules["deconvnet"](tile), self.channels)
 
     @property
     def tile_dependent(self) -> bool:

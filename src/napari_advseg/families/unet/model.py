@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from torch import Tensor
-
-from napari_advseg.families.family import (
-    Family,
-    Player,
-    Progress,
-    TensorBatch,
-    Turn,
-    data_terms,
-    measures,
-    probabilities,
-    total,
-)
+from napari_advseg.families.family import Player
+from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.families.unet.settings import UNetSettings
 from napari_advseg.networks.unet import UNet2d, context, stride
 
 
-class Model(Family[UNetSettings]):
+class Model(Segmenter[UNetSettings]):
     """Cross-entropy of the interior map (thesis, section on the U-Net), of affinities or of classes."""
 
     def players(self) -> dict[str, Player]:
@@ -33,18 +20,9 @@ class Model(Family[UNetSettings]):
         )
         return {"unet": Player(network, chosen.optimiser)}
 
-    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
-        logits = self.modules["unet"](batch.image)
-        terms = data_terms(logits, batch, self.channels, self.settings.dice)
-        yield Turn("unet", total(terms), terms)
-
-    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
-        logits = self.modules["unet"](batch.image)
-        terms = data_terms(logits, batch, self.channels, self.settings.dice)
-        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
-
-    def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self.modules["unet"](tile), self.channels)
+    @property
+    def dice(self) -> float:
+        return self.settings.dice
 
     @property
     def tile_dependent(self) -> bool:

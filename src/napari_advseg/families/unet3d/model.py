@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
-from torch import Tensor
-
-from napari_advseg.families.family import (
-    Family,
-    Player,
-    Progress,
-    TensorBatch,
-    Turn,
-    data_terms,
-    measures,
-    probabilities,
-    total,
-)
+from napari_advseg.families.family import Player
+from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.families.unet3d.settings import UNet3dSettings
 from napari_advseg.networks.unet3d import UNet3d, initialise
 
 
-class Model(Family[UNet3dSettings]):
+class Model(Segmenter[UNet3dSettings]):
     """Cross-entropy of the interior map of volumes, of affinities in three directions or of classes."""
 
     dimensions: Literal[2, 3] = 3
@@ -42,18 +30,9 @@ class Model(Family[UNet3dSettings]):
         initialise(network, chosen.initial)
         return {"unet": Player(network, chosen.optimiser)}
 
-    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
-        logits = self.modules["unet"](batch.image)
-        terms = data_terms(logits, batch, self.channels, self.settings.dice)
-        yield Turn("unet", total(terms), terms)
-
-    def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
-        logits = self.modules["unet"](batch.image)
-        terms = data_terms(logits, batch, self.channels, self.settings.dice)
-        return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
-
-    def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self.modules["unet"](tile), self.channels)
+    @property
+    def dice(self) -> float:
+        return self.settings.dice
 
     @property
     def tile_dependent(self) -> bool:
