@@ -15,6 +15,7 @@ import psutil
 
 from napari_advseg import model_store
 from napari_advseg.device import describe_device
+from napari_advseg.generating import run_generate
 from napari_advseg.in_turn import segment_set
 from napari_advseg.labelling import (
     check_stack,
@@ -41,8 +42,10 @@ from napari_advseg.prediction import (
 from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipe import (
     Extend,
+    Generate,
     Label,
     Mend,
+    Placement,
     Segment,
     Suggest,
     Train,
@@ -160,9 +163,10 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return (yield from run_tune(recipe))
     if isinstance(recipe, Suggest):
         return (yield from run_suggest(recipe))
-    if isinstance(recipe, Extend | Mend):
-        return (yield from run_painting(recipe))
-    return (yield from run_label(recipe))
+    if isinstance(recipe, Label):
+        return (yield from run_label(recipe))
+    running = run_generate(recipe) if isinstance(recipe, Generate) else run_painting(recipe)
+    return (yield from running)
 
 
 def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
@@ -211,8 +215,7 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The labels would replace the image '{recipe.out}'; name another file.")
     raw = read(recipe.image, missing=recipe.missing)
-    if recipe.placed is not None:
-        raw = dataclasses.replace(raw, frame=dataclasses.replace(raw.frame, **dict(recipe.placed)))
+    raw = there(raw, recipe.placed)
     raw = one_channel(raw, recipe.channel)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
@@ -222,6 +225,13 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
         )
     check_outputs(wanted(raw, recipe), recipe)
     return raw
+
+
+def there(raw: Volume, placed: Placement | None) -> Volume:
+    """An image where the recipe says that it lies."""
+    if placed is None:
+        return raw
+    return dataclasses.replace(raw, frame=dataclasses.replace(raw.frame, **dict(placed)))
 
 
 def wanted(raw: Volume, recipe: Segment) -> Volume:
@@ -256,7 +266,7 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     """
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The image '{recipe.out}' would replace itself; name another file.")
-    raw = read(recipe.image, missing=recipe.missing)
+    raw = there(read(recipe.image, missing=recipe.missing), recipe.placed)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     yield Said(f"{describe(raw)}.")
     mender = Mender.of(recipe.model, recipe.prediction)
@@ -267,7 +277,7 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
         holes = read(recipe.holes, missing=recipe.missing) if recipe.holes else None
         if holes is not None and recipe.sections and holes.size("z") > raw.size("z"):
             holes = holes.cut(*recipe.sections)
-        work = Mending(raw, mender, holes)
+        work = Mending(raw, mender, holes, recipe.label, recipe.lost)
     place, overwrite = mask_beside(recipe.out), recipe.overwrite
     frame = mask_frame(unmarked(work.frame))
     spatial = tuple(n for n, axis in zip(work.shape, raw.axes, strict=True) if axis in "zyx")
