@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_advseg import families
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.generation import Painter
 from napari_advseg.model_store import Card, StoredModel
@@ -107,7 +109,9 @@ class Looker:
         with untouched():
             model = StoredModel(self._card, self._run.weights())
             settings = PredictionSettings(device=self._run.fabric.device.type)
-            if self._run.family.makes == "image":
+            if self._run.family.makes in ("filling", "crops"):
+                made = _shown(model, settings, read_window(image, index, rows, columns))
+            elif self._run.family.makes == "image":
                 labels = plane(read_window(self._labels[at], index, rows, columns))
                 made = drain(Painter(model, settings).section(labels)).mean(0)
             elif self._run.family.dimensions == 3:
@@ -140,6 +144,28 @@ def _map(
     made = drain(predictor.section(window))
     made = made if at is None else made[..., at, :, :]
     return predictor.as_classes(made) if gives_classes(model) else made
+
+
+def _shown(model: StoredModel, settings: PredictionSettings, window: Array) -> Array:
+    """A window (y, x) as float32 in tiles of a training crop: each with a part hidden and filled, or a drawn crop."""
+    card = model.card
+    family = families.load(model.family).Model(card.recipe.model, card.channels)
+    family.put_weights(model.weights)
+    device = torch.device(settings.device)
+    for network in family.modules.values():
+        network.to(device).eval()
+    planes = card.normaliser(window if window.ndim == 3 else window[None]).clip(0, 1)
+    made: Array = planes.mean(0).astype(np.float32)
+    side = card.recipe.examples.crop
+    height, width = made.shape
+    with torch.inference_mode():
+        for top, left in itertools.product(range(0, height, side), range(0, width, side)):
+            place = slice(top, top + side), slice(left, left + side)
+            tile = torch.from_numpy(np.ascontiguousarray(planes[:, *place])).to(device)[None]
+            shown = family.shown(tile, tile)[1][0].float().mean(0).cpu().numpy()
+            rows, columns = made[place].shape
+            made[place] = shown[:rows, :columns]
+    return made
 
 
 def _block(card: Card, image: Volume, index: int, rows: slice, columns: slice) -> tuple[Array, int]:
