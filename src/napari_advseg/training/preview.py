@@ -28,6 +28,7 @@ from napari_advseg.volume.volume import Volume
 
 SIDE = 1024
 VOLUME_SIDE = 256
+CROPS = 4
 SHARE = 0.1
 KEPT = 2
 
@@ -100,7 +101,7 @@ class Looker:
         number = min(max(view.section, 0), len(row) - 1)
         at, index = row.place(number)
         image = self._images[at]
-        side = SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
+        side = self._side()
         top, left = (
             _start(middle, image.size(axis), side)
             for middle, axis in ((view.row, "y"), (view.column, "x"))
@@ -120,6 +121,12 @@ class Looker:
                 made = _map(model, settings, read_window(image, index, rows, columns))
         path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
         return Previewed(step, path, number, top, left)
+
+    def _side(self) -> int:
+        """How much of a section is shown: what is hidden or drawn comes in crops, of which a few say enough."""
+        if self._run.family.makes in ("filling", "crops"):
+            return min(SIDE, CROPS * self._card.recipe.examples.crop)
+        return SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
 
     def _keep(self, made: Array, path: Path) -> str:
         """Write a preview whole, and remove the one before the last."""
@@ -154,18 +161,18 @@ def _shown(model: StoredModel, settings: PredictionSettings, window: Array) -> A
     device = torch.device(settings.device)
     for network in family.modules.values():
         network.to(device).eval()
-    planes = card.normaliser(window if window.ndim == 3 else window[None]).clip(0, 1)
-    made: Array = planes.mean(0).astype(np.float32)
     side = card.recipe.examples.crop
-    height, width = made.shape
+    planes = card.normaliser(window if window.ndim == 3 else window[None]).clip(0, 1)
+    height, width = planes.shape[-2:]
+    more = [(0, -length % side) for length in (height, width)]
+    planes = np.pad(planes, [(0, 0), *more], mode="symmetric")
+    made = np.empty(planes.shape[-2:], np.float32)
     with torch.inference_mode():
-        for top, left in itertools.product(range(0, height, side), range(0, width, side)):
+        for top, left in itertools.product(*(range(0, length, side) for length in made.shape)):
             place = slice(top, top + side), slice(left, left + side)
             tile = torch.from_numpy(np.ascontiguousarray(planes[:, *place])).to(device)[None]
-            shown = family.shown(tile, tile)[1][0].float().mean(0).cpu().numpy()
-            rows, columns = made[place].shape
-            made[place] = shown[:rows, :columns]
-    return made
+            made[place] = family.shown(tile, tile)[1][0].float().mean(0).cpu().numpy()
+    return made[:height, :width]
 
 
 def _block(card: Card, image: Volume, index: int, rows: slice, columns: slice) -> tuple[Array, int]:
