@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -282,18 +283,13 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     frame = mask_frame(unmarked(work.frame))
     spatial = tuple(n for n, axis in zip(work.shape, raw.axes, strict=True) if axis in "zyx")
     check_target(Path(recipe.out), work.shape, raw.dtype, "image", overwrite=overwrite)
-    with (
-        create(place, spatial, np.uint8, frame, kind="labels", overwrite=overwrite) as masks,
-        # Its mask stands beside it before the image does: it may say so from the start.
-        SectionWriter.create(
-            Path(recipe.out),
-            work.shape,
-            raw.dtype,
-            work.frame.after(MARK),
-            kind="image",
-            overwrite=overwrite,
-        ) as images,
-    ):
+    masks = create(place, spatial, np.uint8, frame, kind="labels", overwrite=overwrite)
+    # Its mask stands beside it before the image does: it may say so from the start.
+    marked_frame = work.frame.after(MARK)
+    images = SectionWriter.create(
+        Path(recipe.out), work.shape, raw.dtype, marked_frame, kind="image", overwrite=overwrite
+    )
+    with whole_or_nothing(masks), whole_or_nothing(images):
         painted = yield from paint_into(work, images.write, masks.write)
         yield Saving("image")
         masks.finish()
@@ -301,6 +297,16 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     beside = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "image")
     return {"image": recipe.out, "synthetic": str(place), "painted": painted, "recipe": str(beside)}
+
+
+@contextmanager
+def whole_or_nothing(writer: SectionWriter) -> Iterator[None]:
+    """What a writer has begun goes where the work ends early: it cannot be resumed."""
+    try:
+        with writer:
+            yield
+    finally:
+        shutil.rmtree(writer.partial, ignore_errors=True)
 
 
 def run_label(recipe: Label) -> Reports[dict[str, Any]]:

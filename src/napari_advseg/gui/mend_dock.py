@@ -46,6 +46,7 @@ NEW_ABOUT = "An empty labels layer on the image, with the brush in hand: paint f
 NO_IMAGE_TO_PAINT = "Choose an image first: the layer gets its size and place."
 MARGINS = ("top", "bottom", "left", "right")
 MARGIN_PX = 32
+LOOKING = "Looking at the model …"
 NOT_FINITE = "where the image is not finite"
 NEUROPIL = "synthetic neuropil"
 BRUSH_PX = 20
@@ -316,10 +317,11 @@ class MendDock(JobDock):
         )
 
     def _model_problem(self) -> str:
-        card = self.model.found.card
-        return (self.model.problem if self.model.path else "") or mending.why_not_model(
-            card, self._use
-        )
+        model = self.model
+        if model.found.path != model.path:
+            return LOOKING
+        problem = model.problem if model.path else ""
+        return problem or mending.why_not_model(model.found.card, self._use)
 
     def _data_problem(self) -> str:
         if self._use == "generate":

@@ -88,7 +88,7 @@ class ModelChoice(QWidget):
 
     def set(self, path: object) -> None:
         """Choose a folder; `seen` follows."""
-        self.path = str(path)
+        self.path, self._is_narrowed = str(path), False
         if self.path and self.box.findData(self.path) < 0:
             self.box.insertItem(0, _title(self.path), self.path)
         self._show_choice()
