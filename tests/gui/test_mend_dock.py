@@ -115,8 +115,9 @@ def run(dock, qtbot):
     job = dock._job
     qtbot.waitUntil(lambda: job.is_over, timeout=LATER)
     qtbot.waitUntil(lambda: len(dock._viewer.layers) > len(before), timeout=LATER)
-    qtbot.waitUntil(lambda: all(one.visible for one in dock._viewer.layers), timeout=LATER)
-    return [layer for layer in dock._viewer.layers if layer not in before], job
+    came = [layer for layer in dock._viewer.layers if layer not in before]
+    qtbot.waitUntil(lambda: all(layer.visible for layer in came), timeout=LATER)
+    return came, job
 
 
 def painted_region(dock, qtbot):
@@ -160,6 +161,7 @@ def test_a_painted_region_is_filled_and_counts_nowhere(dock, folders, qtbot, tmp
     np.testing.assert_allclose(filled.contrast_limits, image.contrast_limits)
     np.testing.assert_array_equal(shown.data != 0, region)
     assert results.is_ours(shown)
+    assert shown.contour == 1
 
     volume = handover.taken(filled)
     np.testing.assert_array_equal(np.asarray(volume.synthetic[...]) != 0, region)

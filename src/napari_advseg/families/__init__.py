@@ -91,6 +91,11 @@ def paints(chosen: Settings) -> Paints:
     return found
 
 
+def segments(chosen: Settings) -> bool:
+    """Whether a model with these settings makes maps of images, and so labels."""
+    return bool(getattr(chosen, "segments", True))
+
+
 def preset_on(name: str, device: str) -> str:
     """The preset of a family for a kind of device: `seed` on "cuda", else `quick`, where there are such."""
     presets = find(name).presets

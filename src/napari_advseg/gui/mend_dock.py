@@ -50,6 +50,7 @@ LOOKING = "Looking at the model …"
 NOT_FINITE = "where the image is not finite"
 NEUROPIL = "synthetic neuropil"
 BRUSH_PX = 20
+OUTLINE_PX = 1
 
 
 class MendDock(JobDock):
@@ -66,6 +67,7 @@ class MendDock(JobDock):
         self._name = ""
         self._style: dict[str, Any] = {}
         self._region_is_own = False
+        self._made_region: Labels | None = None
         self._make_rows()
         self._make_forms()
         self._connect()
@@ -277,7 +279,7 @@ class MendDock(JobDock):
         layer = results.add(self._viewer, layer_data)
         self.region.refill()
         self.region.choose(layer)
-        self._region_is_own = True
+        self._region_is_own, self._made_region = True, layer
         layer.events.visible.connect(self._take_brush)
         self._take_brush()
         self._judge()
@@ -373,9 +375,12 @@ class MendDock(JobDock):
 
     def _add_result(self, painted: Painted) -> None:
         names = [results.add(self._viewer, layer).name for layer in painted.layers]
+        more = ""
         if painted.mask is not None:
-            results.add_own(self._viewer, painted.mask)
-        more = "; what is synthetic is coloured" if painted.mask is not None else ""
+            results.add_own(self._viewer, painted.mask).contour = OUTLINE_PX
+            more = "; a line is drawn around what is synthetic"
+        if self._use == "mend":
+            results.set_visible(self._viewer, self._made_region, visible=False)
         self.buttons.tell(f"Added {' and '.join(names)}{more}.")
 
     def _settle(self) -> None:

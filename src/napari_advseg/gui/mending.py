@@ -38,7 +38,7 @@ REMEDY: dict[Use, str] = {
 WORDS: dict[Use, str] = {"mend": "filled", "extend": "extended"}
 SYNTHETIC = "synthetic voxels"
 MASK_COLOUR = "#e69f00"
-MASK_OPACITY = 0.3
+MASK_OPACITY = 0.8
 NO_REGION = (
     "Choose the labels layer that marks what is to be filled, or press New layer and paint it."
 )

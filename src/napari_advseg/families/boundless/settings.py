@@ -48,6 +48,7 @@ class MaskSettings(Settings):
 class BoundlessSettings(Settings):
     """Generator, critic, masks and the critic's condition."""
 
+    segments: ClassVar[bool] = False
     paints: ClassVar[str] = "holes"
 
     width: int = setting(

@@ -19,6 +19,7 @@ ADAM = AdamSettings(learning_rate=1e-3, beta1=0.0, beta2=0.99)
 class StyleGanSettings(Settings):
     """Mapping, synthesis, critic, and how they grow."""
 
+    segments: ClassVar[bool] = False
     paints: ClassVar[str] = "crops"
 
     widths: tuple[int, ...] = setting(
