@@ -50,7 +50,6 @@ LOOKING = "Looking at the model …"
 NOT_FINITE = "where the image is not finite"
 NEUROPIL = "synthetic neuropil"
 BRUSH_PX = 20
-OUTLINE_PX = 1
 
 
 class MendDock(JobDock):
@@ -377,7 +376,7 @@ class MendDock(JobDock):
         names = [results.add(self._viewer, layer).name for layer in painted.layers]
         more = ""
         if painted.mask is not None:
-            results.add_own(self._viewer, painted.mask).contour = OUTLINE_PX
+            results.add_own(self._viewer, painted.mask)
             more = "; a line is drawn around what is synthetic"
         if self._use == "mend":
             results.set_visible(self._viewer, self._made_region, visible=False)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_advseg import families
 from napari_advseg.gui.checks import NO_IMAGE, free_place
 from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.handover import COPY, HOME, copied, folder_for, holds, named, plain, taken
-from napari_advseg.gui.results import flat_colours
+from napari_advseg.gui.results import flat_colours, made_of
 from napari_advseg.gui.segmenting import in_file
 from napari_advseg.model_store import Card
 from napari_advseg.napari_io import LayerData, read_layers, volume_to_layer
@@ -39,6 +40,7 @@ WORDS: dict[Use, str] = {"mend": "filled", "extend": "extended"}
 SYNTHETIC = "synthetic voxels"
 MASK_COLOUR = "#e69f00"
 MASK_OPACITY = 0.8
+OUTLINE_PX = 1
 NO_REGION = (
     "Choose the labels layer that marks what is to be filled, or press New layer and paint it."
 )
@@ -198,10 +200,10 @@ def generation(recipe: Generate, labels: Volume | None, errand: Errand) -> Gener
 
 @dataclasses.dataclass(frozen=True)
 class Painted:
-    """What a model painted as layer data: layers of the user's, and a mask that only shows."""
+    """What a model painted as layers, made and not yet added: of the user's, and a mask that only shows."""
 
-    layers: tuple[LayerData, ...]
-    mask: LayerData | None = None
+    layers: tuple[Layer, ...]
+    mask: Layer | None = None
 
 
 def as_layers(result: Mapping[str, Any], name: str, style: Mapping[str, Any]) -> Painted:
@@ -214,7 +216,9 @@ def as_layers(result: Mapping[str, Any], name: str, style: Mapping[str, Any]) ->
     mask = result.get("synthetic")
     if mask is not None:
         look = {"colormap": flat_colours([MASK_COLOUR]), "opacity": MASK_OPACITY}
-        return Painted((image,), _layer(mask, "labels", f"{name}, {SYNTHETIC}", look))
+        shown = _layer(mask, "labels", f"{name}, {SYNTHETIC}", look)
+        shown.contour = OUTLINE_PX
+        return Painted((image,), shown)
     if result.get("labels") is None:
         return Painted((image,))
     return Painted((image, _layer(result["labels"], "labels", f"{name}, labels", {})))
@@ -222,9 +226,9 @@ def as_layers(result: Mapping[str, Any], name: str, style: Mapping[str, Any]) ->
 
 def _layer(
     path: str, kind: Literal["image", "labels"], name: str, look: Mapping[str, Any]
-) -> LayerData:
+) -> Layer:
     (data, attributes, shown), *_ = read_layers(path, kind)
-    return data, {**attributes, **look, "name": name}, shown
+    return made_of((data, {**attributes, **look, "name": name}, shown))
 
 
 def _cut_alike(region: Volume | None, sections: tuple[int, int]) -> Volume | None:
