@@ -1,7 +1,8 @@
 """A stain on synthetic tissue filled, and the image extended, by the docks' own controls, with a picture of each.
 
 `xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/mend.py --out docs/images [--steps 600] [--size 1280x800]
-[--theme dark|light]`. A small boundless model learns first, in the Train dock, from the image without the stain.
+[--theme dark|light] [--model FOLDER]`. A small boundless model learns first, in the Train dock, from the image without
+the stain; or it is one that has learnt already.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--size", default="1280x800")
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--model", type=Path, help="a boundless model in place of a training")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"XDG_CONFIG_HOME": f"{folder}/config", "NAPARI_ADVSEG_CACHE": folder}
@@ -56,7 +58,11 @@ def main() -> None:
         for path in stained(Path(folder)):
             open_path(viewer, str(path))
             viewer.layers[-1].name = path.name.partition(".")[0]
-        learn(viewer, docks.train, camera, Path(folder), chosen.steps)
+        if chosen.model is None:
+            learn(viewer, docks.train, camera, Path(folder), chosen.steps)
+        else:
+            viewer.dims.set_current_step(0, SECTION)
+            session_of(viewer).learnt(str(chosen.model))
         fill(viewer, docks.mend, camera)
         extend(viewer, docks.mend, camera)
         viewer.close()
