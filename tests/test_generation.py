@@ -138,6 +138,19 @@ def test_the_command_has_a_gate(painter, judge, call, tmp_path):
     assert not list((tmp_path / "none").iterdir())
 
 
+def test_a_recipe_of_generated_pairs_repeats_them(painter, tissue, tmp_path, call):
+    labels, out, again = (tmp_path / name for name in ("labels.tif", "pairs", "again"))
+    advseg.write(tissue[1], labels)
+    asked = ("generate", "--model", painter.folder, "--out", out, "--labels", labels)
+    assert call(*asked, "--sections", "1:3")[0] == 0
+    code, err = call("run", out / "recipe.yaml", "--set", f"out={again}")
+    assert code == 0, err
+    for name in ("image.tif", "labels.tif"):
+        one, other = (advseg.read(folder / name) for folder in (out, again))
+        assert np.array_equal(one.numpy(), other.numpy())
+    assert one.shape[0] == 2
+
+
 def test_the_command_writes_pairs(painter, tmp_path, call):
     out = tmp_path / "pairs"
     asked = ("generate", "--model", painter.folder, "--out", out, "--count", 2, "--side", 64)

@@ -121,6 +121,39 @@ def test_without_holes_what_is_not_finite_is_mended(folder, tissue):
     assert any("model.mask.mode=right" in one.text for one in reports if isinstance(one, Warned))
 
 
+def test_a_section_that_is_lost_is_a_copy_of_the_nearest_and_said(folder, tissue):
+    holes = np.zeros(tissue[0].shape, np.uint8)
+    holes[0] = holes[1] = 1
+    holes[2, :9, :9] = 1
+    reports = []
+    made = drain(mend(tissue[0], str(folder / "boundless"), holes), reports.append)
+    np.testing.assert_array_equal(made.section(0), made.section(2))
+    np.testing.assert_array_equal(made.section(1), made.section(2))
+    np.testing.assert_array_equal(np.asarray(made.synthetic), holes)
+    said = [one.text for one in reports if isinstance(one, Warned)]
+    assert sum("is a copy of section 2, and synthetic" in text for text in said) == 2
+    with pytest.raises(ValueError, match="Section 0 is missing altogether"):
+        drain(mend(tissue[0], str(folder / "boundless"), holes, lost="refuse"))
+
+
+def test_one_label_of_the_holes_is_filled_alone(folder, tissue, tmp_path, command):
+    marks = np.zeros((60, 70), np.uint8)
+    marks[5:20, 5:20], marks[30:40, 30:50] = 1, 3
+    write(Volume(marks, Frame("yx")), tmp_path / "marks.tif")
+    out = tmp_path / "one.tif"
+    words = ("--image", folder / "image.tif", "--model", folder / "boundless", "--out", out)
+    code, said = command("mend", *words, "--holes", tmp_path / "marks.tif", "--label", 3)
+    assert code == 0, said
+    assert np.array_equal(read(out).synthetic[1], marks == 3)
+    code, said = command(
+        "mend", *words, "--holes", tmp_path / "marks.tif", "--label", 9, "--overwrite"
+    )
+    assert code == 2
+    assert "no pixel is marked" in said
+    assert not list(tmp_path.glob("*.partial"))
+    assert np.array_equal(read(out).synthetic[1], marks == 3)
+
+
 def test_files_keep_the_mask_beside_them(folder, tissue, tmp_path, command):
     for out in (tmp_path / "m.ome.zarr", tmp_path / "m.tif"):
         words = ("--image", folder / "image.tif", "--model", folder / "boundless", "--out", out)

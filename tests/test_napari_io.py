@@ -24,6 +24,7 @@ from napari_advseg.napari_io import (
 )
 from napari_advseg.volume.files import MissingChunk, Unreadable, read, write
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.synthetic import marked
 from napari_advseg.volume.volume import Volume
 
 NM = ("nanometer",) * 3
@@ -243,3 +244,16 @@ def test_importing_it_loads_no_napari_qt_or_torch():
     code = f"import sys, napari_advseg.napari_io; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_layer_whose_synthetic_voxels_are_not_known_is_refused(tmp_path):
+    array, mask = np.ones((2, 8, 9), np.uint8), np.zeros((2, 8, 9), np.uint8)
+    mask[1, 2:5] = 1
+    path = write(marked(Volume(array, Frame("zyx", name="mended")), mask), tmp_path / "mended.tif")
+    data, attributes, kind = read_layers(str(path), "image")[0]
+    known = layer_to_volume(data, attributes, kind)
+    np.testing.assert_array_equal(np.asarray(known.synthetic[...]), mask)
+    for layer in ((data[:1], attributes), (data, {**attributes, "metadata": {
+        **attributes["metadata"], "path": str(tmp_path / "gone.tif")}})):  # fmt: skip
+        with pytest.raises(Unreadable, match="which they are is not known"):
+            layer_to_volume(*layer, kind)

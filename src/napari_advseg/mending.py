@@ -21,6 +21,7 @@ from napari_advseg.examples.sections import plane
 from napari_advseg.families.family import Family
 from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import BlockDone, Phase, Report, Reports, Said, Warned
+from napari_advseg.recipe import Lost
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.files import Source, read
 from napari_advseg.volume.frame import Frame
@@ -65,15 +66,21 @@ def mend(
     model: StoredModel | str,
     holes: Source | None = None,
     *,
+    label: int | None = None,
+    lost: Lost = "copy",
     settings: PredictionSettings | None = None,
 ) -> Reports[Volume]:
     """The image with its holes filled, where `holes` is not 0 or the image is not finite; `synthetic` marks them.
 
+    With a `label` only where `holes` is just that. A section that is a hole altogether is a copy of the nearest that
+    is not, as far as that was there or is filled; or, with `lost` "refuse", it is refused.
+
     Raises:
-        ValueError: as `extend`, the holes lie on other pixels, there are none, or a section is nothing but hole.
+        ValueError: as `extend`, the holes lie on other pixels, there are none, or all sections are nothing but hole.
     """
     given = None if holes is None else read(holes)
-    return (yield from _whole(Mending(read(image), Mender.of(model, settings), given)))
+    work = Mending(read(image), Mender.of(model, settings), given, label, lost)
+    return (yield from _whole(work))
 
 
 class Mender:
@@ -250,6 +257,10 @@ class Extending:
         yield from self.mender.notes(self.image.frame, ("right",))
         return self._made()
 
+    def remarks(self) -> Iterator[Report]:
+        """What the user should know afterwards: nothing."""
+        return iter(())
+
     def _made(self) -> Iterator[Painted]:
         for index, section in enumerate(self.image.sections()):
             made, hole = self.mender.extended(section, self.margins)
@@ -267,6 +278,10 @@ class Mending:
     image: Volume
     mender: Mender
     holes: Volume | None
+    label: int | None = None
+    lost: Lost = "copy"
+    copies: dict[int, int] = dataclasses.field(default_factory=dict)
+    """Sections that are a hole altogether, and those that they were copied of; filled in while they come."""
 
     def __post_init__(self) -> None:
         self.mender.fits(self.image)
@@ -299,26 +314,51 @@ class Mending:
         yield from self.mender.notes(self.image.frame, ("random", "center"))
         return self._made()
 
+    def remarks(self) -> Iterator[Report]:
+        """What the user should know afterwards: which sections are copies."""
+        for index, other in self.copies.items():
+            yield Warned(
+                f"Section {index} was missing altogether, which shows the model nothing: it is a copy of section "
+                f"{other}, and synthetic."
+            )
+
     def _made(self) -> Iterator[Painted]:
         has_any = False
         for index, section in enumerate(self.image.sections()):
             hole = self._hole(section, index)
             has_any = has_any or bool(hole.any())
-            try:
-                made, hole = self.mender.mended(section, hole)
-            except ValueError as error:
-                raise ValueError(f"Section {index} {error}.") from None
+            made = self._filled(section, hole, index)
             before = _synthetic(self.image, index)
             yield made, hole if before is None else hole | before
         if not has_any:
             raise ValueError("There is nothing to mend: no pixel is marked as a hole.")
+
+    def _filled(self, section: Array, hole: Hole, index: int) -> Array:
+        if hole.all() and self.lost == "copy":
+            section, hole = self._nearest(section, hole, index)
+        try:
+            return self.mender.mended(section, hole)[0]
+        except ValueError as error:
+            raise ValueError(f"Section {index} {error}.") from None
+
+    def _nearest(self, section: Array, hole: Hole, index: int) -> Painted:
+        """The nearest section of which something is there, the one before where two are as near; else the same."""
+        others = sorted(range(self.image.size("z")), key=lambda other: abs(other - index))
+        for other in others[1:]:
+            there = self.image.section(other)
+            around = self._hole(there, other)
+            if not around.all():
+                self.copies[index] = other
+                return there, around
+        return section, hole
 
     def _hole(self, section: Array, index: int) -> Hole:
         if self.holes is None:
             finite = np.isfinite(section.reshape(-1, *section.shape[-2:])).all(0)
             return np.asarray(~finite)
         at = index if self.holes.size("z") > 1 else 0
-        return np.asarray(plane(self.holes.section(at)) != 0)
+        labels = plane(self.holes.section(at))
+        return np.asarray(labels != 0 if self.label is None else labels == self.label)
 
 
 def paint_into(work: Extending | Mending, keep: Any, keep_mask: Any) -> Reports[int]:
@@ -331,6 +371,7 @@ def paint_into(work: Extending | Mending, keep: Any, keep_mask: Any) -> Reports[
         keep_mask(index, hole.astype(np.uint8))
         painted += int(np.count_nonzero(hole))
         yield BlockDone("paint", index + 1, count)
+    yield from work.remarks()
     yield Said(f"{painted:,} pixels are painted by the model and marked as synthetic.")
     return painted
 

@@ -340,14 +340,27 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
 
 
 def _with_mask(volume: Volume, attributes: Mapping[str, Any]) -> Volume:
-    """The volume with the mask of its synthetic voxels, where the layer comes from a file that has one of this size."""
+    """The volume with the mask of its synthetic voxels, from beside the file that the layer comes from.
+
+    Raises:
+        Unreadable: it says that it holds some and which cannot be told: they would be taken for data.
+    """
+    if not is_marked(volume.frame):
+        return volume
     path = (attributes.get("metadata") or {}).get("path")
-    if not is_marked(volume.frame) or not path:
-        return volume
     try:
-        return marked(volume, read(path).synthetic)
-    except ValueError:  # the file has gone, or the layer was cut out of it
-        return volume
+        return (
+            marked(volume, read(path).synthetic) if path else _unknown(volume, "no file is known")
+        )
+    except ValueError as fault:  # the file has gone, or the layer was cut out of it
+        return _unknown(volume, str(fault).rstrip("."))
+
+
+def _unknown(volume: Volume, why: str) -> Volume:
+    raise Unreadable(
+        f"Layer '{volume.frame.name}' holds synthetic voxels, and which they are is not known ({why}); open the file "
+        "that it comes from again, with its mask beside it."
+    )
 
 
 def layer_axes(attributes: Mapping[str, Any], count: int) -> str:

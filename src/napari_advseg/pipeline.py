@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import psutil
 
 from napari_advseg import model_store
 from napari_advseg.device import describe_device
+from napari_advseg.generating import run_generate
 from napari_advseg.in_turn import segment_set
 from napari_advseg.labelling import (
     check_stack,
@@ -41,8 +43,10 @@ from napari_advseg.prediction import (
 from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipe import (
     Extend,
+    Generate,
     Label,
     Mend,
+    Placement,
     Segment,
     Suggest,
     Train,
@@ -160,9 +164,10 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return (yield from run_tune(recipe))
     if isinstance(recipe, Suggest):
         return (yield from run_suggest(recipe))
-    if isinstance(recipe, Extend | Mend):
-        return (yield from run_painting(recipe))
-    return (yield from run_label(recipe))
+    if isinstance(recipe, Label):
+        return (yield from run_label(recipe))
+    running = run_generate(recipe) if isinstance(recipe, Generate) else run_painting(recipe)
+    return (yield from running)
 
 
 def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
@@ -211,8 +216,7 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The labels would replace the image '{recipe.out}'; name another file.")
     raw = read(recipe.image, missing=recipe.missing)
-    if recipe.placed is not None:
-        raw = dataclasses.replace(raw, frame=dataclasses.replace(raw.frame, **dict(recipe.placed)))
+    raw = there(raw, recipe.placed)
     raw = one_channel(raw, recipe.channel)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
@@ -222,6 +226,13 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
         )
     check_outputs(wanted(raw, recipe), recipe)
     return raw
+
+
+def there(raw: Volume, placed: Placement | None) -> Volume:
+    """An image where the recipe says that it lies."""
+    if placed is None:
+        return raw
+    return dataclasses.replace(raw, frame=dataclasses.replace(raw.frame, **dict(placed)))
 
 
 def wanted(raw: Volume, recipe: Segment) -> Volume:
@@ -256,7 +267,7 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     """
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The image '{recipe.out}' would replace itself; name another file.")
-    raw = read(recipe.image, missing=recipe.missing)
+    raw = there(read(recipe.image, missing=recipe.missing), recipe.placed)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     yield Said(f"{describe(raw)}.")
     mender = Mender.of(recipe.model, recipe.prediction)
@@ -267,23 +278,18 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
         holes = read(recipe.holes, missing=recipe.missing) if recipe.holes else None
         if holes is not None and recipe.sections and holes.size("z") > raw.size("z"):
             holes = holes.cut(*recipe.sections)
-        work = Mending(raw, mender, holes)
+        work = Mending(raw, mender, holes, recipe.label, recipe.lost)
     place, overwrite = mask_beside(recipe.out), recipe.overwrite
     frame = mask_frame(unmarked(work.frame))
     spatial = tuple(n for n, axis in zip(work.shape, raw.axes, strict=True) if axis in "zyx")
     check_target(Path(recipe.out), work.shape, raw.dtype, "image", overwrite=overwrite)
-    with (
-        create(place, spatial, np.uint8, frame, kind="labels", overwrite=overwrite) as masks,
-        # Its mask stands beside it before the image does: it may say so from the start.
-        SectionWriter.create(
-            Path(recipe.out),
-            work.shape,
-            raw.dtype,
-            work.frame.after(MARK),
-            kind="image",
-            overwrite=overwrite,
-        ) as images,
-    ):
+    masks = create(place, spatial, np.uint8, frame, kind="labels", overwrite=overwrite)
+    # Its mask stands beside it before the image does: it may say so from the start.
+    marked_frame = work.frame.after(MARK)
+    images = SectionWriter.create(
+        Path(recipe.out), work.shape, raw.dtype, marked_frame, kind="image", overwrite=overwrite
+    )
+    with whole_or_nothing(masks), whole_or_nothing(images):
         painted = yield from paint_into(work, images.write, masks.write)
         yield Saving("image")
         masks.finish()
@@ -291,6 +297,16 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     beside = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "image")
     return {"image": recipe.out, "synthetic": str(place), "painted": painted, "recipe": str(beside)}
+
+
+@contextmanager
+def whole_or_nothing(writer: SectionWriter) -> Iterator[None]:
+    """What a writer has begun goes where the work ends early: it cannot be resumed."""
+    try:
+        with writer:
+            yield
+    finally:
+        shutil.rmtree(writer.partial, ignore_errors=True)
 
 
 def run_label(recipe: Label) -> Reports[dict[str, Any]]:

@@ -204,6 +204,20 @@ class FamilyContract:
     noisy: dict[str, object] = {}
 
 
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_what_a_model_is_for_is_known_without_building_it(name):
+    entry = families.find(name)
+    reverse = {"direction": "map_to_image"} if "direction" in entry.settings.model_fields else {}
+    for changes in ({}, reverse):
+        chosen = entry.settings.model_validate({**entry.counted_with, **changes})
+        with torch.device("meta"):
+            family = families.load(name).Model(chosen, entry.counted)
+        assert families.segments(chosen) == (family.makes == "map")
+        by_family = {"filling": "holes", "crops": "crops"}
+        painted = "labels" if family.painting else "nothing"
+        assert families.paints(chosen) == by_family.get(family.makes, painted)
+
+
 class TestUNet(FamilyContract):
     name = "unet"
     player = "unet"

@@ -16,7 +16,7 @@ from napari_advseg.gui import handover, model_choice, segmenting
 from napari_advseg.gui.errand import Errand
 from napari_advseg.gui.field_of_view import Look
 from napari_advseg.gui.segmenting import Glance, View
-from napari_advseg.gui.understood import understand
+from napari_advseg.gui.understood import Understood, understand
 from napari_advseg.model_store import Card
 from napari_advseg.recipe import Segment, train_recipe
 from napari_advseg.settings.channels import Channels
@@ -45,6 +45,14 @@ def a_model(folder, **fields):
 @pytest.fixture
 def model(tmp_path):
     return a_model(tmp_path / "model")
+
+
+def test_a_model_that_paints_is_no_model_to_segment_with():
+    found = Understood(Volume(np.zeros((2, 8, 8), np.uint8), FRAME))
+    for family in ("boundless", "stylegan"):
+        card = Card(recipe=train_recipe(family, "quick"), normaliser=Normaliser(low=0, high=255))
+        assert "paints and segments nothing: use it in the Mend dock" in found.why_not(card)
+    assert found.why_not(a_card()) == ""
 
 
 def errand(told=None):

@@ -27,6 +27,10 @@ FAMILIES = {
     "cgan": {"width": 4, "depth": 3, "dropout": 0.5, "samples": 2, "critic": {"widths": (4, 8)}},
     "unet3d": {"widths": (4, 8)},
 }
+ALONE = {
+    "boundless": {"width": 4, "critic_width": 4},
+    "stylegan": {"widths": (8, 8, 8, 8), "code": 8, "mapping": 2},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +47,7 @@ def without_rest(monkeypatch):
 
 def recipe(family="unet", out=None, **changes):
     tree = {
-        "model": FAMILIES[family],
+        "model": (FAMILIES | ALONE)[family],
         "examples": {"crop": 32, "batch": 2, **({"depth": 4} if family == "unet3d" else {})},
         "training": {**TRAINING, "ema": 0.9},
         "zero": "boundary",
@@ -177,3 +181,29 @@ def test_random_state_and_threads_are_left_as_they_were():
 def test_what_is_no_place_is_refused():
     with pytest.raises(ValueError, match="no place to look at"):
         viewing.look({"where": 3})
+
+
+@pytest.mark.parametrize("family", ALONE)
+def test_a_family_of_images_alone_shows_what_it_paints(tissue, tmp_path, family):
+    image = tissue[0]
+    plain, _ = watched(fit(image, None, recipe(family)))
+    seen, reports = watched(fit(image, None, recipe(family)), step_1=at(tmp_path, section=1))
+    assert not [
+        one for one in reports if isinstance(one, Warned) and "no more previews" in one.text
+    ]
+    last = last_of(reports)
+    made = np.load(last.path)
+    side = min(128, image.size("y"))
+    assert made.shape == (side, side)
+    assert made.dtype == np.float32
+    assert 0 <= made.min() < made.max() <= 1
+    window = slice(last.top, last.top + side), slice(last.left, last.left + side)
+    given = seen.card.normaliser(image.section(1)[window]).clip(0, 1)
+    same = np.isclose(made, given).reshape(side, side)
+    if family == "boundless":  # a quarter of every crop is hidden, the rest is the image
+        assert same[:, :24].all()
+        assert not same[:, 24:32].all()
+    else:
+        assert same.mean() < 0.5
+    for key, value in plain.weights.items():
+        np.testing.assert_array_equal(value, seen.weights[key], err_msg=key)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import napari_advseg as advseg
-from napari_advseg import families, model_store
-from napari_advseg.cli.app import Overwrite, Sections, app, run_visibly, say
-from napari_advseg.model_store import StoredModel
-from napari_advseg.recipe import parse_span
-from napari_advseg.volume.files import as_labels
-from napari_advseg.volume.volume import Volume
+from napari_advseg.cli.app import (
+    SAVED,
+    Overwrite,
+    Sections,
+    absolute,
+    advseg_execute,
+    app,
+    run_visibly,
+)
 
 
 @app.command()
@@ -68,53 +68,23 @@ def generate(
     overwrite: Overwrite = False,
 ) -> None:
     """Write synthetic images with the labels they were painted of, or unlabelled crops."""
-    stored = model_store.load(model)
-    if families.find(stored.family).needs == "unlabelled":
-        if labels is not None or gate is not None:
-            raise ValueError(
-                f"A {stored.family} draws crops without labels; leave out --labels and --gate."
-            )
-        write_crops(stored, Path(out), (count, seed, psi, gain), images, overwrite=overwrite)
-        return
-    volume = labels_of(labels, sections, (count, side, side), seed)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    image = run_visibly(import_module("napari_advseg.generation").generate(volume, stored))
-    if gate is not None:
-        judge, gates = model_store.load(gate), import_module("napari_advseg.gate")
-        passed = run_visibly(gates.through_the_gate(image, volume, judge, agree))
-        say(passed.words)
-        image, volume = passed.image, passed.labels
-    frame = volume.frame.after(f"labels of a synthetic image by {Path(model).name}")
-    truth = Volume(volume.array, frame, kind="labels")
-    for one, name in ((image, "image.tif"), (truth, "labels.tif")):
-        typer.echo(str(advseg.write(one, folder / name, overwrite=overwrite)))
-    say("These images are synthetic: keep them out of truth and test sets.")
-
-
-def write_crops(
-    model: StoredModel,
-    folder: Path,
-    how: tuple[int, int, float, float],
-    images: str | None,
-    *,
-    overwrite: bool,
-) -> None:
-    """Draw crops (number, seed, truncation, gain), compare them with the training images, and write both."""
-    crops = import_module("napari_advseg.crops")
-    drawn = run_visibly(crops.draw(model, *how))
-    found = run_visibly(crops.compared(drawn, model, images))
-    for path in crops.keep(drawn, found, folder, overwrite=overwrite):
-        typer.echo(str(path))
-    say("These crops are synthetic and carry no labels: keep them out of truth and test sets.")
-
-
-def labels_of(
-    path: str | None, sections: str | None, shape: tuple[int, int, int], seed: int
-) -> Volume:
-    """The labels to paint: from a file, or those of synthetic neuropil."""
-    if path is None:
-        drawn: Volume = import_module("napari_advseg.samples").neuropil(shape, seed=seed)[1]
-        return drawn
-    volume = as_labels(advseg.read(path))
-    return volume if sections is None else volume.cut(*parse_span(sections))
+    tree = {
+        "task": "generate",
+        "model": absolute(model),
+        "out": absolute(out),
+        "labels": absolute(labels),
+        "sections": sections,
+        "count": count,
+        "side": side,
+        "seed": seed,
+        "gate": absolute(gate),
+        "agree": agree,
+        "psi": psi,
+        "gain": gain,
+        "images": absolute(images),
+        "overwrite": overwrite,
+    }
+    for path in run_visibly(advseg_execute(tree), f"{SAVED} Start again with --overwrite.")[
+        "written"
+    ]:
+        typer.echo(path)

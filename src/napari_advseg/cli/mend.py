@@ -57,13 +57,16 @@ def mend(
             help="Labels on the same pixels: what is not 0 is filled. Without them, what is not finite."
         ),
     ] = None,
+    label: Annotated[
+        int | None, typer.Option(help="Fill this label of the holes alone.", min=1)
+    ] = None,
     sections: Sections = None,
     options: Set = None,
     missing: Missing = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fill painted regions, folds or missing parts of an image; what is painted is marked as synthetic."""
-    tree = {"task": "mend", "holes": absolute(holes)}
+    tree = {"task": "mend", "holes": absolute(holes), "label": label}
     paint(tree, image, model, out, sections, missing, overwrite, options)
 
 

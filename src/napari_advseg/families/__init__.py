@@ -21,6 +21,7 @@ from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
 
 Needs = Literal["paired", "unpaired", "unlabelled"]
+Paints = Literal["holes", "labels", "crops", "nothing"]
 
 ONE_MAP = Channels()
 RGB_PASCAL = Channels(image=3, output=21, gives="classes")
@@ -82,6 +83,17 @@ def find(name: str) -> Entry:
     if name not in FAMILIES:
         raise ValueError(f"There is no family '{name}'; choose one of: {', '.join(FAMILIES)}.")
     return FAMILIES[name]
+
+
+def paints(chosen: Settings) -> Paints:
+    """What a model with these settings paints: holes in images, images of labels, crops of nothing, or nothing."""
+    found: Paints = getattr(chosen, "paints", "nothing")
+    return found
+
+
+def segments(chosen: Settings) -> bool:
+    """Whether a model with these settings makes maps of images, and so labels."""
+    return bool(getattr(chosen, "segments", True))
 
 
 def preset_on(name: str, device: str) -> str:

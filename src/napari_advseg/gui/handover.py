@@ -85,7 +85,9 @@ def training(recipe: Train, image: Volume, labels: Volume | None, stopped: Stopp
         return recipe.changed(
             out=str(model), image=named(image, beside / f"image{COPY}", stopped), labels=None
         )
-    painted = copied(labels, free_place(beside / f"labels{COPY}"), stopped, must_show=True)
+    painted = copied(
+        labels, free_place(beside / f"labels{COPY}"), stopped, must_show="paint a few cells"
+    )
     shown = named(image, beside / f"image{COPY}", stopped)
     if checks.pairing(image, labels, recipe.family).is_pair:
         return recipe.changed(out=str(model), image=shown, labels=painted)
@@ -165,11 +167,16 @@ def place_beside(path: str) -> str:
 
 def place_for_labels(image: Any, project: Project | None = None) -> str:
     """A new path for the labels of this image layer: in the open project, beside its file, or in the user's home."""
-    source = image.metadata.get("path") if image is not None else None
-    folder = Path(source).parent if source and Path(source).exists() else Path.home() / HOME
-    folder = folder if project is None else project.results
     name = plain(image.name) if image is not None else "image"
-    return str(free_place(folder / f"{name}-labels{COPY}"))
+    return str(free_place(folder_for(image, project) / f"{name}-labels{COPY}"))
+
+
+def folder_for(image: Any, project: Project | None) -> Path:
+    """Where what is made of an image layer goes: into the open project, beside its file, or into the user's home."""
+    if project is not None:
+        return project.results
+    source = image.metadata.get("path") if image is not None else None
+    return Path(source).parent if source and Path(source).exists() else Path.home() / HOME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,10 +316,10 @@ def copied(
     path: Path,
     stopped: Stopped,
     *,
-    must_show: bool = False,
+    must_show: str = "",
     tell: Callable[[Report], object] | None = None,
 ) -> str:
-    """A copy at `path`, section by section.
+    """A copy at `path`, section by section; `must_show` says what to do where nothing is painted, which is refused.
 
     Raises:
         ValueError: it was stopped, the disk is too small, or it must show something and nothing is painted.
@@ -335,9 +342,7 @@ def copied(
     shutil.rmtree(writer.partial, ignore_errors=True)
     if stopped():
         raise GivenUp("Stopped before the data was copied.")
-    raise ValueError(
-        f"Nothing is painted in '{volume.frame.name}'; paint a few cells and start again."
-    )
+    raise ValueError(f"Nothing is painted in '{volume.frame.name}'; {must_show} and start again.")
 
 
 def plain(name: str) -> str:

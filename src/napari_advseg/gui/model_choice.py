@@ -3,6 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +18,12 @@ from napari_advseg.gui.form import Fold
 from napari_advseg.gui.panel import browse_folder, note
 from napari_advseg.gui.remembered import remember, remembered
 from napari_advseg.gui.session import Session
+from napari_advseg.model_store import Card
 from napari_advseg.project import Project, models_in
 
 FIRST = "First model"
 NONE = "none yet"
+NOT_YET = "No model yet: train one, or choose a folder with …"
 START = "Comes along, for a first look: train a model on a few annotated sections of your own for good results."
 KEPT = 8
 
@@ -32,14 +35,23 @@ class Entry(NamedTuple):
     title: str
 
 
+Fits = Callable[[Card], bool]
+
+
 class ModelChoice(QWidget):
-    """The folder of a model, with what is known of it; a training that ends puts its own here."""
+    """The folder of a model, with what is known of it; a training that ends puts its own here.
+
+    With `fits` only models that do are listed; another one can be browsed for, and the dock says what is wrong.
+    """
 
     seen = Signal()
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, fits: Fits | None = None) -> None:
         super().__init__()
         self._session = session
+        self._fits = fits
+        self._is_narrowed = fits is not None
+        self._trained = ""
         self.path = ""
         self.found = handover.model_at("")
         self.words, self._details = note(), note()
@@ -61,7 +73,7 @@ class ModelChoice(QWidget):
         session.trained.connect(self._take_trained)
         session.recalibrated.connect(self.look)
         session.project_opened.connect(self.refill)
-        self.set(session.model)
+        self.set("" if fits else session.model)
         self.refill()
 
     @property
@@ -76,7 +88,7 @@ class ModelChoice(QWidget):
 
     def set(self, path: object) -> None:
         """Choose a folder; `seen` follows."""
-        self.path = str(path)
+        self.path, self._is_narrowed = str(path), False
         if self.path and self.box.findData(self.path) < 0:
             self.box.insertItem(0, _title(self.path), self.path)
         self._show_choice()
@@ -94,8 +106,13 @@ class ModelChoice(QWidget):
     def refill(self, *_: object) -> None:
         """Look for models on a thread and list them; the first is taken where none was chosen."""
         project = self._session.project
-        task = self._session.background(partial(known, self._session.model, project))
-        task.done.connect(self._list)
+        task = self._session.background(partial(known, self._session.model, project, self._fits))
+        task.done.connect(partial(self._list, self._fits))
+
+    def narrow(self, fits: Fits) -> None:
+        """List other models from now on; the first is taken where the chosen one is not among them."""
+        self._fits, self._is_narrowed = fits, True
+        self.refill()
 
     def used(self) -> None:
         """Remember the chosen model for other viewers."""
@@ -103,19 +120,27 @@ class ModelChoice(QWidget):
         if not model_store.is_first(self.path):
             self._session.background(partial(_remember, path))
 
-    def _list(self, entries: list[Entry]) -> None:
+    def _list(self, fits: Fits | None, entries: list[Entry]) -> None:
+        if fits is not self._fits:
+            return  # the list that is asked for now is still to come
         with QSignalBlocker(self.box):
             self.box.clear()
             for entry in entries:
                 self.box.addItem(entry.title, entry.path)
-        if self.path or not entries:
-            self.set(self.path)
+        listed = [entry.path for entry in entries]
+        is_strange = self._is_narrowed and self.path not in listed
+        is_new = self._trained in listed
+        trained, self._trained, self._is_narrowed = self._trained, "", False
+        if is_new:
+            self.set(trained)
+        elif is_strange or not self.path:
+            self.set(entries[0].path if entries else "")
         else:
-            self.set(entries[0].path)
+            self.set(self.path)
 
     def _show_choice(self) -> None:
         self.box.setCurrentIndex(self.box.findData(self.path))
-        self.box.setToolTip(self.path)
+        self.box.setToolTip(self.path or NOT_YET)
         self.box.setPlaceholderText(NONE)
 
     def _pick(self, row: int) -> None:
@@ -127,6 +152,10 @@ class ModelChoice(QWidget):
             self.set(chosen)
 
     def _take_trained(self, folder: str) -> None:
+        if self._fits is not None:
+            self._trained = folder
+            self.refill()
+            return
         self.set(folder)
         self.used()
         self.refill()
@@ -143,8 +172,11 @@ class ModelChoice(QWidget):
             self.seen.emit()
 
 
-def known(trained: str, project: Project | None) -> list[Entry]:
-    """The models that there are: trained in this session, of the project, used lately, and the one that comes along."""
+def known(trained: str, project: Project | None, fits: Fits | None = None) -> list[Entry]:
+    """The models that there are: trained in this session, of the project, used lately, and the one that comes along.
+
+    Where `fits` is given, only those whose card it accepts.
+    """
     found = dict.fromkeys(
         (*([trained] if trained else []), *_of_project(project), *remembered_models())
     )
@@ -152,7 +184,14 @@ def known(trained: str, project: Project | None) -> list[Entry]:
     entries = [Entry(path, _title(path)) for path in paths]
     if first_model.is_there():
         entries.append(Entry(model_store.FIRST, FIRST))
+    if fits is not None:
+        entries = [entry for entry in entries if _is_fit(entry.path, fits)]
     return _told_apart(entries)
+
+
+def _is_fit(path: str, fits: Fits) -> bool:
+    card = handover.model_at(path).card
+    return card is not None and fits(card)
 
 
 def remembered_models() -> list[str]:

@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 
 from napari_advseg.gui import window
 from napari_advseg.gui.annotate_dock import AnnotateDock
+from napari_advseg.gui.mend_dock import MendDock
 from napari_advseg.gui.project_window import window_project
 from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
@@ -22,7 +23,7 @@ from napari_advseg.napari_io import get_reader
 from napari_advseg.project import is_project
 
 AREA = "right"
-TITLES = ("Annotate", "Train", "Segment", "Score", "Tune")
+TITLES = ("Annotate", "Train", "Segment", "Score", "Tune", "Mend")
 
 
 def run(paths: Sequence[str]) -> None:
@@ -77,11 +78,12 @@ class Docks(NamedTuple):
     segment: SegmentDock
     score: ScoreDock
     tune: TuneDock
+    mend: MendDock
 
 
 def open_docks(viewer: napari.Viewer) -> Docks:
     """All docks, one behind the other, Annotate in front."""
-    kinds = (AnnotateDock, TrainDock, SegmentDock, ScoreDock, TuneDock)
+    kinds = (AnnotateDock, TrainDock, SegmentDock, ScoreDock, TuneDock, MendDock)
     docks = Docks(*(kind(viewer) for kind in kinds))
     titled = zip(TITLES, docks, strict=True)
     front, *_ = [

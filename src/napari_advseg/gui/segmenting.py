@@ -57,9 +57,9 @@ def segmentation(recipe: Segment, image: Volume, errand: Errand) -> Segment:
     if card is None or card.channels.gives != "classes":
         kept = str(free_place(out.with_name(f"{out.name.partition('.')[0]}-interior{COPY}")))
     recipe = recipe.changed(out=str(out), probabilities=kept)
-    found = in_file(recipe, image)
+    found = in_file(image)
     if found is not None:
-        return found
+        return recipe.changed(**found)
     image, sections = with_neighbours(image, recipe.sections, card)
     copy = out.with_name(f"{plain(image.frame.name)}-image{COPY}")
     path = str(copy) if holds(str(copy), image, errand) else ""
@@ -82,14 +82,14 @@ def with_neighbours(
     return image.cut(first, end), inside
 
 
-def in_file(recipe: Segment, image: Volume) -> Segment | None:
-    """The recipe with the file that the image comes from, and where the viewer has it; None where there is none."""
+def in_file(image: Volume) -> dict[str, Any] | None:
+    """What a recipe says of the file that an image comes from, and of where the viewer has it; None without a file."""
     stored = stored_as(image)
     if stored is None:
         return None
     frame = image.frame
     placed = Placement(scale=frame.scale, units=frame.units, translate=frame.translate)
-    return recipe.changed(image=image.source, placed=None if lies_as(stored, image) else placed)
+    return {"image": image.source, "placed": None if lies_as(stored, image) else placed}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Glance:
             sections=self._sections(),
             prediction=self._prediction(),
         )
-        found = in_file(recipe, self.image)
+        found = in_file(self.image)
         if found is not None:
-            return found
+            return recipe.changed(**found)
         height, width = self._shape
         around = part.grown(MARGIN_PX, self._shape)
         if height * width <= WHOLE_SECTION:

@@ -320,7 +320,8 @@ class TrainDock(JobDock):
         self._show_job()
 
     def _finished(self, result: dict[str, Any]) -> None:
-        window.show_info(f"{Path(result['model']).name} is trained; Segment can use it.")
+        user = "Segment" if families.segments(self._base.model) else "Mend"
+        window.show_info(f"{Path(result['model']).name} is trained; {user} can use it.")
         self._session.learnt(str(result["model"]))
 
     def _settle(self) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+from napari_advseg import families
 from napari_advseg.gui import handover
 from napari_advseg.gui.checks import NO_IMAGE
 from napari_advseg.model_store import Card
@@ -17,6 +18,7 @@ from napari_advseg.volume.volume import Volume
 NARROW = 8
 LARGE = 1 << 30
 MEAN = "mean of all"
+PAINTER = "paints and segments nothing: use it in the Mend dock, and choose another model here."
 ONE_CHANNEL = "The model sees one channel."
 
 
@@ -41,6 +43,8 @@ class Understood:
         """Why a model cannot take the image; empty where it can, or there is no model yet."""
         if self.problem or self.volume is None or card is None:
             return self.problem
+        if not families.segments(card.recipe.model):
+            return f"A {card.recipe.family} as this one {PAINTER}"
         count, wanted = self.volume.size("c"), card.channels.image
         if wanted in (count, 1):
             return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_advseg import families
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.generation import Painter
 from napari_advseg.model_store import Card, StoredModel
@@ -26,6 +28,7 @@ from napari_advseg.volume.volume import Volume
 
 SIDE = 1024
 VOLUME_SIDE = 256
+CROPS = 4
 SHARE = 0.1
 KEPT = 2
 
@@ -98,7 +101,7 @@ class Looker:
         number = min(max(view.section, 0), len(row) - 1)
         at, index = row.place(number)
         image = self._images[at]
-        side = SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
+        side = self._side()
         top, left = (
             _start(middle, image.size(axis), side)
             for middle, axis in ((view.row, "y"), (view.column, "x"))
@@ -107,7 +110,9 @@ class Looker:
         with untouched():
             model = StoredModel(self._card, self._run.weights())
             settings = PredictionSettings(device=self._run.fabric.device.type)
-            if self._run.family.makes == "image":
+            if self._run.family.makes in ("filling", "crops"):
+                made = _shown(model, settings, read_window(image, index, rows, columns))
+            elif self._run.family.makes == "image":
                 labels = plane(read_window(self._labels[at], index, rows, columns))
                 made = drain(Painter(model, settings).section(labels)).mean(0)
             elif self._run.family.dimensions == 3:
@@ -116,6 +121,12 @@ class Looker:
                 made = _map(model, settings, read_window(image, index, rows, columns))
         path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
         return Previewed(step, path, number, top, left)
+
+    def _side(self) -> int:
+        """How much of a section is shown: what is hidden or drawn comes in crops, of which a few say enough."""
+        if self._run.family.makes in ("filling", "crops"):
+            return min(SIDE, CROPS * self._card.recipe.examples.crop)
+        return SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
 
     def _keep(self, made: Array, path: Path) -> str:
         """Write a preview whole, and remove the one before the last."""
@@ -140,6 +151,28 @@ def _map(
     made = drain(predictor.section(window))
     made = made if at is None else made[..., at, :, :]
     return predictor.as_classes(made) if gives_classes(model) else made
+
+
+def _shown(model: StoredModel, settings: PredictionSettings, window: Array) -> Array:
+    """A window (y, x) as float32 in tiles of a training crop: each with a part hidden and filled, or a drawn crop."""
+    card = model.card
+    family = families.load(model.family).Model(card.recipe.model, card.channels)
+    family.put_weights(model.weights)
+    device = torch.device(settings.device)
+    for network in family.modules.values():
+        network.to(device).eval()
+    side = card.recipe.examples.crop
+    planes = card.normaliser(window if window.ndim == 3 else window[None]).clip(0, 1)
+    height, width = planes.shape[-2:]
+    more = [(0, -length % side) for length in (height, width)]
+    planes = np.pad(planes, [(0, 0), *more], mode="symmetric")
+    made = np.empty(planes.shape[-2:], np.float32)
+    with torch.inference_mode():
+        for top, left in itertools.product(*(range(0, length, side) for length in made.shape)):
+            place = slice(top, top + side), slice(left, left + side)
+            tile = torch.from_numpy(np.ascontiguousarray(planes[:, *place])).to(device)[None]
+            made[place] = family.shown(tile, tile)[1][0].float().mean(0).cpu().numpy()
+    return made[:height, :width]
 
 
 def _block(card: Card, image: Volume, index: int, rows: slice, columns: slice) -> tuple[Array, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import model_validator
 
@@ -47,6 +47,9 @@ class MaskSettings(Settings):
 
 class BoundlessSettings(Settings):
     """Generator, critic, masks and the critic's condition."""
+
+    segments: ClassVar[bool] = False
+    paints: ClassVar[str] = "holes"
 
     width: int = setting(
         32,

@@ -60,6 +60,16 @@ class CganSettings(Settings):
     )
     critic: CriticSettings = setting(CriticSettings(), "Critic", "The critic of image and map.")
 
+    @property
+    def segments(self) -> bool:
+        """Whether it makes maps of images."""
+        return self.direction == "image_to_map"
+
+    @property
+    def paints(self) -> str:
+        """What it paints images of."""
+        return "labels" if self.direction == "map_to_image" else "nothing"
+
 
 # Constant for the first half, then down to 0 in a line; validation does not steer two players.
 GAN_SCHEDULE = {"linear": 0.5, "plateau": {"reductions": 0}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.critic import CriticSettings
@@ -17,6 +17,8 @@ CRITIC = CriticSettings(norm="instance", objective="lsgan")
 
 class CycleGanSettings(Settings):
     """Two translators, two critics and the balance between them."""
+
+    paints: ClassVar[str] = "labels"
 
     generator: Literal["unet", "resnet"] = setting(
         "unet", "Translators", "The U-Net of pix2pix, or residual blocks at a quarter of the size."

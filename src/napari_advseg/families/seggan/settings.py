@@ -87,6 +87,11 @@ class SegGanSettings(Settings):
         AdamSettings(learning_rate=1e-3), "GAN's optimiser", "Adam of painter and critic."
     )
 
+    @property
+    def paints(self) -> str:
+        """What it paints images of."""
+        return "nothing" if self.condition_on_image else "labels"
+
 
 CLASSES = {"targets": {"kind": "classes"}}
 PRESETS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import model_validator
 
@@ -18,6 +18,9 @@ ADAM = AdamSettings(learning_rate=1e-3, beta1=0.0, beta2=0.99)
 
 class StyleGanSettings(Settings):
     """Mapping, synthesis, critic, and how they grow."""
+
+    segments: ClassVar[bool] = False
+    paints: ClassVar[str] = "crops"
 
     widths: tuple[int, ...] = setting(
         (512, 512, 512, 512, 256, 128),
