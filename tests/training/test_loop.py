@@ -68,6 +68,15 @@ def test_a_training_reports_saves_and_calibrates(tissue, tmp_path):
     assert len(losses(tmp_path / "m")) == 8
 
 
+def test_thresholds_are_not_chosen_on_what_was_learnt(tissue):
+    reports = []
+    model = drain(fit(*tissue, recipe().changed(sections=(0, 1))), reports.append)
+    assert (model.card.labelling.threshold, model.card.labelling.edge_threshold) == (0.5, 0.7)
+    said = " ".join(getattr(report, "text", "") for report in reports)
+    assert "No section was withheld" in said
+    assert "kept, judged on sections [0]" in said
+
+
 @pytest.mark.parametrize("step", [1, 4, 7])
 def test_cancel_and_resume_equal_an_unbroken_run(tissue, tmp_path, step):
     whole, broken = tmp_path / "whole", tmp_path / "broken"

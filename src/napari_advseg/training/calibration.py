@@ -20,6 +20,7 @@ from napari_advseg.progress import Reports, Said
 from napari_advseg.scoring.semantic import semantic_score
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tuning import choose_thresholds
+from napari_advseg.tuning.grid import STEPS
 from napari_advseg.tuning.search import components, is_mask
 from napari_advseg.volume.volume import Volume
 
@@ -27,6 +28,11 @@ Item = TypeVar("Item")
 Array = npt.NDArray[Any]
 
 MOST_SECTIONS = 4
+UNTUNED = (0.5, 0.2)
+"""Threshold, and how far the gap threshold lies above it, where no section was withheld to choose them on.
+
+A map is surest where it was learnt, so that there the lowest thresholds win, which join cells elsewhere; see
+docs/results.md, section on one annotated section."""
 FULL_PRECISION = PredictionSettings(precision="fp32")
 
 
@@ -35,10 +41,13 @@ def calibrate(
     images: Sequence[Volume],
     labels: Sequence[Volume],
     sections: Sequence[Sequence[int]],
+    *,
+    is_withheld: bool = True,
 ) -> Reports[Card]:
     """The model's card with what was found on these sections (a list for each image; at most four in all).
 
-    Of a model of interior maps the two thresholds that score best, of one of classes how good it is.
+    Of a model of interior maps the two thresholds that score best, of one of classes how good it is. On sections
+    that were learnt from thresholds are not chosen.
     """
     if gives_images(model):
         return (yield from _compared(model, images, labels, sections))
@@ -53,7 +62,8 @@ def calibrate(
         truths.append(plane(labels[at].section(index)))
     if gives_classes(model):
         return (yield from _judged(model, [*map(predictor.as_classes, maps)], truths, numbers))
-    return (yield from _with_thresholds(model, maps, truths, numbers))
+    kept = None if is_withheld else UNTUNED
+    return (yield from _with_thresholds(model, maps, truths, numbers, kept))
 
 
 def _compared(
@@ -99,9 +109,13 @@ def _judged(
 
 
 def _with_thresholds(
-    model: StoredModel, maps: list[Array], truths: list[Array], numbers: Sequence[int]
+    model: StoredModel,
+    maps: list[Array],
+    truths: list[Array],
+    numbers: Sequence[int],
+    kept: tuple[float, float] | None,
 ) -> Reports[Card]:
-    """The card with the thresholds that score best on these maps."""
+    """The card with the thresholds that score best on these maps, or with those that are kept."""
     recipe = model.card.recipe
     zero: Meaning = "background" if model.card.labelling.zero == "background" else "boundary"
     scoring = recipe.scoring.changed(zero=zero, by="section")
@@ -112,7 +126,10 @@ def _with_thresholds(
         cells = [known_truth(*pair, zero) for pair in zip(cells, truths, strict=True)]
         counts = "count" if zero == "background" else scoring.boundary
         scoring = scoring.changed(zero="boundary", boundary=counts)
-    found = yield from choose_thresholds(maps, cells, model.card.labelling, scoring)
+    thresholds, steps = (None, STEPS) if kept is None else ((kept[0],), (kept[1],))
+    found = yield from choose_thresholds(
+        maps, cells, model.card.labelling, scoring, thresholds=thresholds, steps=steps
+    )
     best, plain = found.best, found.plain
     beside = (
         ""
@@ -120,7 +137,8 @@ def _with_thresholds(
         else (f"; the best without gap closing: {plain.adapted_rand_error:.4f}, {plain.voi:.4f}")
     )
     yield Said(
-        f"Thresholds {best.threshold:g} and {best.edge_threshold:g} (gaps) chosen on sections {[*numbers]}: "
+        f"Thresholds {best.threshold:g} and {best.edge_threshold:g} (gaps) "
+        f"{'kept, judged' if kept else 'chosen'} on sections {[*numbers]}: "
         f"adapted Rand error {best.adapted_rand_error:.4f}, VOI {best.voi:.4f}{beside}."
     )
     found = dataclasses.replace(

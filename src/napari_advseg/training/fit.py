@@ -103,15 +103,19 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     unpaired = bool(recipe.images) and not recipe.image  # nothing to judge it on
     if not any(data.validation) and (alone or not unpaired):
         yield Warned(
-            "No section was withheld: the model is judged on the training sections and looks too good."
+            "No section was withheld: the model is judged on the training sections and looks too good. Tune its "
+            "thresholds on a section that it has not learnt."
         )
     card = model.card
     if alone:
         card = card.changed(calibration=measured(run, model, data))
         desk.replace(card)
     elif not unpaired:
-        judged = data.validation if any(data.validation) else data.training
-        card = yield from calibrate(model, data.images, data.labels, judged)
+        is_withheld = any(data.validation)
+        judged = data.validation if is_withheld else data.training
+        card = yield from calibrate(
+            model, data.images, data.labels, judged, is_withheld=is_withheld
+        )
         desk.replace(card)
     if folder:
         yield Saved(str(folder), "model")

@@ -166,9 +166,10 @@ def _shown(model: StoredModel, settings: PredictionSettings, window: Array) -> A
     height, width = planes.shape[-2:]
     more = [(0, -length % side) for length in (height, width)]
     planes = np.pad(planes, [(0, 0), *more], mode="symmetric")
-    made = np.empty(planes.shape[-2:], np.float32)
+    rows, columns = planes.shape[-2:]
+    made = np.empty((rows, columns), np.float32)
     with torch.inference_mode():
-        for top, left in itertools.product(*(range(0, length, side) for length in made.shape)):
+        for top, left in itertools.product(range(0, rows, side), range(0, columns, side)):
             place = slice(top, top + side), slice(left, left + side)
             tile = torch.from_numpy(np.ascontiguousarray(planes[:, *place])).to(device)[None]
             made[place] = family.shown(tile, tile)[1][0].float().mean(0).cpu().numpy()
