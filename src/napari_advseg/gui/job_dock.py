@@ -70,12 +70,11 @@ class JobDock(QWidget):
         self._glance.timeout.connect(self._look_at_layers)
 
     def reset_choices(self, event: object = None) -> None:
-        """Called by napari when layers come, go or are renamed; what they mean is judged in the next turn."""
-        for choice in self.findChildren(LayerChoice):
-            choice.refill()
+        """Called by napari when layers come, go or are renamed; what other layers mean is judged in the next turn."""
+        others = [choice.refill() for choice in self.findChildren(LayerChoice)]
         if event is None:
             self._look_at_layers()
-        else:
+        elif any(others):
             self._glance.start()
 
     def start(self) -> None:

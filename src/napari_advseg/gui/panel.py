@@ -61,8 +61,11 @@ class LayerChoice(PatientComboBox):
         """The chosen layer; None where there is none."""
         return self.currentData()
 
-    def refill(self) -> None:
-        """Show the layers that there are now, newest first; a layer that stays chosen says nothing."""
+    def refill(self) -> bool:
+        """Show the layers that there are now, newest first, and say whether they are others.
+
+        A layer that stays chosen emits no signal.
+        """
         chosen = self.layer
         layers: list[Any] = [None] if self._nothing else []
         layers += [
@@ -70,14 +73,18 @@ class LayerChoice(PatientComboBox):
             for layer in reversed(self._viewer.layers)
             if isinstance(layer, self._kind) and not is_ours(layer)
         ]
+        named = [(self._nothing if layer is None else layer.name, layer) for layer in layers]
+        if named == [(self.itemText(row), self.itemData(row)) for row in range(self.count())]:
+            return False
         is_same = chosen in layers
         self.blockSignals(is_same)
         self.clear()
-        for layer in layers:
-            self.addItem(self._nothing if layer is None else layer.name, layer)
+        for name, layer in named:
+            self.addItem(name, layer)
         if is_same:
             self.setCurrentIndex(layers.index(chosen))
         self.blockSignals(False)  # noqa: FBT003 - Qt's interface
+        return True
 
     def choose(self, layer: Any) -> None:
         """Choose a layer that is in the list."""
