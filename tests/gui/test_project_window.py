@@ -22,9 +22,9 @@ from napari_advseg.gui.opening import is_for_a_project, show
 from napari_advseg.gui.project_window import window_project
 from napari_advseg.gui.session import session_of
 from napari_advseg.napari_io import Unreadable, get_reader, project_layers
-from napari_advseg.project import lock
 from napari_advseg.proofreading.journal import Journal, look
 from napari_advseg.proofreading.records import Edit, Grid, masked
+from napari_advseg.volume import lock
 from napari_advseg.volume.files import write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume

@@ -14,9 +14,9 @@ from one_viewer import come_to_rest, one_viewer
 
 from napari_advseg import model_store
 from napari_advseg.gui.results import is_ours
-from napari_advseg.project import lock
 from napari_advseg.recipe import read_tree, recipe_beside
 from napari_advseg.training.fit import LOCK
+from napari_advseg.volume import lock
 from napari_advseg.volume.files import read
 
 LATER = 60_000

@@ -11,11 +11,11 @@ import pytest
 
 from napari_advseg import drain, model_store
 from napari_advseg.progress import StepDone
-from napari_advseg.project import lock
 from napari_advseg.recipe import train_recipe
 from napari_advseg.training.comparing import curves_of, differences, learnt, numbers
 from napari_advseg.training.continuing import LOCK, broken_off, recipe_to_go_on
 from napari_advseg.training.fit import fit
+from napari_advseg.volume import lock
 
 SMALL = {
     "model": {"widths": (4, 8)},

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from napari_advseg.project import lock
 from napari_advseg.project.entries import (
     Annotated,
     Content,
@@ -25,9 +24,10 @@ from napari_advseg.project.entries import (
     read_entry,
     write_entry,
 )
-from napari_advseg.project.lock import Held, Holder, Lock, now
+from napari_advseg.volume import lock
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.errors import reason
+from napari_advseg.volume.lock import Held, Holder, Lock, now
 
 FILE = "project.json"
 RECIPE = "recipe.yaml"

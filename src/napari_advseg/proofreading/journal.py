@@ -57,6 +57,7 @@ LEFT_OUT = "left-out"
 OURS = "napari_advseg"
 
 Stopped = Callable[[], bool]
+About = Callable[[], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,6 +66,8 @@ class Log:
 
     Attributes:
         session: who wrote it.
+        sound: how many records stand before the first that cannot be read.
+        about: what else its heading says.
         damaged: records in the middle that cannot be read and are passed over.
         is_torn: whether it ends inside a record, which was never complete.
     """
@@ -76,6 +79,8 @@ class Log:
     records: tuple[Record, ...]
     damaged: int = 0
     is_torn: bool = False
+    sound: int = 0
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -182,23 +187,35 @@ def read_log(path: Path) -> Log | None:
         return None
     grid = Grid(tuple(heading["shape"]), np.dtype(heading["dtype"]))
     records: list[Record] = []
-    damaged, is_torn = 0, False
+    damaged, is_torn, sound = 0, False, -1
     while at < len(content) and not is_torn:
         piece = _piece(content, at)
         if piece is None:
             at = _after_damage(content, at)
             is_torn = at < 0
             damaged += not is_torn
+            sound = len(records) if sound < 0 else sound
             continue
         kind, payload, at = piece
         try:
             record = _record(path, kind, payload, grid)
         except Damaged:
             damaged += 1
+            sound = len(records) if sound < 0 else sound
         else:
             records += [record] if record is not None else []
     number = int(LOG.fullmatch(path.name)[1])  # type: ignore[index] # only such names are looked for
-    return Log(path, number, grid, str(heading["session"]), tuple(records), damaged, is_torn)
+    return Log(
+        path,
+        number,
+        grid,
+        str(heading["session"]),
+        tuple(records),
+        damaged,
+        is_torn,
+        len(records) if sound < 0 else sound,
+        heading.get("about", {}),
+    )
 
 
 def differences(stored: Overlaid, live: LazyArray, stopped: Stopped = lambda: False) -> Edit | None:
@@ -242,8 +259,12 @@ class Journal:
         Unwritable: with path, cause and remedy; what was written before is untouched.
     """
 
-    def __init__(self, folder: Path, grid: Grid, session: str) -> None:
+    def __init__(
+        self, folder: Path, grid: Grid, session: str, about: About = dict[str, Any]
+    ) -> None:
+        """`about`: asked when a file is begun for what its heading says besides."""
         self.folder = folder
+        self._about = about
         self.grid = grid
         self.session = session
         self._log: Path | None = None
@@ -368,6 +389,7 @@ class Journal:
             "shape": list(self.grid.shape),
             "dtype": self.grid.dtype.str,
             "session": self.session,
+            "about": self._about(),
         }
         text = json.dumps(heading).encode()
         with path.open("xb") as file:

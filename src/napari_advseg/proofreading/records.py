@@ -140,7 +140,7 @@ def write(patches: Iterable[Patch], array: Any) -> None:
     for patch in patches:
         done = 0
         for first, end in _spans(patch.lengths):
-            flat = _expanded(patch.starts[first:end], patch.lengths[first:end])
+            flat = expanded(patch.starts[first:end], patch.lengths[first:end])
             places.append(flat)
             labels.append(patch.new[done : done + flat.size])
             done += flat.size
@@ -191,6 +191,23 @@ def differing(grid: Grid, plane: int, before: Array, after: Array) -> Patch:
     return _patch(grid, starts, lengths, before.reshape(-1)[apart], after.reshape(-1)[apart])
 
 
+def expanded(starts: Array, lengths: Array) -> Array:
+    """All flat indices of some runs."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if ends.size else 0)
+
+
+def _spans(lengths: Array) -> Iterator[tuple[int, int]]:
+    """Ranges of runs of some millions of voxels together."""
+    ends = np.cumsum(lengths)
+    first = 0
+    while first < lengths.size:
+        before = int(ends[first] - lengths[first])
+        end = max(first + 1, int(np.searchsorted(ends, before + AT_ONCE, side="right")))
+        yield first, end
+        first = end
+
+
 def _rows_of(marks: Array) -> tuple[Array, Array, Array]:
     """Row, begin and end of every run of marked voxels, some millions of voxels at a time."""
     width = marks.shape[-1]
@@ -232,23 +249,6 @@ def _runs(flat: Array, width: int) -> tuple[Array, Array]:
     breaks = np.flatnonzero((np.diff(flat) != 1) | (flat[1:] % width == 0)) + 1
     first = np.concatenate(([0], breaks))
     return flat[first], np.diff(np.append(first, flat.size))
-
-
-def _expanded(starts: Array, lengths: Array) -> Array:
-    """All flat indices of some runs."""
-    ends = np.cumsum(lengths)
-    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if ends.size else 0)
-
-
-def _spans(lengths: Array) -> Iterator[tuple[int, int]]:
-    """Ranges of runs of some millions of voxels together."""
-    ends = np.cumsum(lengths)
-    first = 0
-    while first < lengths.size:
-        before = int(ends[first] - lengths[first])
-        end = max(first + 1, int(np.searchsorted(ends, before + AT_ONCE, side="right")))
-        yield first, end
-        first = end
 
 
 def _patch_bytes(patch: Patch) -> list[bytes]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from napari_advseg import model_store
 from napari_advseg.model_store import UnreadableModel, read_card
-from napari_advseg.project.lock import holder_of
 from napari_advseg.recipe import Train
+from napari_advseg.volume.lock import holder_of
 
 LOCK = "training.lock"
 

@@ -17,7 +17,6 @@ from napari_advseg.examples.targets import target_channels
 from napari_advseg.families.counts import preset_here
 from napari_advseg.model_store import Card, StoredModel, Tensors
 from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
-from napari_advseg.project import lock
 from napari_advseg.recipe import Train, train_recipe
 from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
@@ -28,6 +27,7 @@ from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
 from napari_advseg.training.starting import take_over
 from napari_advseg.training.strip import strip_of
+from napari_advseg.volume import lock
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import Source
 from napari_advseg.volume.painted import classes_of

@@ -10,14 +10,14 @@ import sys
 
 import pytest
 
-from napari_advseg.project import lock
-from napari_advseg.project.lock import Held, holder_of, take
+from napari_advseg.volume import lock
+from napari_advseg.volume.lock import Held, holder_of, take
 
 WHAT = "Project 'tissue'"
 RACE = """
 import sys
 from pathlib import Path
-from napari_advseg.project.lock import Held, take
+from napari_advseg.volume.lock import Held, take
 folder = Path(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     line = sys.stdin.readline()
