@@ -12,7 +12,7 @@ import typer
 # Importing a module adds its commands to the application, in this order.
 # fmt: off
 from napari_advseg.cli import (  # isort: skip
-    train, segment, score, errors, tune, suggest, run, generate, mend, study, look, viewer,
+    train, segment, score, errors, tune, suggest, run, generate, mend, study, journal, look, viewer,
 )
 # fmt: on
 from napari_advseg.cli.app import app, complain
@@ -47,6 +47,7 @@ __all__ = [
     "app",
     "errors",
     "generate",
+    "journal",
     "look",
     "main",
     "mend",

@@ -5,6 +5,7 @@ So a step can be shown before it is made. `Proof.do` makes it.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from napari_advseg.labelling.gap_closing import as_probability
 from napari_advseg.labelling.stack_map import evidence_of
 from napari_advseg.proofreading.overlay import IDS, Edited
 from napari_advseg.proofreading.parting import part
-from napari_advseg.proofreading.records import Grid, masked
+from napari_advseg.proofreading.records import Grid, Patch, expanded, masked, pointed
 from napari_advseg.proofreading.regions import Mask, Region, connected
 from napari_advseg.proofreading.steps import Box, Operation, Point, Step
 from napari_advseg.volume.frame import Frame
@@ -132,6 +133,27 @@ def split_along(
     return Step(
         "split", ids_, patches=patches, points=where, box=_box(window, np.isin(pieces, cut))
     )
+
+
+def split_off(subject: Subject, like: Step, cut: Sequence[tuple[Patch, Mask, int, int]]) -> Step:
+    """A step as another one, that cuts voxels off the objects they lie in.
+
+    Args:
+        cut: a patch that says where the voxels lie, which of them are cut off, their label now, and that they get.
+
+    Raises:
+        ValueError: an object is locked.
+    """
+    _check_objects(subject, [label for _, _, label, _ in cut])
+    grid, patches = _grid(subject), []
+    for patch, chosen, label, new in cut:
+        flat = expanded(patch.starts, patch.lengths)[chosen]
+        patches.append(pointed(grid, np.unravel_index(flat, grid.shape), label, new))
+    ids = (cut[0][2], *(new for _, _, _, new in cut))
+    if like.operation == "new":
+        ids = (cut[0][3], cut[0][2])
+    points = like.points if len(like.points) == len(ids) else ()
+    return dataclasses.replace(like, ids=ids, patches=tuple(patches), points=points)
 
 
 def paint(
@@ -301,8 +323,19 @@ def _painted(
             "Nothing would change: the voxels have that label, or belong to objects marked as correct."
         )
     patch = masked(_grid(subject), window, change, _one_or_all(before[change]), label)
-    where = tuple(_whole(point) for point in points)
+    where = tuple(_whole(point) for point in points) or _place_of(subject, window, label)
     return Step(operation, (label,), patches=(patch,), points=where, box=_box(window, change))
+
+
+def _place_of(subject: Subject, window: Window, label: int) -> tuple[Point, ...]:
+    """A voxel that has the label already, in the window or beside it; none where there is none."""
+    lengths = subject.labels.shape
+    wider = tuple(
+        slice(max(0, one.start - 1), min(length, one.stop + 1))
+        for one, length in zip(window, lengths, strict=True)
+    )
+    there = np.asarray(subject.labels[wider]) == np.array(label, IDS)
+    return (_first(wider, there),) if label and there.any() else ()
 
 
 def _named(
@@ -419,5 +452,6 @@ __all__ = [
     "renew",
     "split",
     "split_along",
+    "split_off",
     "unmark",
 ]

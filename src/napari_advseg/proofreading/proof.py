@@ -276,6 +276,18 @@ def open_proof(
     return OpenProof(base, place, author=author)
 
 
+def reopened(kept: Kept, labels: Source) -> Proof:
+    """Labels with all that their journal says, to be looked at; nothing that is done to them is kept.
+
+    Raises:
+        OtherLabels: the journal belongs to other labels.
+    """
+    proof = Proof(read(labels))
+    kept.check(identity(proof.base.array))
+    proof.restore(kept.records)
+    return proof
+
+
 def _taken(folder: Path) -> lock.Lock:
     try:
         folder.mkdir(parents=True, exist_ok=True)

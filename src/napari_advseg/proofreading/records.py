@@ -237,9 +237,16 @@ def _patch(grid: Grid, starts: Array, lengths: Array, old: Any, new: Any) -> Pat
     return Patch(
         np.asarray(starts, np.int64),
         np.asarray(lengths, np.int64),
-        np.broadcast_to(np.asarray(old).astype(grid.dtype, copy=False), count),
-        np.broadcast_to(np.asarray(new).astype(grid.dtype, copy=False), count),
+        _slim(np.asarray(old).astype(grid.dtype, copy=False), count),
+        _slim(np.asarray(new).astype(grid.dtype, copy=False), count),
     )
+
+
+def _slim(labels: Array, count: int) -> Array:
+    """Labels of so many voxels; where all are equal, one is kept in memory."""
+    whole = np.broadcast_to(labels, count)
+    is_one = count > 1 and bool((whole == whole[0]).all())
+    return np.broadcast_to(whole[0].copy(), count) if is_one else whole
 
 
 def _runs(flat: Array, width: int) -> tuple[Array, Array]:
