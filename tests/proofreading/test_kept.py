@@ -163,12 +163,15 @@ def test_a_folder_of_annotations_is_refused(folder):
         kept_in(folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(Unwritable, match="choose a folder that may be written"):
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(
+        Unwritable, match=r"cells\.proofreading.*choose a folder that may be written"
+    ):
         open_proof(base(), tmp_path / "cells.proofreading")
-    tmp_path.chmod(0o700)
 
 
 def test_an_edit_that_cannot_be_put_on_disk_is_not_done(folder, monkeypatch):

@@ -80,7 +80,8 @@ class Proof:
         self._done: list[Done] = []
         self._undone: list[Step] = []
         self._records = 0
-        self._next = 0
+        self._largest: int | None = None
+        self._highest = 0
 
     @property
     def steps(self) -> list[Step]:
@@ -108,11 +109,9 @@ class Proof:
 
     def fresh(self) -> int:
         """The smallest label above all that there are and were; far above where the labels are too many to look."""
-        if not self._next:
-            self._next = _largest(self.base) + 1
-            for step in (*self.steps, *self._undone):
-                self._next = max(self._next, max(step.labels, default=0) + 1)
-        return self._next
+        if self._largest is None:
+            self._largest = _largest(self.base)
+        return max(self._largest, self._highest) + 1
 
     def do(self, step: Step, reason: str = "") -> Step:
         """Do a step, and forget those that were taken back; the step as it stands in the journal comes back.
@@ -196,8 +195,7 @@ class Proof:
             self.locked.update(step.ids)
         elif step.operation == "unmark":
             self.locked.difference_update(step.ids)
-        if self._next:
-            self._next = max(self._next, max(step.labels, default=0) + 1)
+        self._highest = max(self._highest, *step.labels, *step.ids)
         self._done.append(Done(step, (*renamed, *painted)))
 
     def _back(self) -> Step:

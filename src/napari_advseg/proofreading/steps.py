@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 import numpy as np
 
 from napari_advseg.proofreading.records import KINDS, Damaged, Edit, Grid, Patch, write
+from napari_advseg.volume.lazy import Array
 
 Operation = Literal["merge", "split", "paint", "erase", "delete", "fill", "new", "mark", "unmark"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -54,19 +55,22 @@ class Step:
     @property
     def labels(self) -> frozenset[int]:
         """All labels that voxels or objects get."""
-        painted = {int(one) for patch in self.patches for one in np.unique(patch.new)}
+        painted = {one for patch in self.patches for one in _distinct(patch.new)}
         return frozenset(painted | {new for _, new in self.renames})
 
     @property
     def touched(self) -> frozenset[int]:
         """All labels that voxels or objects lose or get, without 0."""
-        before = {int(one) for patch in self.patches for one in np.unique(patch.old)}
+        before = {one for patch in self.patches for one in _distinct(patch.old)}
         return (self.labels | before | {old for old, _ in self.renames}) - {0}
 
     def signed(self, author: str, reason: str = "") -> Step:
-        """The same step, done by somebody now."""
+        """The same step, done by somebody now, where it does not say by whom and when."""
         return dataclasses.replace(
-            self, time=self.time or now(), author=author, reason=reason or self.reason
+            self,
+            time=self.time or now(),
+            author=self.author or author,
+            reason=reason or self.reason,
         )
 
     def apply(self, array: Any) -> None:
@@ -138,6 +142,12 @@ KINDS[Turn.kind] = Turn
 def now() -> str:
     """This moment, ISO 8601 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _distinct(labels: Array) -> list[int]:
+    """All different labels; one that is kept once for all is not looked for."""
+    whole = labels[:1] if labels.size and labels.strides == (0,) else np.unique(labels)
+    return [int(one) for one in whole]
 
 
 def _text(payload: bytes) -> tuple[dict[str, Any], bytes]:
