@@ -42,7 +42,8 @@ def necks(mask: Mask, size: tuple[float, ...]) -> npt.NDArray[np.uint8]:
     if mask.all():  # nothing to be near to
         return np.zeros(mask.shape, np.uint8)
     depth = edt.edt(np.ascontiguousarray(mask), anisotropy=size, black_border=False, parallel=1)
-    return np.rint(255 - 255 * depth / max(float(depth.max(initial=0)), 1e-9)).astype(np.uint8)
+    thin = 255 - 255 * depth / max(float(depth.max(initial=0)), 1e-9)
+    return np.asarray(np.rint(thin), np.uint8)
 
 
 @compiled
