@@ -13,7 +13,9 @@ from napari_advseg.proofreading.overlay import IDS, Edited
 from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.records import expanded
 from napari_advseg.proofreading.steps import Step
+from napari_advseg.scoring.boundary import near_change
 from napari_advseg.scoring.compared import compared
+from napari_advseg.scoring.contingency import as_ids
 from napari_advseg.scoring.instances import scored_table
 from napari_advseg.scoring.live import Change, LiveScore, Values
 from napari_advseg.scoring.pair import as_label_volume, check_alike
@@ -89,6 +91,32 @@ class FollowedScore:
     def live(self) -> LiveScore:
         """The table behind the scores, to ask what an edit would gain; it must not be changed."""
         return self._live
+
+    def truth_in(self, window: Window) -> Array:
+        """True ids in a window."""
+        return np.asarray(self._truth.array[window])
+
+    def kept_in(self, window: Window) -> Array:
+        """Where the score counts voxels of a window, whatever their labels; True or False."""
+        reach = self.settings.border + 1
+        lengths = self._truth.shape
+        wider = tuple(
+            slice(max(0, one.start - reach), min(length, one.stop + reach))
+            if k >= len(lengths) - 2
+            else one
+            for k, (one, length) in enumerate(zip(window, lengths, strict=True))
+        )
+        truth = as_ids(self.truth_in(wider), "Truth")
+        planes = truth.reshape(-1, *truth.shape[-2:])
+        keep = np.stack([~near_change(plane, self.settings.border) for plane in planes]).reshape(
+            truth.shape
+        )
+        if self.settings.zero == "boundary":
+            keep &= truth != 0
+        inner = (
+            slice(a.start - b.start, a.stop - b.start) for a, b in zip(window, wider, strict=True)
+        )
+        return keep[tuple(inner)]
 
     @property
     def start(self) -> Values:

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_advseg.proofreading.identity import Identity
 from napari_advseg.proofreading.journal import LOG, Log, read_log
-from napari_advseg.proofreading.steps import Step, Turn
+from napari_advseg.proofreading.steps import Note, Step, Turn
 from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.frame import Frame
 
@@ -32,6 +32,7 @@ class Kept:
         source: the file they were read from; "" where there was none.
         frame: where they lie.
         records: steps and turns in their order, up to the last one that is whole.
+        notes: what else was to be remembered.
         left_out: records that stand behind damage and do not count.
         is_torn: whether the last record was being written when the program was killed.
     """
@@ -41,6 +42,7 @@ class Kept:
     source: str
     frame: Frame
     records: tuple[Done, ...]
+    notes: tuple[Note, ...] = ()
     left_out: int = 0
     is_torn: bool = False
 
@@ -90,6 +92,7 @@ def kept_in(folder: Path) -> Kept | None:
             f"'{folder}' holds annotations and no proofreading; choose another folder."
         )
     records: list[Done] = []
+    notes: list[Note] = []
     left_out, is_torn = 0, False
     for log in found:
         steps = [one for one in log.records if isinstance(one, Step | Turn)]
@@ -97,6 +100,7 @@ def kept_in(folder: Path) -> Kept | None:
         is_next = log.about.get(AFTER) == len(records) and log.about.get(LABELS) == first[LABELS]
         left_out += len(steps) + log.damaged - (len(sound) if is_next else 0)
         records += sound if is_next else []
+        notes += [one for one in log.records if isinstance(one, Note)]
         is_torn = log.is_torn
     return Kept(
         folder,
@@ -104,6 +108,7 @@ def kept_in(folder: Path) -> Kept | None:
         str(first.get(SOURCE, "")),
         frame_of(first.get(FRAME, {})),
         tuple(records),
+        tuple(notes),
         left_out,
         is_torn,
     )

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from napari_advseg.proofreading.journal import Journal
 from napari_advseg.proofreading.kept import Kept, beside, heading, kept_in
 from napari_advseg.proofreading.overlay import IDS, Edited, Overpainted, Renamed
 from napari_advseg.proofreading.records import Grid, Record, expanded
-from napari_advseg.proofreading.steps import Step, Turn, now
+from napari_advseg.proofreading.steps import Note, Step, Turn, now
 from napari_advseg.volume import lock
 from napari_advseg.volume.errors import denied
 from napari_advseg.volume.files import Source, as_labels, read
@@ -60,6 +60,7 @@ class Proof:
         labels: as they are now, lazy.
         locked: labels of objects that are marked as correct.
         followers: told of every step.
+        notes: what else was to be remembered, oldest first.
         warning: what of the journal was lost; "" where nothing was.
     """
 
@@ -75,6 +76,7 @@ class Proof:
         self.author = author
         self.locked: set[int] = set()
         self.followers: list[Follower] = []
+        self.notes: list[Note] = []
         self.warning = ""
         self._write = write
         self._done: list[Done] = []
@@ -154,8 +156,19 @@ class Proof:
         self._forward(step)
         return step
 
-    def restore(self, records: Sequence[Step | Turn]) -> None:
+    def note(self, about: str, content: dict[str, Any]) -> None:
+        """Remember something that changes no label, as plain JSON.
+
+        Raises:
+            Unwritable: as `do`.
+        """
+        made = Note(about, content, now(), self.author)
+        self._write([made])
+        self.notes.append(made)
+
+    def restore(self, records: Sequence[Step | Turn], notes: Sequence[Note] = ()) -> None:
         """Do again what a journal says; nothing is written."""
+        self.notes += notes
         for record in records:
             if isinstance(record, Step):
                 self._undone.clear()
@@ -241,7 +254,7 @@ class OpenProof(Proof):
     def _begin(self, kept: Kept | None) -> None:
         if kept is not None:
             kept.check(self._identity)
-            self.restore(kept.records)
+            self.restore(kept.records, kept.notes)
             self.warning = kept.warning
         grid = Grid(self.labels.shape, IDS)
         source = self.base.source or ""
@@ -282,7 +295,7 @@ def reopened(kept: Kept, labels: Source) -> Proof:
     """
     proof = Proof(read(labels))
     kept.check(identity(proof.base.array))
-    proof.restore(kept.records)
+    proof.restore(kept.records, kept.notes)
     return proof
 
 

@@ -135,6 +135,40 @@ class Turn:
             raise Damaged(f"An undo cannot be read ({fault}).") from fault
 
 
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """Something to remember that changes no label: a proposal that was rejected, an object that was looked at.
+
+    Attributes:
+        about: what kind of note it is.
+        content: plain JSON.
+    """
+
+    kind: ClassVar[int] = 128
+    about: str
+    content: dict[str, Any]
+    time: str = ""
+    author: str = ""
+
+    def apply(self, array: Any) -> None:
+        """Nothing: no label changes."""
+
+    def to_bytes(self) -> bytes:
+        text = json.dumps(dataclasses.asdict(self)).encode()
+        return LENGTH.pack(len(text)) + text
+
+    @classmethod
+    def from_bytes(cls, payload: bytes, grid: Grid) -> Self:  # noqa: ARG003 - as all records
+        text, _ = _text(payload)
+        try:
+            return cls(
+                str(text["about"]), dict(text["content"]), str(text["time"]), str(text["author"])
+            )
+        except (KeyError, TypeError, ValueError) as fault:
+            raise Damaged(f"A note cannot be read ({fault}).") from fault
+
+
+KINDS[Note.kind] = Note
 KINDS[Step.kind] = Step
 KINDS[Turn.kind] = Turn
 
