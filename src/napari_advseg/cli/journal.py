@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+import napari_advseg as advseg
 from napari_advseg.cli.app import Json, Missing, Overwrite, answer, app, run_visibly, say
 from napari_advseg.proofreading.bake import bake as bake_labels
 from napari_advseg.proofreading.identity import identity
@@ -102,7 +103,7 @@ def replay(
     """Do the edits again on another segmentation; without --out and --keep it is only said what would happen."""
     kept = found(where)
     warn(kept)
-    base = read(onto, missing=missing or "refuse")
+    base = advseg.read(onto, missing=missing or "refuse")
     proof = Proof(base) if keep is None else OpenProof(base, Path(keep))
     try:
         replayed: Replayed = run_visibly(replay_steps(kept, proof, original(kept, labels)))
@@ -134,7 +135,7 @@ def bake(
     path = labels or kept.source
     if not path:
         raise ValueError("The labels of this journal were in no file; name them with --labels.")
-    proof = reopened(kept, read(path, missing=missing or "refuse"))
+    proof = reopened(kept, advseg.read(path, missing=missing or "refuse"))
     run_visibly(bake_labels(proof, out, overwrite=overwrite))
     say(f"{len(proof.steps)} edits are baked into {out}.")
 

@@ -123,17 +123,18 @@ class FollowedScore:
         """The scores before the first step."""
         return self.curve[0].values
 
-    def check(self) -> None:
-        """Say a problem where the truth in memory is no longer the one that the score began with."""
+    def is_true(self) -> bool:
+        """Whether the values are those of the labels and of this truth; where not, `problem` says why.
+
+        Of a truth on disk it is not looked whether it is still the same.
+        """
         if self._identity is not None and identity(self._given.array) != self._identity:
-            self.problem = REPLACED
+            self.problem = self.problem or REPLACED
+        return not self.problem
 
     def forward(self, step: Step, labels: Edited) -> None:
         """Follow a step that `labels` do not have yet."""
-        if self.problem:
-            return
-        self.check()
-        if self.problem:
+        if not self.is_true():
             return
         done: list[Change] = []
         try:

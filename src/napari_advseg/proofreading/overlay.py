@@ -61,7 +61,7 @@ class Edited(Windowed):
         self.base = base
         self._shape = tuple(int(length) for length in base.shape)
         self._goes: dict[int, int] = {}
-        self._gathered: dict[int, set[int]] = {}
+        self._come_to: dict[int, set[int]] = {}
         self._labels: list[int] = [0]
         self._handles: dict[int, set[int]] = {}
         self._painted = Tiles(self._shape)
@@ -109,7 +109,7 @@ class Edited(Windowed):
         """
         if old == 0:
             raise ValueError("Label 0 is no object and cannot be renamed; paint its voxels.")
-        ids = set(self._gathered.get(old, ()))
+        ids = set(self._come_to.get(old, ()))
         if old not in self._goes:
             ids.add(old)
         handles = set(self._handles.get(old, ()))
@@ -144,10 +144,10 @@ class Edited(Windowed):
         for one in ids:
             before = self._goes.pop(one, one)
             if before != one:
-                self._gathered[before].discard(one)
+                self._come_to[before].discard(one)
             if one != label:
                 self._goes[one] = label
-                self._gathered.setdefault(label, set()).add(one)
+                self._come_to.setdefault(label, set()).add(one)
         for handle in handles:
             self._handles[self._labels[handle]].discard(handle)
             self._labels[handle] = label

@@ -180,7 +180,8 @@ class _Replaying:
     def _split(self, step: Step) -> Step:
         """Each part that was cut off is cut off the object in which most of it lies."""
         kept_in = self._onto.labels.at(step.points[0]) if step.operation == "split" else None
-        fresh, cut = self._onto.fresh(), []
+        fresh = self._onto.fresh()
+        cut: list[tuple[Patch, Array, int, int]] = []
         for patch in step.patches:
             labels = self._under(patch)
             label, share = _most(labels)
