@@ -207,7 +207,7 @@ class Proofreading(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [8, pytest.param(50, marks=pytest.mark.slow)])
 def test_edits_in_any_order_leave_what_plain_arrays_hold(examples):
     run_state_machine_as_test(
         Proofreading,
