@@ -161,10 +161,10 @@ def test_the_server_runs_the_test_command_of_the_readme():
 def documented_commands() -> list[list[str]]:
     """Every call of the command line in the README and the documentation, as words."""
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+    # A command may go on in the next line.
+    texts = [page.read_text(encoding="utf-8").replace("\\\n", " ") for page in pages]
     found = [
-        match
-        for page in pages
-        for match in re.findall(r"napari-advseg ([a-z][^`\n&]*)", page.read_text(encoding="utf-8"))
+        match for text in texts for match in re.findall(r"napari-advseg ([a-z][^`\n&]*)", text)
     ]
     commands = typer.main.get_command(import_module("napari_advseg.cli").app).commands
     return [shlex.split(line) for line in found if line.split()[0] in commands]
