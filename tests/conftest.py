@@ -17,20 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="run the tests marked slow too")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_together(item.path)))
     if config.getoption("--runslow") or "slow" in config.getoption("-m"):
         return
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
-
-
-def _together(file: Path) -> str:
-    """With several processes (`-n 2 --dist loadgroup`) tests of a file share fixtures, and one opens the viewers."""
-    return "viewers" if "gui" in file.parts else str(file)
 
 
 @pytest.fixture(scope="session", autouse=True)
