@@ -15,6 +15,7 @@ from napari.utils.notifications import notification_manager
 from one_viewer import of_a_module, wait_for_the_end_of
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_advseg import first_model
@@ -33,6 +34,7 @@ from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, classes_of, is_pa
 # With real children at work, which a crowded computer delays.
 
 SOON = 60_000
+SETTLED_MS = 100
 PLACED = {"scale": (40.0, 4.0, 4.0), "translate": (80.0, 12.0, 8.0), "units": ("nm",) * 3}
 HERE = Path(__file__).parent
 
@@ -60,6 +62,7 @@ def stage(tmp_path_factory):
 def viewer(stage):
     """Seven sections of 64 x 80, nothing painted, no model."""
     made, dock, _ = stage
+    QTest.qWait(SETTLED_MS)  # a layer of the test before may be about to come
     made.layers.clear()
     for box in (dock.tint, dock.replace):
         box.setChecked(False)
