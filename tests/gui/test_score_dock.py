@@ -115,6 +115,7 @@ def test_the_table_is_what_locate_finds_and_a_click_goes_there(dock, viewer, qtb
     for place, row in enumerate(rows[:3]):
         assert clicked(dock, qtbot, place) is row
         assert on_screen(viewer, row)
+        qtbot.waitUntil(lambda: dock._mark.layer is not None, timeout=SOON)
         mark = dock._mark.layer
         z, y, x = (
             (
@@ -223,6 +224,7 @@ def test_a_removed_layer_does_not_take_its_errors_along(dock, viewer, qtbot):
     assert "Choose two labels layers" in dock.buttons.why.text()
     assert not dock.buttons.run.isEnabled()
     row = clicked(dock, qtbot, 0)
+    qtbot.waitUntil(lambda: dock._mark.layer is not None, timeout=SOON)
     assert dock._mark.layer.data.max() == (2 if row.what == "site" else 1)
 
 
