@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from napari_advseg import cli
 from napari_advseg.samples import neuropil
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -38,6 +40,20 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set ADVSEG_DATA")
     return folder
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """Calls the command line: exit code, standard output and standard error come back."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capfd.readouterr()
+        return end.value.code, out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import napari_advseg as advseg
-from napari_advseg import cli, model_store
+from napari_advseg import model_store
 from napari_advseg.cli.train import composed
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -31,18 +31,6 @@ QUICK = [
     "--set",
     "training.threads=1",
 ]
-
-
-@pytest.fixture
-def call(monkeypatch, capfd):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        return end.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 
 import numpy as np
 import pytest
 
 import napari_advseg as advseg
-from napari_advseg import cli
 from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.proof import open_proof
 from napari_advseg.volume.frame import Frame
@@ -18,18 +16,6 @@ from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
 CELLS = np.repeat(np.repeat(np.arange(1, 7).reshape(1, 2, 3), 6, 1), 6, 2).repeat(2, 0)
-
-
-@pytest.fixture
-def call(monkeypatch, capfd):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        return end.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import napari_advseg as advseg
-from napari_advseg import cli, pipeline, prediction
+from napari_advseg import pipeline, prediction
 from napari_advseg.model_store import read_card
 from napari_advseg.pipeline import segment_folder
 from napari_advseg.volume.frame import Frame
@@ -34,18 +34,6 @@ SETTINGS = (
     "training.device=cpu",
     "training.precision=fp32",
 )
-
-
-@pytest.fixture
-def call(monkeypatch, capfd):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        return end.value.code, out, err
-
-    return run
 
 
 def striped(side, seed):

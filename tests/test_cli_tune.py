@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 
 import numpy as np
 import pytest
@@ -13,23 +12,11 @@ from scipy.ndimage import distance_transform_edt
 from skimage.segmentation import find_boundaries
 
 import napari_advseg as advseg
-from napari_advseg import cli, model_store
+from napari_advseg import model_store
 from napari_advseg.recipe import train_recipe
 from napari_advseg.tuning import Tuned
 
 SMALL = ["--thresholds", ".5,.8", "--gaps", "0:.2:.1"]
-
-
-@pytest.fixture
-def call(monkeypatch, capfd):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-advseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        return end.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

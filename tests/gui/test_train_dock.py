@@ -10,7 +10,7 @@ from fake_child import ENDLESS
 from napari.utils.theme import get_theme
 
 from napari_advseg import model_store
-from napari_advseg.gui import checks, results
+from napari_advseg.gui import checks, results, start_choice
 from napari_advseg.gui.compare_runs import open_comparison
 from napari_advseg.gui.job import Job
 from napari_advseg.gui.plots import PENS
@@ -234,6 +234,27 @@ def test_a_training_begins_with_random_weights_or_with_those_of_a_model_and_its_
     train.start_from.take("")
     qtbot.waitUntil(lambda: train.recipe().model.widths != (4, 8), timeout=SOON)
     assert train.recipe().start_from is None
+
+
+def test_the_box_chooses_a_model_or_a_folder_that_is_browsed_for(train, qtbot, home, monkeypatch):
+    box, folder = train.start_from, str(model_folder(home, "narrow", widths=(4, 8)))
+    monkeypatch.setattr(start_choice, "browse_folder", lambda *_: folder)
+    box.setCurrentIndex(box.count() - 1)
+    box.activated.emit(box.currentIndex())
+    qtbot.waitUntil(lambda: train.recipe().model.widths == (4, 8), timeout=SOON)
+    assert (box.currentText(), train.recipe().start_from) == ("narrow", folder)
+    box.setCurrentIndex(0)
+    box.activated.emit(0)
+    assert train.recipe().start_from is None
+    assert train.recipe().model.widths != (4, 8)
+
+
+def test_what_is_typed_wrong_elsewhere_is_no_obstacle_to_a_start(train, qtbot, home):
+    train.advanced.group("model").row("widths").editor.widget.setText("x")
+    assert train.advanced.problem
+    train.start_from.take(str(model_folder(home, "narrow", widths=(4, 8))))
+    qtbot.waitUntil(lambda: not train.advanced.problem, timeout=SOON)
+    assert train.recipe().model.widths == (4, 8)
 
 
 def test_another_family_begins_with_random_weights(train, qtbot, home):

@@ -173,7 +173,7 @@ class ModelChoice(QWidget):
 
 
 def known(trained: str, project: Project | None, fits: Fits | None = None) -> list[Entry]:
-    """The models that there are: trained in this session, of the project, used lately, and the one that comes along.
+    """The models that there are: trained in this viewer, of the project, used lately, and the one that comes along.
 
     Where `fits` is given, only those whose card it accepts.
     """

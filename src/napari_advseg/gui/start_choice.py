@@ -44,6 +44,9 @@ class StartChoice(PatientComboBox):
             self.insertItem(1, Path(path).name, path)
         self.setCurrentIndex(self.findData(path))
         self.setToolTip(f"<p>{ABOUT}</p><p>{path}</p>")
+        if not path:  # nothing to read: said at once, so that what is typed next stays
+            self.seen.emit(handover.model_at(path))
+            return
         look = self._session.background(partial(handover.model_at, path))
         look.done.connect(self._see)
 

@@ -215,7 +215,8 @@ class TrainDock(JobDock):
         self.start_from.take("")
 
     def _look_at_source(self, *_: object) -> None:
-        self.start_from.take(self.start_from.path)
+        if self.start_from.path:
+            self.start_from.take(self.start_from.path)
 
     def _take_source(self, source: handover.Model) -> None:
         """Have the network that a model has, where it is of this family, so that all of it fits."""
@@ -225,7 +226,7 @@ class TrainDock(JobDock):
         model = (
             source.card.recipe.model if source.card is not None and is_same else self._base.model
         )
-        if self.advanced.shown()["model"] != model:
+        if self.advanced.problem or self.advanced.shown()["model"] != model:
             self.advanced.group("model").set(model)
         self._judge()
 

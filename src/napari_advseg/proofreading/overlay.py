@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_advseg.proofreading.records import Patch, expanded
 from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.lazy import Array, LazyArray, Window, Windowed
+from napari_advseg.volume.overlaid import by_tile
 
 SIDE, DEPTH = 64, 8
 IDS = np.dtype(np.uint64)
@@ -181,7 +182,7 @@ class Tiles:
         """Write handles at flat indices; what was there comes out."""
         before = np.zeros(flat.size, HANDLE)
         points = np.unravel_index(flat, self._shape)
-        for place, chosen in self._groups(points):
+        for place, chosen in by_tile(points, self._shape, self._size):
             tile = self._tiles.setdefault(place, np.zeros(self._size, HANDLE))
             inside = tuple(
                 p[chosen] - k * n for p, k, n in zip(points, place, self._size, strict=True)
@@ -215,20 +216,6 @@ class Tiles:
             place
             for place in self._tiles
             if all(k in span for k, span in zip(place, spans, strict=True))
-        ]
-
-    def _groups(self, points: tuple[Array, ...]) -> list[tuple[Place, Array]]:
-        """Tiles under some points, each with the positions of its points in their order."""
-        if not points[0].size:
-            return []
-        grid = tuple(-(-length // n) for length, n in zip(self._shape, self._size, strict=True))
-        places = tuple(p // n for p, n in zip(points, self._size, strict=True))
-        flat = np.ravel_multi_index(places, grid)
-        order = np.argsort(flat, kind="stable")
-        starts = np.flatnonzero(np.diff(flat[order], prepend=-1))
-        return [
-            (tuple(int(p[group[0]]) for p in places), group)
-            for group in np.split(order, starts[1:])
         ]
 
 

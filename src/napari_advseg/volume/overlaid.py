@@ -61,7 +61,7 @@ class Overlaid(Windowed):
             return super().__getitem__(key)
         points = _points(key, self._shape)
         found = np.empty(points[0].shape, self._dtype)
-        for place, chosen in self._tiles_of(points):
+        for place, chosen in by_tile(points, self._shape, self._size):
             found[chosen] = self._tile(place)[self._inside(points, place, chosen)]
         return found
 
@@ -73,7 +73,7 @@ class Overlaid(Windowed):
 
     def _write_points(self, points: tuple[Array, ...], value: Any) -> None:
         values = np.broadcast_to(np.asarray(value, self._dtype), points[0].shape)
-        for place, chosen in self._tiles_of(points):
+        for place, chosen in by_tile(points, self._shape, self._size):
             self._own(place)[self._inside(points, place, chosen)] = values[chosen]
 
     def _write_window(self, key: Any, value: Any) -> None:
@@ -125,20 +125,6 @@ class Overlaid(Windowed):
             self._tiles[place] = np.array(self._source[self._window(place)], self._dtype)
         return self._tiles[place]
 
-    def _tiles_of(self, points: tuple[Array, ...]) -> list[tuple[Place, Array]]:
-        """The tiles under some points, each with the positions of its points, in their order."""
-        if not points[0].size:
-            return []
-        grid = tuple(-(-length // n) for length, n in zip(self._shape, self._size, strict=True))
-        places = tuple(p // n for p, n in zip(points, self._size, strict=True))
-        flat = np.ravel_multi_index(places, grid)
-        order = np.argsort(flat, kind="stable")
-        starts = np.flatnonzero(np.diff(flat[order], prepend=-1))
-        return [
-            (tuple(int(p[group[0]]) for p in places), group)
-            for group in np.split(order, starts[1:])
-        ]
-
     def _inside(self, points: tuple[Array, ...], place: Place, chosen: Array) -> tuple[Array, ...]:
         return tuple(p[chosen] - k * n for p, k, n in zip(points, place, self._size, strict=True))
 
@@ -173,3 +159,19 @@ def _slice_of(key: Any, length: int) -> slice:
         return slice(start, max(start, stop))
     place = range(length)[key]
     return slice(place, place + 1)
+
+
+def by_tile(
+    points: tuple[Array, ...], shape: tuple[int, ...], size: tuple[int, ...]
+) -> list[tuple[Place, Array]]:
+    """The tiles under some points of an array, each with the positions of its points, in their order."""
+    if not points[0].size:
+        return []
+    grid = tuple(-(-length // n) for length, n in zip(shape, size, strict=True))
+    places = tuple(p // n for p, n in zip(points, size, strict=True))
+    flat = np.ravel_multi_index(places, grid)
+    order = np.argsort(flat, kind="stable")
+    starts = np.flatnonzero(np.diff(flat[order], prepend=-1))
+    return [
+        (tuple(int(p[group[0]]) for p in places), group) for group in np.split(order, starts[1:])
+    ]
