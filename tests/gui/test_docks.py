@@ -265,6 +265,28 @@ def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_chi
     qtbot.waitUntil(lambda: preview.layer in viewer.layers)
 
 
+def test_the_controls_of_a_result_come_a_turn_later_whatever_is_done_with_it_first(
+    stage, fake_child, qtbot
+):
+    viewer, _, _ = stage()
+    panels = viewer.window._qt_viewer.controls
+    there = panels.count()
+    kept, selected, removed = (
+        results.add(viewer, preview_data(np.full((64, 64), number))) for number in (5, 6, 7)
+    )
+    viewer.layers.selection.active = selected
+    viewer.layers.remove(removed)
+    qtbot.waitUntil(lambda: all(named(panels, layer) for layer in (kept, selected)))
+    assert panels.currentWidget() is panels.widgets[selected]
+    assert removed not in panels.widgets
+    assert panels.count() == there + 2
+
+
+def named(panels, layer):
+    """Whether the panel of a layer is napari's own, not what stands in for it."""
+    return type(panels.widgets[layer]).__name__ == "QtLabelsControls"
+
+
 def test_a_preview_that_is_taken_away_before_it_came_never_comes(stage, fake_child, qtbot):
     viewer, _, _ = stage()
     preview = results.OwnLayer(viewer, "Preview")

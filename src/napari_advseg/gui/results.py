@@ -167,11 +167,11 @@ def _add_quietly(viewer: Any, layer: Layer, below: Layer | None = None) -> Layer
         layer.visible = False
         _EXPECTED.add(layer)
     drawn_again = window.undrawn(viewer)
-    with window.selection_kept(viewer):
+    with window.selection_kept(viewer), window.controls_later(viewer, layer) as make_controls:
         place = viewer.layers.index(below) if below in viewer.layers else len(viewer.layers)
         viewer.layers.insert(place, layer)
     switches = (partial(_switch_on, layer, tool) for tool in tools)
-    Turns(viewer, [drawn_again, partial(_show, layer), *switches])
+    Turns(viewer, [drawn_again, make_controls, partial(_show, layer), *switches])
     return layer
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from napari.utils.notifications import (
     show_info,
 )
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 try:
     from napari.utils.task_status import Status
@@ -34,6 +35,7 @@ __all__ = [
     "bound_to",
     "canvas_size",
     "colours",
+    "controls_later",
     "history",
     "is_open",
     "little_garbage",
@@ -150,6 +152,32 @@ def selection_kept(viewer: Any) -> Iterator[None]:
     finally:
         layers._activate_on_insert = True  # noqa: SLF001
         layers.selection.active = active
+
+
+@contextmanager
+def controls_later(viewer: Any, layer: Any) -> Iterator[Callable[[], None]]:
+    """Add a layer without napari's panel of controls for it, which what is yielded makes: half of the time it takes.
+
+    Something stands in for the panel until then, as napari looks for it when the layer is selected or removed.
+    """
+    panels = unwrapped(viewer).window._qt_viewer.controls  # noqa: SLF001
+    stand_in = QWidget()
+    panels.addWidget(stand_in)
+    panels.widgets[layer] = stand_in
+
+    def make() -> None:
+        if panels.widgets.get(layer) is not stand_in:
+            return  # the layer has gone, and napari removed what stood in
+        is_shown = panels.currentWidget() is stand_in
+        del panels.widgets[layer]
+        panels._add(SimpleNamespace(value=layer))  # noqa: SLF001
+        if is_shown and layer in panels.widgets:
+            panels.setCurrentWidget(panels.widgets[layer])
+        panels.removeWidget(stand_in)
+        stand_in.deleteLater()
+
+    with unwrapped(viewer).layers.events.inserted.blocker(panels._add):  # noqa: SLF001
+        yield make
 
 
 def undrawn(viewer: Any) -> Callable[[], None]:
