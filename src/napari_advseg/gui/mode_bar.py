@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_advseg.gui import window
@@ -142,11 +142,9 @@ class Banner(QLabel):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
-        window.over_canvas(viewer, self)
+        window.over_canvas(viewer, self, self._place)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._canvas: Any = self.parent()
-        self._canvas.installEventFilter(self)
         self.hide()
 
     def say(self, mode: str, state: str = "", *, is_other: str = "") -> None:
@@ -163,14 +161,10 @@ class Banner(QLabel):
         self._place()
         self.raise_()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Stay in the middle when the canvas changes its size."""
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return bool(super().eventFilter(watched, event))
-
     def _place(self) -> None:
+        """Stay at the top, in the middle."""
+        room = self.parentWidget().width()
         self.adjustSize()
-        width = min(self.width(), self._canvas.width())
+        width = min(self.width(), room)
         self.resize(width, self.height())
-        self.move((self._canvas.width() - width) // 2, TOP_PX)
+        self.move((room - width) // 2, TOP_PX)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_advseg.gui import results, window
@@ -86,9 +87,11 @@ class ProofLayer(QObject):
         }
         self.layer: Any = results.made_of((data, attributes, "labels"))
         self._strokes: list[Any] = []
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._hand_on)
+        # Timers of its own, which end with it when the window closes.
+        self._soon, self._gone = QTimer(self), QTimer(self)
+        for timer, do in ((self._soon, self._hand_on), (self._gone, self.removed.emit)):
+            timer.setSingleShot(True)
+            timer.timeout.connect(do)
         self.layer.events.paint.connect(self._hear)
         results.add(viewer, self.layer)
         viewer.layers.events.removed.connect(self._look)
@@ -167,8 +170,8 @@ class ProofLayer(QObject):
         self.redraw_all()
 
     def _look(self, _event: object = None) -> None:
-        if not self.is_there:
-            QTimer.singleShot(0, self.removed.emit)
+        if isalive(self) and not self.is_there:
+            self._gone.start()
 
 
 def painted_steps(subject: Subject, strokes: Iterable[tuple[Array, Array]]) -> Iterable[Step]:

@@ -426,6 +426,8 @@ class ProofreadDock(JobDock):
         layer = self.layer
         if layer is not None:
             self._viewer.layers.selection.active = layer
+            if name in BRUSHES:  # napari has no brush in a layer that is hidden
+                results.set_visible(self._viewer, layer, visible=True)
             layer.mode = BRUSHES.get(name, "pan_zoom")
             if name == "paint" and self._desk is not None:
                 layer.selected_label = self._label()

@@ -23,6 +23,7 @@ from napari.utils.notifications import (
     show_info,
 )
 from napari.utils.theme import get_theme
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 try:
@@ -228,9 +229,16 @@ def polygon_is_drawn(layer: Any) -> bool:
     return str(layer.mode) == "polygon" and len(layer._overlays["polygon"].points) > 1  # noqa: SLF001
 
 
-def over_canvas(viewer: Any, widget: QWidget) -> None:
-    """Lay a widget on the canvas."""
-    widget.setParent(unwrapped(viewer).window._qt_viewer.canvas.native)  # noqa: SLF001
+def over_canvas(viewer: Any, widget: QWidget, place: Callable[[], object]) -> None:
+    """Lay a widget on the canvas; `place` is called whenever the canvas gets another size."""
+    canvas = unwrapped(viewer).window._qt_viewer.canvas  # noqa: SLF001
+    widget.setParent(canvas.native)
+
+    def resized(_event: object) -> None:
+        if isalive(widget):
+            place()
+
+    canvas._scene_canvas.events.resize.connect(resized)  # noqa: SLF001
 
 
 def redraw(layer: Any, box: Sequence[slice], shown: Sequence[float]) -> bool:
@@ -241,7 +249,9 @@ def redraw(layer: Any, box: Sequence[slice], shown: Sequence[float]) -> bool:
     """
     axes = layer._slice_input  # noqa: SLF001
     is_plain = axes.ndisplay == 2 and list(axes.displayed) == [layer.ndim - 2, layer.ndim - 1]
-    if layer.multiscale or layer.contour or not is_plain:
+    image = layer._slice.image  # noqa: SLF001
+    is_drawn = image.raw.shape == tuple(layer.data.shape[-2:])
+    if layer.multiscale or layer.contour or not is_plain or not is_drawn:
         layer.refresh(thumbnail=False, highlight=False, extent=False)
         return False
     place = tuple(round(one) for one in shown[: layer.ndim - 2])
@@ -249,7 +259,6 @@ def redraw(layer: Any, box: Sequence[slice], shown: Sequence[float]) -> bool:
         return True  # elsewhere
     plane = tuple(box[-2:])
     part = np.asarray(layer.data[(*place, *plane)])
-    image = layer._slice.image  # noqa: SLF001
     image.raw[plane] = part
     image.view[plane] = layer.colormap._data_to_texture(part)  # noqa: SLF001
     layer._updated_slice = (*(slice(k, k + 1) for k in place), *plane)  # noqa: SLF001
