@@ -37,7 +37,7 @@ class ModeWords:
 LOOK = "look"
 BRUSHES = {"paint": "paint", "erase": "erase"}
 WORDS = {
-    LOOK: ModeWords("Look", "", "", "Shift-V", "Clicks change nothing; the mouse moves the image"),
+    LOOK: ModeWords("Look", "", "", "Shift-G", "Clicks change nothing; the mouse moves the image"),
     "merge": ModeWords(
         "Merge",
         "click the objects that are one",
@@ -84,7 +84,7 @@ WORDS = {
         "Paint",
         "paint with napari's brush; Shift-click takes the label under the mouse",
         "#8a4500",
-        "Shift-P",
+        "Shift-B",
         "Paint voxels with napari's brush; every stroke is an edit",
     ),
     "erase": ModeWords(
