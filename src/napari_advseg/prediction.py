@@ -436,7 +436,7 @@ class Predictor:
     def judged(
         self, image: npt.NDArray[Any], map_: Map, index: int = 0, count: int = 1
     ) -> Reports[Map]:
-        """How false a map (k, y, x) in [0, 1] of a section (y, x) or (c, y, x) looks to the critic, (y, x) in [0, 1]."""
+        """How false a map (k, y, x) of a section (y, x) or (c, y, x) looks to the critic: (y, x), all in [0, 1]."""
         grey = self._planes(image)
         height, width = grey.shape[-2:]
         planes = np.concatenate([grey, resized_image(map_, height, width)])
