@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +44,7 @@ from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipe import (
     Extend,
     Generate,
+    Judge,
     Label,
     Mend,
     Placement,
@@ -63,6 +64,7 @@ from napari_advseg.training.folds import train
 from napari_advseg.training.remembered import watched
 from napari_advseg.training.suggest import run_suggest
 from napari_advseg.training.tune import run_tune
+from napari_advseg.verdict import run_judge
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import (
@@ -155,19 +157,17 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
     """Run a recipe given as a nested dictionary; the paths of what was written come back."""
     recipe = validated(tree)
     if isinstance(recipe, Train):
-        device = describe_device(recipe.training.device)["name"]
-        model = yield from watched(train(recipe, resume=resume), recipe, device)
-        return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
+        return (yield from trained(recipe, resume=resume))
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe, resume=resume))
-    if isinstance(recipe, Tune):
-        return (yield from run_tune(recipe))
-    if isinstance(recipe, Suggest):
-        return (yield from run_suggest(recipe))
-    if isinstance(recipe, Label):
-        return (yield from run_label(recipe))
-    running = run_generate(recipe) if isinstance(recipe, Generate) else run_painting(recipe)
-    return (yield from running)
+    return (yield from RUNS[type(recipe)](recipe))
+
+
+def trained(recipe: Train, *, resume: bool = False) -> Reports[dict[str, Any]]:
+    """Train, and watch what it takes; the folder of the model and its calibration come back."""
+    device = describe_device(recipe.training.device)["name"]
+    model = yield from watched(train(recipe, resume=resume), recipe, device)
+    return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
 
 
 def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
@@ -416,3 +416,15 @@ def check_outputs(image: Volume, recipe: Segment | Label) -> None:
     if keeps_fragments(image, settings):
         check_target(fragments_beside(recipe.out), shape, np.int32, "labels", overwrite=overwrite)
     check_stack(image, settings)
+
+
+RUNS: dict[type, Callable[[Any], Reports[dict[str, Any]]]] = {
+    Tune: run_tune,
+    Suggest: run_suggest,
+    Judge: run_judge,
+    Label: run_label,
+    Extend: run_painting,
+    Mend: run_painting,
+    Generate: run_generate,
+}
+"""What runs each kind of recipe that is begun anew every time."""

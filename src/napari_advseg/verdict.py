@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_advseg import model_store
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.labelling.gap_closing import as_probability
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.prediction import Predictor, fits, gives_classes
-from napari_advseg.progress import Reports, drain
+from napari_advseg.progress import Reports, Saved, drain
 from napari_advseg.proofreading.candidates import find
-from napari_advseg.proofreading.proof import Proof
+from napari_advseg.proofreading.kept import kept_in
+from napari_advseg.proofreading.proof import Proof, reopened
 from napari_advseg.proofreading.queue import Item, ranked
+from napari_advseg.recipe import Judge
 from napari_advseg.scoring.boundary import near_change
 from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.volume.atomic import replace_file
+from napari_advseg.volume.files import read
 from napari_advseg.volume.lazy import LazyArray, Window, Windowed
 from napari_advseg.volume.volume import Volume
 
@@ -111,6 +118,33 @@ def by_critic(
     """
     verdict = Verdict(image, proof.labels, interior, model, settings)
     return ranked(proof, (yield from find(proof, interior, verdict)), order)
+
+
+def run_judge(recipe: Judge) -> Reports[dict[str, Any]]:
+    """The places of a recipe as JSON rows, those that look most false first; written where it says so.
+
+    Raises:
+        ValueError: image, labels, map and model do not fit each other, or the model has no critic.
+    """
+    model = model_store.load(recipe.model)
+    proof = edited(recipe.labels, recipe.journal)
+    image, interior = read(recipe.image), read(recipe.interior).array
+    running = by_critic(proof, image, interior, model, recipe.order, recipe.prediction)
+    rows = [item.to_json() for item in (yield from running)]
+    if recipe.out:
+        replace_file(Path(recipe.out), json.dumps({"items": rows}, indent=1).encode())
+        yield Saved(recipe.out, "list of places")
+    return {"items": rows, "out": recipe.out}
+
+
+def edited(labels: str, journal: str | None) -> Proof:
+    """Labels of a file with the edits of a journal, to be looked at.
+
+    Raises:
+        OtherLabels: the journal belongs to other labels.
+    """
+    kept = kept_in(Path(journal)) if journal else None
+    return Proof(read(labels)) if kept is None else reopened(kept, labels)
 
 
 def check(image: Volume, labels: LazyArray, interior: LazyArray, model: StoredModel) -> None:

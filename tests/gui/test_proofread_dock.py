@@ -11,12 +11,15 @@ from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 
+import napari_advseg as advseg
 from napari_advseg.gui import proof_finding, proofread_dock, window
 from napari_advseg.gui.mode_bar import BRUSHES, LOOK
 from napari_advseg.napari_io import volume_to_layer
+from napari_advseg.progress import drain
 from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.kept import kept_in
 from napari_advseg.proofreading.proof import open_proof
+from napari_advseg.recipe import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import score
 from napari_advseg.volume.files import levels, read, write
@@ -563,3 +566,37 @@ def test_what_cannot_be_proofread_is_said_before(viewer, qtbot):
     dock = docked(viewer)
     assert not dock.buttons.run.isEnabled()
     assert "axes" in proof_finding.why_not_open(viewer.layers["four"])
+
+
+def test_the_critic_sorts_the_queue_from_the_child(
+    make_napari_viewer, home, truth, interior, qtbot, tmp_path
+):
+    image = neuropil(SHAPE)[0]
+    changes = {
+        "training": {"steps": 2},
+        "examples": {"crop": 32, "batch": 1},
+        "model": {"widths": [4, 8], "critic": {"widths": [4, 8]}, "quiet_steps": 0},
+        "out": str(tmp_path / "judge"),
+    }
+    running = advseg.fit(
+        image,
+        Volume(truth, image.frame, kind="labels"),
+        train_recipe("adversarial_unet", "quick", changes),
+    )
+    drain(running)
+    viewer = make_napari_viewer(show=True)
+    viewer.add_layer(layer_of(image.numpy(), "image", "image"))
+    viewer.add_layer(layer_of(interior, "map", "image"))
+    viewer.add_layer(layer_of(cut_in_two(truth), "cells"))
+    dock = docked(viewer)
+    begin(dock, qtbot)
+    dock.interior.choose(viewer.layers["map"])
+    dock.order.setCurrentIndex(dock.order.findData("critic"))
+    assert not dock.buttons.run.isEnabled()
+    dock.image.choose(viewer.layers["image"])
+    dock.model.set(str(tmp_path / "judge"))
+    find(dock, qtbot, "critic")
+    assert {item.source for item in dock.table.queue.items} == {"critic"}
+    for order in ("uncertainty", "mix"):
+        find(dock, qtbot, order)
+        assert {item.source for item in dock.table.queue.items} == {order}

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_advseg import families
 from napari_advseg.gui.comparison import MOST_ROWS, Comparison, Side, rows_of
-from napari_advseg.gui.handover import GivenUp, Stopped, taken
+from napari_advseg.gui.errand import Errand
+from napari_advseg.gui.handover import COPY, GivenUp, Stopped, named, taken
 from napari_advseg.gui.proof_desk import Desk
+from napari_advseg.model_store import Card
 from napari_advseg.napari_io import LayerData
 from napari_advseg.progress import Phase, Report, Reports, Result, drain
 from napari_advseg.proofreading import queue
 from napari_advseg.proofreading.bake import bake
+from napari_advseg.proofreading.candidates import find
 from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.modes import Click, is_enough
 from napari_advseg.proofreading.proposals import Proposal
 from napari_advseg.proofreading.queue import Item
 from napari_advseg.proofreading.steps import Step
+from napari_advseg.recipe import Judge
 from napari_advseg.scoring.locate import locate
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.lazy import LazyArray
+from napari_advseg.volume.volume import Volume
 
 ORDERS = {
     "truth": "By gain, with a truth",
-    "evidence": "By boundary evidence of the interior map",
+    "evidence": "By boundary evidence",
+    "uncertainty": "By the model's uncertainty",
+    "critic": "By the critic's verdict",
+    "mix": "By all but the truth",
 }
+JUDGED = ("critic", "mix")
 Tell = Callable[[Report], object]
+
+
+def can_judge(card: Card) -> bool:
+    """Whether a model has a critic of images and segmentations."""
+    return families.judges(card.recipe.model)
 
 
 def why_not_open(layer: Any) -> str:
@@ -63,17 +78,33 @@ def by_truth(desk: Desk, truth: Side, stopped: Stopped, tell: Tell) -> dict[str,
     return {"items": queue.by_truth(replica, errors.sites), "comparison": found}
 
 
-def by_evidence(
-    desk: Desk, interior: LazyArray | None, stopped: Stopped, tell: Tell
+def by_map(
+    desk: Desk, interior: LazyArray, order: queue.Order, stopped: Stopped, tell: Tell
 ) -> dict[str, Any]:
     """Places by what the interior map says at contacts and inside objects, under "items".
 
     Raises:
-        ValueError: there is no map, or it does not lie on the labels, or it was stopped.
+        ValueError: the map does not lie on the labels, or it was stopped.
     """
-    if interior is None:
-        raise ValueError("Choose the interior map that the labels were made from.")
-    return {"items": _told(queue.by_evidence(desk.shadow.replica(), interior), stopped, tell)}
+    replica = desk.shadow.replica()
+    found = _told(find(replica, interior), stopped, tell)
+    return {"items": queue.ranked(replica, found, order)}
+
+
+def judged(
+    desk: Desk, given: Mapping[str, Volume], recipe: Judge, folder: Path, errand: Errand
+) -> Judge:
+    """The recipe with its files named; what of `given` (image, interior) is in no file is copied into `folder`.
+
+    Raises:
+        ValueError: a copy cannot be written, or it was stopped.
+    """
+    paths = {}
+    for name, volume in given.items():
+        copy = folder / f"judge-{name}{COPY}"
+        paths[name] = named(volume, copy, errand, str(copy))
+    proof = desk.proof
+    return recipe.changed(labels=str(proof.base.source), journal=str(proof.folder), **paths)
 
 
 def prepared(

@@ -29,6 +29,7 @@ from napari_advseg.gui.form import rows_of
 from napari_advseg.gui.job_dock import JobDock
 from napari_advseg.gui.latest import Latest
 from napari_advseg.gui.mode_bar import BRUSHES, LOOK, WORDS, Banner, ModeBar
+from napari_advseg.gui.model_choice import ModelChoice
 from napari_advseg.gui.panel import LayerChoice, browse_new, note, side_by_side
 from napari_advseg.gui.proof_desk import Desk, Wanted
 from napari_advseg.gui.proof_layer import ProofLayer, painted_steps
@@ -43,6 +44,7 @@ from napari_advseg.proofreading.proof import Stale
 from napari_advseg.proofreading.proposals import Proposal
 from napari_advseg.proofreading.queue import Item
 from napari_advseg.proofreading.steps import Point, Step, Turn
+from napari_advseg.recipe import Judge
 from napari_advseg.volume.lazy import LazyArray
 
 MARK = "What would change"
@@ -190,6 +192,8 @@ class ProofreadDock(JobDock):
         self.labels = LayerChoice(self._viewer, Labels)
         self.interior = LayerChoice(self._viewer, Image, NO_MAP)
         self.truth = LayerChoice(self._viewer, Labels, NO_TRUTH)
+        self.image = LayerChoice(self._viewer, Image)
+        self.model = ModelChoice(self._session, proof_finding.can_judge)
         self.order = PatientComboBox()
         for name, words in proof_finding.ORDERS.items():
             self.order.addItem(words, name)
@@ -228,6 +232,14 @@ class ProofreadDock(JobDock):
                 ("Order", self.order),
             )
         )
+        self.judges = QWidget()
+        judges = rows_of(
+            ("Image", self.image, "What the labels are of: the critic sees both."),
+            ("Model", self.model, "One that was trained against a critic."),
+        )
+        self.judges.setLayout(judges)
+        judges.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.judges)
         column.addStretch(1)
         return content
 
@@ -256,8 +268,9 @@ class ProofreadDock(JobDock):
         return whole
 
     def _connect(self) -> None:
-        for choice in (self.labels, self.interior, self.order):
+        for choice in (self.labels, self.interior, self.image, self.order):
             choice.currentIndexChanged.connect(self._look_at_layers)
+        self.model.seen.connect(self._judge)
         self.truth.currentIndexChanged.connect(self._take_truth)
         self.modes.turned.connect(self._turn_mode)
         self.table.chosen.connect(self._choose)
@@ -298,10 +311,21 @@ class ProofreadDock(JobDock):
             return "Choose the truth, or another order."
         if order != "truth" and self.interior.layer is None:
             return "Choose the interior map that the labels were made from, or another order."
+        return self._why_no_critic() if order == "critic" else ""
+
+    def _why_no_critic(self) -> str:
+        card = self.model.found.card
+        if self.image.layer is None:
+            return "Choose the image that the labels are of."
+        if card is None:
+            return self.model.problem
+        if not proof_finding.can_judge(card):
+            return f"A {card.recipe.family} has no critic of segmentations; choose an adversarial_unet or a cgan."
         return ""
 
     def _judge_more(self) -> None:
         is_on = self._desk is not None
+        self.judges.setVisible(self.order.currentData() in proof_finding.JUDGED)
         for widget in (self.undo_button, self.redo_button, self.save, self.end_button):
             widget.setEnabled(is_on and not self._is_running)
         self.labels.setEnabled(not is_on)
@@ -323,19 +347,33 @@ class ProofreadDock(JobDock):
         self._follow(self._session.work(self.kind, title, partial(proof_desk.open_desk, wanted)))
 
     def _find(self, desk: Desk) -> None:
-        order = self.order.currentData()
+        order, title = self.order.currentData(), "Looking for places"
         if order == "truth":
-            truth = comparison.side_of(self.truth.layer)
-            work = partial(proof_finding.by_truth, desk, truth)
+            work = partial(proof_finding.by_truth, desk, comparison.side_of(self.truth.layer))
+            self._follow(self._session.work(self.kind, title, work))
+        elif order == "critic" or (order == "mix" and not self._why_no_critic()):
+            recipe = Judge(image="", labels="", interior="", model=self.model.path, order=order)
+            given = {
+                "image": handover.taken(self.image.layer),
+                "interior": handover.taken(self.interior.layer),
+            }
+            prepare = partial(proof_finding.judged, desk, given, recipe, self._session.folder)
+            self._follow(self._session.run(self.kind, title, prepare))
         else:
-            work = partial(proof_finding.by_evidence, desk, self._interior())
-        self._follow(self._session.work(self.kind, "Looking for places", work))
+            interior = self._interior()
+            if interior is None:
+                return
+            work = partial(proof_finding.by_map, desk, interior, order)
+            self._follow(self._session.work(self.kind, title, work))
 
     def _finished(self, result: dict[str, Any]) -> None:
         if "desk" in result:
             self._sit_down(result["desk"])
         elif "items" in result and self._desk is not None:
-            self._show_found(result["items"], result.get("comparison"))
+            items = [
+                one if isinstance(one, Item) else Item.from_json(one) for one in result["items"]
+            ]
+            self._show_found(items, result.get("comparison"))
         elif "baked" in result:
             self.buttons.tell(f"Saved with all edits: {result['baked']}")
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy.stats import rankdata
@@ -41,6 +41,21 @@ class Item:
     points: tuple[Point, ...]
     worth: float
     source: str = "evidence"
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as plain JSON."""
+        return {**self.key, "worth": self.worth, "source": self.source}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Self:
+        """What `to_json` gave."""
+        return cls(
+            row["action"],
+            tuple(map(int, row["labels"])),
+            tuple(tuple(map(int, point)) for point in row["points"]),
+            float(row["worth"]),
+            str(row["source"]),
+        )
 
     @property
     def key(self) -> dict[str, Any]:
