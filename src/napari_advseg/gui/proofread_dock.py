@@ -79,6 +79,7 @@ class ProofreadDock(JobDock):
         self._layer: ProofLayer | None = None
         self._clicks: list[Click] = []
         self._pending: Step | None = None
+        self._proposal: Proposal | None = None
         self._item: Item | None = None
         self._is_wanted = False
         self._found: Comparison | None = None
@@ -101,6 +102,11 @@ class ProofreadDock(JobDock):
     def desk(self) -> Desk | None:
         """What is being proofread; None where nothing is."""
         return self._desk
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """What is proposed for the chosen place and can be accepted; None where nothing is."""
+        return self._proposal if self._pending is not None else None
 
     @property
     def layer(self) -> Any:
@@ -583,7 +589,7 @@ class ProofreadDock(JobDock):
         item, proposal, picture = made
         if item is not self._item:
             return
-        self._pending = proposal.step
+        self._pending, self._proposal = proposal.step, proposal
         self._show_mark(picture)
         self.words.set_tone("plain")
         self.words.setText(proof_finding.expected(proposal))
@@ -732,7 +738,7 @@ class ProofreadDock(JobDock):
         results.set_visible(self._viewer, self._mark.layer, visible=self.shows.isChecked())
 
     def _forget_clicks(self) -> None:
-        self._clicks, self._pending, self._item = [], None, None
+        self._clicks, self._pending, self._item, self._proposal = [], None, None, None
         self._is_wanted = False
         self._preparing.forget()
         self._proposing.forget()
