@@ -130,16 +130,17 @@ def now(dock):
     return np.asarray(dock.desk.proof.labels[...])
 
 
-def click_canvas(viewer, qtbot, layer, point, modifier=Qt.KeyboardModifier.NoModifier):
+def click_canvas(viewer, qtbot, layer, point):
     """Press the mouse where a voxel is drawn."""
+    qtbot.waitUntil(lambda: layer.visible, timeout=SOON)
     viewer.dims.set_point(0, layer.data_to_world(point)[0])
+    qtbot.wait(100)  # until docks and canvas have their sizes
     native = viewer.window._qt_viewer.canvas.native
     camera = window.camera(viewer)
-    world = np.array(layer.data_to_world(point))[-2:]
-    offset = (world - np.array(camera.center[-2:])) * camera.zoom
-    place = QPoint(round(native.width() / 2 + offset[1]), round(native.height() / 2 + offset[0]))
-    qtbot.wait(50)
-    qtbot.mouseClick(native, Qt.MouseButton.LeftButton, modifier, place)
+    offset = np.array(layer.data_to_world(point))[-2:] - np.array(camera.center[-2:])
+    down, right = offset * camera.zoom
+    place = QPoint(round(native.width() / 2 + right), round(native.height() / 2 + down))
+    qtbot.mouseClick(native, Qt.MouseButton.LeftButton, pos=place)
 
 
 def test_two_clicks_on_the_canvas_and_enter_join_two_objects(dock, viewer, qtbot, truth, tmp_path):
@@ -151,6 +152,7 @@ def test_two_clicks_on_the_canvas_and_enter_join_two_objects(dock, viewer, qtbot
     assert "MERGE" in dock.banner.text()
     click_canvas(viewer, qtbot, layer, one)
     click_canvas(viewer, qtbot, layer, other)
+    assert [click.point for click in dock._clicks] == [one, other]
     prepared(dock, qtbot)
     np.testing.assert_array_equal(now(dock), before)  # a preview changes nothing
     assert set(np.unique(dock._mark.layer.data)) == {0, 1, 2}

@@ -49,7 +49,7 @@ WORDS = {
         "Split",
         "click the parts; Shift-click begins another part",
         "#a8326e",
-        "Shift-S",
+        "Shift-T",
         "Cut an object: click each part, with Shift for the next part; it is cut along the weakest way between them",
     ),
     "new": ModeWords(
