@@ -22,7 +22,7 @@ from napari_advseg.volume.lazy import LazyArray, Window, Windowed
 from napari_advseg.volume.volume import Volume
 
 Map = npt.NDArray[np.float32]
-WALL = 16
+WALL = 8
 """Pixels from a change of label within which the interior map says what there is of a wall."""
 
 

@@ -97,7 +97,9 @@ def _along_truth(proof: Proof, item: Item, followed: FollowedScore | None) -> St
     if int(region.labels[region.inside(point)]) != item.labels[0]:
         raise ValueError(f"At {point} object {item.labels[0]} is no more; ask for the queue again.")
     truth = followed.truth_in(region.window)
-    if followed.settings.zero == "boundary":  # a place between two true objects may lie on their wall
+    if (
+        followed.settings.zero == "boundary"
+    ):  # a place between two true objects may lie on their wall
         planes = truth.reshape(-1, *truth.shape[-2:])
         truth = np.stack([grow_nearest(plane) for plane in planes]).reshape(truth.shape)
     own = truth[region.inside(point)]
