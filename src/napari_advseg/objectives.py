@@ -52,7 +52,7 @@ def fooling_loss(kind: Objective, fake: Tensor, weight: Tensor) -> Tensor:
 
 
 def falseness(kind: Objective, scores: Tensor) -> Tensor:
-    """Scores as how false the critic takes something to be, in (0, 1): .5 where it is undecided.
+    """Scores as how false the critic takes something to be, in [0, 1]: .5 where it is undecided.
 
     wgan-gp has no score at which a critic is undecided: there only the order says something.
     """

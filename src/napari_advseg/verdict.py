@@ -30,7 +30,7 @@ from napari_advseg.volume.volume import Volume
 
 Map = npt.NDArray[np.float32]
 WALL = 8
-"""Pixels from a change of label within which the interior map says how wide the wall is."""
+"""Pixels from a change of label within which the interior map says what there is of a wall."""
 
 
 class Verdict(Windowed):
@@ -94,13 +94,13 @@ class Verdict(Windowed):
 def drawn(labels: npt.NDArray[Any], interior: Map, card: Card) -> Map:
     """Labels of a section as the map that a model would have made of them, (k, y, x): 1 inside, 0 on walls.
 
-    Walls run where labels change, and there alone. Near them the interior map counts, so that they are as wide as the
-    critic is used to; labels that fill everything have walls of the target's width only, which would all look false.
+    Walls lie where labels change, and there alone; they are as wide and as sure as in the interior map, as the critic
+    is used to. A wall drawn sharply wherever labels change would look true also where the image shows none.
     """
     zero: Meaning = "background" if card.labelling.zero == "background" else "boundary"
     target, _ = section_target(labels.astype(np.int64), card.recipe.examples.targets, zero)
     inside = np.nan_to_num(interior, nan=0.0)
-    return np.where(near_change(labels, WALL), np.minimum(target, inside), target)
+    return np.where(near_change(labels, WALL), inside, target)
 
 
 def by_critic(

@@ -16,7 +16,9 @@ from napari_advseg.proofreading.candidates import Action
 from napari_advseg.proofreading.queue import Item
 
 RANGES = 5
-"""As many ranges of equally many places."""
+"""At most as many ranges of equally many places."""
+FEWEST = 10
+"""Places of a range: a rate of fewer says little."""
 COLUMNS = ("order", "action", "least", "most", "places", "errors")
 
 
@@ -122,7 +124,9 @@ def _read(text: str, where: str) -> Calibration:
 def _ranges(order: str, action: Action, own: list[tuple[float, bool]]) -> Iterator[Range]:
     """Places sorted by worth, in parts of equal size; equal worths may fall into two parts."""
     ordered = sorted(own)
-    for part in np.array_split(np.arange(len(ordered)), min(RANGES, len(ordered))):
+    for part in np.array_split(
+        np.arange(len(ordered)), min(RANGES, max(1, len(ordered) // FEWEST))
+    ):
         chosen = [ordered[k] for k in part]
         hits = Hits(sum(is_error for _, is_error in chosen), len(chosen))
         yield Range(order, action, chosen[0][0], chosen[-1][0], hits)

@@ -38,7 +38,7 @@ QUICK: dict[str, Any] = {
 SCALES_HERE = SCALES | {
     "tiny": dataclasses.replace(
         SCALES["tiny"],
-        words="a test of the study itself on synthetic tissue, a minute of training",
+        words="a test of the study itself, trained for seconds",
         steps=100,
         crop=64,
         batch=4,
@@ -89,7 +89,7 @@ def has_critic(plan: Plan) -> bool:
     """Whether a critic can be asked in a study: the given model's, or that of the model that it trains."""
     given = plan.given
     if given.model is None:
-        return given.probabilities is None
+        return trains(plan)
     card = model_store.read_card(given.model)
     family = families.load(card.recipe.family).Model(card.recipe.model, card.channels)
     return family.critic is not None
@@ -106,6 +106,11 @@ def job_of(plan: Plan, factors: dict[str, Any], seed: int) -> Job:
         span_of(tissue.validation),
         tissue.test,
     )
+
+
+def trains(plan: Plan) -> bool:
+    """Whether the study trains a model: where none is given, and no map either."""
+    return plan.given.model is None and plan.given.probabilities is None
 
 
 def cases_of(job: Job, plan: Plan) -> Reports[list[Case]]:

@@ -20,7 +20,7 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.proposals import propose
 from napari_advseg.proofreading.queue import Item, by_truth, ranked, reject, still
 from napari_advseg.studies.figure import curves
-from napari_advseg.studies.flawed import Case, cases_of, has_critic, job_of
+from napari_advseg.studies.flawed import Case, cases_of, has_critic, job_of, trains
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job
 from napari_advseg.studies.report import Row, table
@@ -67,6 +67,7 @@ def followed(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
         )
     _write(kept, _file(job.factors, plan))
     return {
+        "steps": job.recipe.training.steps if trains(plan) else "",
         "area": float(np.mean([area(curve) for curve in kept.values()])),
         "voi_start": float(np.mean([curve[0] for curve in kept.values()])),
         "voi_end": float(np.mean([curve[-1] for curve in kept.values()])),

@@ -18,7 +18,7 @@ from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.proposals import propose
 from napari_advseg.proofreading.queue import Item, Order, ranked
-from napari_advseg.studies.flawed import Case, cases_of, has_critic, job_of
+from napari_advseg.studies.flawed import Case, cases_of, has_critic, job_of, trains
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job
 from napari_advseg.studies.report import Row, table
@@ -51,6 +51,7 @@ def found(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
     first = np.argsort(-worth, kind="stable")[:FIRST]
     true = sum(int(row["true_errors"]) for row in {row["data_set"]: row for row in own}.values())
     return {
+        "steps": job.recipe.training.steps if trains(plan) else "",
         "auc": auc(worth, is_error),
         "precision_50": float(is_error[first].mean()) if len(first) else "",
         "errors_share": float(is_error.mean()) if own else "",
