@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +47,8 @@ from napari_advseg.recipe import (
     Label,
     Mend,
     Placement,
+    Recipe,
+    Retrain,
     Segment,
     Suggest,
     Train,
@@ -55,6 +57,7 @@ from napari_advseg.recipe import (
     to_yaml,
     validated,
 )
+from napari_advseg.retraining.circle import retrain
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
@@ -160,14 +163,17 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe, resume=resume))
-    if isinstance(recipe, Tune):
-        return (yield from run_tune(recipe))
-    if isinstance(recipe, Suggest):
-        return (yield from run_suggest(recipe))
-    if isinstance(recipe, Label):
-        return (yield from run_label(recipe))
-    running = run_generate(recipe) if isinstance(recipe, Generate) else run_painting(recipe)
-    return (yield from running)
+    if isinstance(recipe, Retrain):
+        return (yield from retrain(recipe, run_segment, resume=resume))
+    runs: dict[type[Recipe], Callable[[Any], Reports[dict[str, Any]]]] = {
+        Tune: run_tune,
+        Suggest: run_suggest,
+        Label: run_label,
+        Generate: run_generate,
+        Extend: run_painting,
+        Mend: run_painting,
+    }
+    return (yield from runs[type(recipe)](recipe))
 
 
 def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:

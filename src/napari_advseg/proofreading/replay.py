@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.proofreading import edits
+from napari_advseg.proofreading.boxes import window_of
 from napari_advseg.proofreading.edits import split_off
 from napari_advseg.proofreading.identity import identity
 from napari_advseg.proofreading.kept import Kept
@@ -19,8 +20,11 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.records import Patch, expanded
 from napari_advseg.proofreading.regions import Region, connected
 from napari_advseg.proofreading.steps import Box, Point, Step
+from napari_advseg.scoring.changes import changes
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Array, LazyArray
+from napari_advseg.volume.lazy import Array, LazyArray, Window
+from napari_advseg.volume.part import boxed
+from napari_advseg.volume.volume import Volume
 
 AGREE = 0.8
 """Voxels of an edit that must lie in one object there as they did here."""
@@ -59,6 +63,14 @@ class Replayed:
     done: tuple[Step, ...]
     already: int
     conflicts: tuple[Conflict, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What became of them as plain JSON."""
+        return {
+            "done": len(self.done),
+            "already": self.already,
+            "conflicts": [one.to_json() for one in self.conflicts],
+        }
 
 
 class _Unfit(Exception):
@@ -135,6 +147,8 @@ class _Replaying:
             "new": self._split,
             "mark": self._mark,
             "unmark": self._mark,
+            "review": self._review,
+            "unreview": self._unreview,
         }
 
     def translated(self, step: Step) -> Step:
@@ -176,6 +190,26 @@ class _Replaying:
             self._check_alike(step)
         make = edits.mark if is_mark else edits.unmark
         return make(self._onto, ids=chosen, points=[where[one] for one in chosen])
+
+    def _review(self, step: Step) -> Step:
+        """What was reviewed here is reviewed there only where the same objects lie there."""
+        if self._before is None or step.box is None:
+            raise _Unfit("Which labels were reviewed cannot be seen without those of the journal.")
+        frame = self._onto.frame
+        pair = (boxed(Volume(one, frame), step.box) for one in (self._before, self._onto.labels))
+        found = changes(*pair)
+        if any(found.objects.values()):
+            raise _Unfit(f"The objects there are not those that were reviewed ({found.words}).")
+        return self._unless_already(edits.review, step.box)
+
+    def _unreview(self, step: Step) -> Step:
+        return self._unless_already(edits.unreview, step.box or ())
+
+    def _unless_already(self, make: Callable[[Proof, Window], Step], box: Box) -> Step:
+        try:
+            return make(self._onto, window_of(box))
+        except ValueError as nothing_to_do:
+            raise _Already from nothing_to_do
 
     def _split(self, step: Step) -> Step:
         """Each part that was cut off is cut off the object in which most of it lies."""
