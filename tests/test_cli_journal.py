@@ -106,3 +106,25 @@ def test_what_is_no_journal_or_of_other_labels_is_refused(call, labels, tmp_path
     assert code == 2
     assert "belongs to other labels" in err
     assert not out.exists()
+
+
+def test_a_report_has_time_edits_and_the_score(call, labels, tmp_path):
+    truth = advseg.write(Volume(np.where(CELLS == 2, 1, CELLS), FRAME), tmp_path / "truth.tif")
+    out = tmp_path / "report"
+    code, found, err = call("journal", "report", labels, "--out", out, "--truth", truth, "--json")
+    assert code == 0, err
+    tree = json.loads(found)
+    assert tree["edits"] == {"merge": 1, "erase": 1, "all": 2, "taken_back": 1}
+    assert tree["after"]["voi"] < tree["before"]["voi"]
+    assert "| merge | 1 |" in (out / "review.md").read_text()
+    assert "edits,merge,1" in (out / "review.csv").read_text()
+    code, _, err = call("journal", "report", labels, "--out", out)
+    assert (code, "The review is in" in err) == (0, True)
+    assert "before" not in (out / "review.csv").read_text()
+
+
+def test_a_truth_of_another_shape_is_refused(call, labels, tmp_path):
+    truth = advseg.write(Volume(CELLS[:1], FRAME), tmp_path / "truth.tif")
+    code, _, err = call("journal", "report", labels, "--out", tmp_path, "--truth", truth)
+    assert code == 2
+    assert "differ" in err

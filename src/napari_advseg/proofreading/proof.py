@@ -190,7 +190,7 @@ class Proof:
         self._records += len(records)
 
     def _check(self, step: Step) -> None:
-        if step.operation != "unmark":
+        if step.operation not in ("unmark", "review"):
             for one in step.touched | set(step.ids if step.operation == "mark" else ()):
                 if one in self.locked:
                     raise ValueError(

@@ -147,7 +147,7 @@ def record_of(
     Keywords are fields of the settings and win over them.
 
     Raises:
-        ValueError: the truth does not lie on the voxels of the labels.
+        ValueError: the truth does not lie on the voxels of the labels, or labels nothing.
     """
     steps = kept.steps
     locked: set[int] = set()
@@ -161,6 +161,10 @@ def record_of(
     if proof is not None and truth is not None:
         both = (score(one, truth, settings, **fields) for one in (proof.base, proof.volume))
         scored = Scored(*both)
+        if not scored.after.scored:
+            raise ValueError(
+                "The truth has no labelled pixel to compare with; choose the true labels of this image."
+            )
     return Record(
         labels=kept.source,
         authors=tuple(dict.fromkeys(one.author for one in everything if one.author)),

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.boxes import window_of
+from napari_advseg.proofreading.boxes import size, window_of, within
+from napari_advseg.proofreading.carried import as_reviewed
 from napari_advseg.proofreading.edits import split_off
 from napari_advseg.proofreading.identity import identity
 from napari_advseg.proofreading.kept import Kept
@@ -20,11 +21,8 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.records import Patch, expanded
 from napari_advseg.proofreading.regions import Region, connected
 from napari_advseg.proofreading.steps import Box, Point, Step
-from napari_advseg.scoring.changes import changes
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Array, LazyArray, Window
-from napari_advseg.volume.part import boxed
-from napari_advseg.volume.volume import Volume
+from napari_advseg.volume.lazy import Array, LazyArray
 
 AGREE = 0.8
 """Voxels of an edit that must lie in one object there as they did here."""
@@ -85,11 +83,12 @@ def replay(kept: Kept, onto: Proof, original: LazyArray | None = None) -> Report
     """Do the steps of a journal again on other labels of the same image; reports each step.
 
     Objects are found by the voxels that the steps name, voxels that were cut off or painted by where they lie; new
-    labels are given anew. On the labels that the journal belongs to all is done exactly as it was.
+    labels are given anew; what was reviewed is carried over as it was. On the labels that the journal belongs to all
+    is done exactly as it was.
 
     Args:
         original: the labels that the journal belongs to. With them, objects that were deleted or marked as correct are
-            compared with those there; without them the place alone decides.
+            compared with those there; without them the place alone decides, and what was reviewed is a conflict.
 
     Raises:
         ValueError: the labels do not lie on the same voxels.
@@ -192,24 +191,19 @@ class _Replaying:
         return make(self._onto, ids=chosen, points=[where[one] for one in chosen])
 
     def _review(self, step: Step) -> Step:
-        """What was reviewed here is reviewed there only where the same objects lie there."""
+        """What was reviewed is what lies there from now on."""
         if self._before is None or step.box is None:
             raise _Unfit("Which labels were reviewed cannot be seen without those of the journal.")
-        frame = self._onto.frame
-        pair = (boxed(Volume(one, frame), step.box) for one in (self._before, self._onto.labels))
-        found = changes(*pair)
-        if any(found.objects.values()):
-            raise _Unfit(f"The objects there are not those that were reviewed ({found.words}).")
-        return self._unless_already(edits.review, step.box)
+        self.passed(step)  # what it has painted was reviewed; painting it again changes nothing
+        made = as_reviewed(self._onto, self._before, step.box)
+        if not made.patches and size(within(self._onto.boxes, step.box)) == size([step.box]):
+            raise _Already
+        return made
 
     def _unreview(self, step: Step) -> Step:
-        return self._unless_already(edits.unreview, step.box or ())
-
-    def _unless_already(self, make: Callable[[Proof, Window], Step], box: Box) -> Step:
-        try:
-            return make(self._onto, window_of(box))
-        except ValueError as nothing_to_do:
-            raise _Already from nothing_to_do
+        if step.box is None or not within(self._onto.boxes, step.box):
+            raise _Already
+        return edits.unreview(self._onto, window_of(step.box))
 
     def _split(self, step: Step) -> Step:
         """Each part that was cut off is cut off the object in which most of it lies."""

@@ -151,7 +151,7 @@ class _Run:
         self._folder = Path(recipe.out)
         self._segment = segment
         self._old = model_store.load(recipe.model)
-        _check_model(self._old.card, recipe.model)
+        check_model(self._old.card, recipe.model)
         self._image = read(recipe.image, missing=recipe.missing)
         fits(self._image, self._old)
         check_pairs([self._image], [self._labels(self._kept())])
@@ -281,7 +281,7 @@ class _Run:
         return reopened(kept, self._labels(kept))
 
 
-def _check_model(card: Card, name: str) -> None:
+def check_model(card: Card, name: str) -> None:
     """Nothing, where a model makes objects and can be trained further.
 
     Raises:
