@@ -50,6 +50,13 @@ def test_the_list_names_each_edit_with_its_reason(call, labels):
     assert found["shape"] == [2, 12, 18]
 
 
+def test_the_list_says_which_box_was_reviewed(call, labels):
+    proof = open_proof(labels)
+    proof.do(edits.review(proof, (slice(1, 2), slice(None), slice(2, 9))))
+    proof.close()
+    assert call("journal", "list", labels)[1].splitlines()[-1].endswith("review  box 1:2 0:12 2:9")
+
+
 def test_an_export_is_read_by_other_programs(call, labels, tmp_path):
     assert call("journal", "export", labels, "--out", tmp_path / "edits.csv")[0] == 0
     with (tmp_path / "edits.csv").open(newline="", encoding="utf-8") as file:

@@ -13,21 +13,14 @@ from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.volume import Volume
 
 ALL = slice(None)
-LARGE = (1000, 1000, 1000)
 
 
 class Watched(Windowed):
     """A thousand million voxels of label 7 that say how many of them were read."""
 
+    shape = (1000, 1000, 1000)
+    dtype = np.dtype(np.uint32)
     read_voxels = 0
-
-    @property
-    def shape(self):
-        return LARGE
-
-    @property
-    def dtype(self):
-        return np.dtype(np.uint32)
 
     def read(self, window):
         lengths = [one.stop - one.start for one in window]

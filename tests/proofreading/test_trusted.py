@@ -17,11 +17,27 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.trusted import judged_blocks, write_judged, write_learnt
 from napari_advseg.settings.examples import TargetSettings
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, is_painted, with_gaps
 from napari_advseg.volume.volume import Volume
 
 ALL = slice(None)
 CELLS = np.repeat(np.repeat(np.arange(1, 13).reshape(1, 3, 4), 6, 1), 6, 2).repeat(3, 0)
+
+
+class Watched(Windowed):
+    """A thousand million voxels of label 7 that say how many of them were read."""
+
+    shape = (1000, 1000, 1000)
+    dtype = np.dtype(np.uint32)
+    read_voxels = 0
+
+    def read(self, window):
+        lengths = [one.stop - one.start for one in window]
+        self.read_voxels += int(np.prod(lengths))
+        return np.full(lengths, 7, np.uint32)
+
+
 KINDS = [
     TargetSettings(),
     TargetSettings(radius=2, widen=1),
@@ -134,6 +150,15 @@ def test_tiles_leave_no_seam(tmp_path, monkeypatch):
     tiled = learnt(proof, tmp_path)
     np.testing.assert_array_equal(tiled > 0, whole > 0)
     np.testing.assert_array_equal(partition(tiled), partition(whole))
+
+
+def test_of_a_large_store_only_reviewed_boxes_are_read(tmp_path):
+    watched = Watched()
+    proof = Proof(Volume(watched, Frame("zyx"), kind="labels"))
+    proof.do(edits.review(proof, (slice(500, 501), slice(100, 300), slice(0, 200))))
+    drain(write_learnt(proof, tmp_path / "learnt.ome.zarr", KINDS[0], "boundary"))
+    drain(write_judged(proof, tmp_path / "judged.ome.zarr", "boundary", proof.boxes))
+    assert watched.read_voxels < 2.2 * 200 * 200
 
 
 def test_nothing_reviewed_or_all_withheld_is_refused(tmp_path):

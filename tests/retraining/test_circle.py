@@ -22,6 +22,7 @@ from napari_advseg.recipe import further
 from napari_advseg.retraining import circle
 from napari_advseg.retraining.judging import Verdict
 from napari_advseg.scoring.changes import changes
+from napari_advseg.volume.volume import Volume
 
 ALL = slice(None)
 
@@ -33,9 +34,9 @@ def recipe_of(work, out="new", steps=6, **fields):
     return {
         "task": "retrain",
         **{name: str(work / path) for name, path in named.items()},
+        **fields,
         "training": training.model_dump(),
         "prediction": {"threads": 1, "device": "cpu"},
-        **fields,
     }
 
 
@@ -154,6 +155,26 @@ def test_thresholds_stay_where_none_can_be_chosen(work, strict):
     assert new.recipe.validation is None
     for name in ("threshold", "edge_threshold"):
         assert getattr(new.labelling, name) == pytest.approx(getattr(old.labelling, name))
+
+
+def test_a_single_image_of_two_reviewed_parts(work, generous):
+    for name in ("raw", "truth"):
+        volume = read(work / f"{name}.tif")
+        flat = Volume(volume.section(4), volume.frame.without("z"), kind=volume.kind)
+        write(flat, work / f"flat-{name}.tif")
+    proof = open_proof(work / "flat-truth.tif")
+    proof.do(edits.review(proof, (slice(0, 40), ALL)))
+    proof.do(edits.review(proof, (slice(44, 64), ALL)))
+    proof.close()
+    paths = {"journal": str(work / "flat-truth.tif"), "image": str(work / "flat-raw.tif")}
+    made = drain(execute(recipe_of(work, **paths)))
+    assert made["verdict"]["is_withheld"]
+    assert [one["box"] for one in made["verdict"]["blocks"]] == [[[44, 64], [0, 64]]]
+    learnt = read(work / "new" / "learnt.ome.zarr").numpy()
+    assert learnt[:36].any()
+    assert not learnt[40:].any()
+    new = reopened(found(made["labels"]), made["labels"])
+    assert new.boxes == (((0, 40), (0, 64)), ((44, 64), (0, 64)))
 
 
 STOPS = (

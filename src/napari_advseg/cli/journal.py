@@ -77,7 +77,7 @@ def list_(where: Where, as_json: Json = False) -> None:
             one["time"],
             one["author"],
             one["operation"],
-            ids,
+            ids or f"box {spelled(one['box'])}",
             voxels,
             one["reason"],
         )
@@ -264,6 +264,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for one in rows:
-        box = " ".join(f"{begin}:{end}" for begin, end in one["box"] or ())
-        writer.writerow({**one, "ids": " ".join(map(str, one["ids"])), "box": box})
+        ids = " ".join(map(str, one["ids"]))
+        writer.writerow({**one, "ids": ids, "box": spelled(one["box"])})
     return text.getvalue()
+
+
+def spelled(box: Any) -> str:
+    """A box in words: "3:4 0:512 0:512"."""
+    return " ".join(f"{begin}:{end}" for begin, end in box or ())
