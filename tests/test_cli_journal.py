@@ -50,6 +50,13 @@ def test_the_list_names_each_edit_with_its_reason(call, labels):
     assert found["shape"] == [2, 12, 18]
 
 
+def test_the_list_says_which_box_was_reviewed(call, labels):
+    proof = open_proof(labels)
+    proof.do(edits.review(proof, (slice(1, 2), slice(None), slice(2, 9))))
+    proof.close()
+    assert call("journal", "list", labels)[1].splitlines()[-1].endswith("review  box 1:2 0:12 2:9")
+
+
 def test_an_export_is_read_by_other_programs(call, labels, tmp_path):
     assert call("journal", "export", labels, "--out", tmp_path / "edits.csv")[0] == 0
     with (tmp_path / "edits.csv").open(newline="", encoding="utf-8") as file:
@@ -106,3 +113,25 @@ def test_what_is_no_journal_or_of_other_labels_is_refused(call, labels, tmp_path
     assert code == 2
     assert "belongs to other labels" in err
     assert not out.exists()
+
+
+def test_a_report_has_time_edits_and_the_score(call, labels, tmp_path):
+    truth = advseg.write(Volume(np.where(CELLS == 2, 1, CELLS), FRAME), tmp_path / "truth.tif")
+    out = tmp_path / "report"
+    code, found, err = call("journal", "report", labels, "--out", out, "--truth", truth, "--json")
+    assert code == 0, err
+    tree = json.loads(found)
+    assert tree["edits"] == {"merge": 1, "erase": 1, "all": 2, "taken_back": 1}
+    assert tree["after"]["voi"] < tree["before"]["voi"]
+    assert "| merge | 1 |" in (out / "review.md").read_text()
+    assert "edits,merge,1" in (out / "review.csv").read_text()
+    code, _, err = call("journal", "report", labels, "--out", out)
+    assert (code, "The review is in" in err) == (0, True)
+    assert "before" not in (out / "review.csv").read_text()
+
+
+def test_a_truth_of_another_shape_is_refused(call, labels, tmp_path):
+    truth = advseg.write(Volume(CELLS[:1], FRAME), tmp_path / "truth.tif")
+    code, _, err = call("journal", "report", labels, "--out", tmp_path, "--truth", truth)
+    assert code == 2
+    assert "differ" in err

@@ -48,6 +48,8 @@ from napari_advseg.recipe import (
     Label,
     Mend,
     Placement,
+    Recipe,
+    Retrain,
     Segment,
     Suggest,
     Train,
@@ -56,6 +58,7 @@ from napari_advseg.recipe import (
     to_yaml,
     validated,
 )
+from napari_advseg.retraining.circle import retrain
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
@@ -160,6 +163,8 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
         return (yield from trained(recipe, resume=resume))
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe, resume=resume))
+    if isinstance(recipe, Retrain):
+        return (yield from retrain(recipe, run_segment, resume=resume))
     return (yield from RUNS[type(recipe)](recipe))
 
 
@@ -418,7 +423,7 @@ def check_outputs(image: Volume, recipe: Segment | Label) -> None:
     check_stack(image, settings)
 
 
-RUNS: dict[type, Callable[[Any], Reports[dict[str, Any]]]] = {
+RUNS: dict[type[Recipe], Callable[[Any], Reports[dict[str, Any]]]] = {
     Tune: run_tune,
     Suggest: run_suggest,
     Judge: run_judge,

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from napari_advseg.proofreading import edits
+from napari_advseg.proofreading.boxes import size
 from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.proof import open_proof
 from napari_advseg.scoring import LiveScore, scored_table
@@ -55,7 +56,7 @@ class Proofreading(RuleBasedStateMachine):
         self.base = Volume(labels, Frame(axes, (40.0, 4.0, 4.0)[3 - len(shape) :]), kind="labels")
         self.before = labels.copy()
         self.scoring = scoring
-        self.states = [(labels.copy(), frozenset())]
+        self.states = [(labels.copy(), frozenset(), np.zeros(shape, bool))]
         self.at = 0
         self.open()
 
@@ -71,13 +72,19 @@ class Proofreading(RuleBasedStateMachine):
     def locked(self):
         return self.states[self.at][1]
 
+    @property
+    def seen(self):
+        """What lies in reviewed boxes."""
+        return self.states[self.at][2]
+
     def point(self, drawn):
         shape = self.labels.shape
         return tuple(k % n for k, n in zip(drawn[-len(shape) :], shape, strict=True))
 
-    def did(self, labels, locked=None):
+    def did(self, labels, locked=None, seen=None):
         del self.states[self.at + 1 :]
-        self.states.append((labels, self.locked if locked is None else frozenset(locked)))
+        locked = self.locked if locked is None else frozenset(locked)
+        self.states.append((labels, locked, self.seen if seen is None else seen))
         self.at += 1
 
     def attempt(self, make, *arguments, **named):
@@ -172,6 +179,18 @@ class Proofreading(RuleBasedStateMachine):
         if self.attempt(edits.unmark, ids=[label]):
             self.did(self.labels, self.locked - {label})
 
+    @rule(corner=points, other=points, is_seen=st.booleans())
+    def review(self, corner, other, is_seen):
+        ends = zip(self.point(corner), self.point(other), strict=True)
+        window = tuple(slice(min(pair), max(pair) + 1) for pair in ends)
+        step = self.attempt(edits.review if is_seen else edits.unreview, window)
+        changes = not self.seen[window].all() if is_seen else self.seen[window].any()
+        assert (step is not None) == changes
+        if step:
+            seen = self.seen.copy()
+            seen[window] = is_seen
+            self.did(self.labels, seen=seen)
+
     @rule(times=st.integers(1, 9))
     def undo(self, times):
         for _ in range(times):
@@ -196,6 +215,9 @@ class Proofreading(RuleBasedStateMachine):
         np.testing.assert_array_equal(self.proof.labels[...], self.labels)
         np.testing.assert_array_equal(self.base.array, self.before)
         assert self.proof.locked == set(self.locked)
+        reviewed = self.seen | np.isin(self.labels, np.array(sorted(self.locked), np.uint64))
+        np.testing.assert_array_equal(self.proof.reviewed.numpy(), reviewed)
+        assert size(self.proof.boxes) == self.seen.sum()
         anew = LiveScore(scored_table(self.labels, self.truth, **self.scoring), **self.scoring)
         assert self.score.problem == ""
         assert self.score.values == anew.values

@@ -144,6 +144,65 @@ def test_an_object_without_a_place_is_a_conflict(record):
     assert "does not say where" in conflict(kept, CELLS + 1)
 
 
+REVIEW = (slice(0, 1), slice(0, 12), slice(None))
+
+
+def same_objects(one, other):
+    return (
+        len(set(zip(one.flat, other.flat, strict=True)))
+        == len(np.unique(one))
+        == len(np.unique(other))
+    )
+
+
+def test_what_was_reviewed_is_carried_over_as_it_was(record):
+    kept, labels = record(DAY[0], DAY[1], lambda p: edits.review(p, REVIEW))
+    worse = 200 + CELLS // 2
+    worse[:, 5:7] = 300
+    onto = Proof(of(worse))
+    drain(replay(kept, onto, CELLS))
+    assert same_objects(onto.labels[REVIEW], labels[REVIEW])
+    assert onto.boxes == (((0, 1), (0, 12), (0, 24)),)
+    assert onto.steps[-1].box == onto.boxes[0]
+    onto.undo()
+    assert onto.boxes == ()
+
+
+def test_what_was_carried_over_is_carried_on(record, tmp_path):
+    kept, labels = record(DAY[0], lambda p: edits.review(p, REVIEW))
+    second = open_proof(of(200 + CELLS // 2), tmp_path / "second.proofreading")
+    drain(replay(kept, second, CELLS))
+    second.close()
+    third = Proof(of(500 - CELLS // 3))
+    drain(replay(kept_in(second.folder), third, 200 + CELLS // 2))
+    assert same_objects(third.labels[REVIEW], labels[REVIEW])
+
+
+def test_objects_keep_their_labels_where_they_are_the_same_there(record):
+    kept, _ = record(lambda p: edits.review(p, REVIEW))
+    onto = Proof(of(100 - CELLS))
+    found = drain(replay(kept, onto, CELLS))
+    np.testing.assert_array_equal(onto.labels[...], 100 - CELLS)
+    assert found.done[0].patches == ()
+
+
+def test_a_review_needs_the_labels_that_were_reviewed(record):
+    kept, _ = record(lambda p: edits.review(p, REVIEW))
+    assert "cannot be seen" in conflict(kept, CELLS + 1)
+
+
+def test_a_review_that_is_there_already_and_one_taken_back(record):
+    kept, _ = record(
+        lambda p: edits.review(p, REVIEW),
+        lambda p: edits.unreview(p, (slice(0, 1), slice(0, 2), slice(None))),
+    )
+    onto = Proof(of(CELLS + 1))
+    onto.do(edits.review(onto, REVIEW))
+    found = drain(replay(kept, onto, CELLS))
+    assert (len(found.done), found.already, found.conflicts) == (1, 1, ())
+    assert onto.boxes == (((0, 1), (2, 12), (0, 24)),)
+
+
 @pytest.mark.parametrize(
     ("other", "why"),
     [

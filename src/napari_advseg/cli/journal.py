@@ -1,4 +1,4 @@
-"""`journal`: what proofreaders did, listed, exported, done again on other labels, and baked into a file."""
+"""`journal`: what proofreaders did: listed, exported, reported, done again elsewhere, baked, and learnt from."""
 
 from __future__ import annotations
 
@@ -11,22 +11,42 @@ from typing import Annotated, Any
 import typer
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import Json, Missing, Overwrite, answer, app, run_visibly, say
+from napari_advseg import model_store
+from napari_advseg.cli.app import (
+    GO_ON,
+    Json,
+    Missing,
+    Overwrite,
+    Set,
+    absolute,
+    advseg_execute,
+    answer,
+    app,
+    changed_by,
+    model_path,
+    run_visibly,
+    say,
+)
 from napari_advseg.proofreading.bake import bake as bake_labels
 from napari_advseg.proofreading.identity import identity
-from napari_advseg.proofreading.kept import Kept, beside, kept_in
-from napari_advseg.proofreading.proof import OpenProof, Proof, reopened
-from napari_advseg.proofreading.replay import Conflict, Replayed, in_words
+from napari_advseg.proofreading.kept import Kept
+from napari_advseg.proofreading.proof import OpenProof, Proof, found, path_of_labels, reopened
+from napari_advseg.proofreading.record import record_of, write_record
+from napari_advseg.proofreading.replay import Replayed, in_words
 from napari_advseg.proofreading.replay import replay as replay_steps
 from napari_advseg.proofreading.steps import Step
+from napari_advseg.recipe import further
+from napari_advseg.settings import merge
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.files import as_labels, read
 
+REFUSED = 1
+"""Exit code where the new model is not taken."""
 COLUMNS = ("number", "time", "author", "operation", "ids", "voxels", "box", "reason")
 journal = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List, export, replay and bake what was done in proofreading.",
+    help="List, export, replay, bake, report and learn from what was done in proofreading.",
 )
 app.add_typer(journal, name="journal")
 
@@ -57,7 +77,7 @@ def list_(where: Where, as_json: Json = False) -> None:
             one["time"],
             one["author"],
             one["operation"],
-            ids,
+            ids or f"box {spelled(one['box'])}",
             voxels,
             one["reason"],
         )
@@ -116,7 +136,7 @@ def replay(
         if isinstance(proof, OpenProof):
             proof.close()
     if as_json:
-        answer(outcome(replayed))
+        answer(replayed.to_json())
     else:
         typer.echo("\n".join(in_words(replayed)))
 
@@ -132,24 +152,86 @@ def bake(
     """Write the labels with all edits into a file of their own."""
     kept = found(where)
     warn(kept)
-    path = labels or kept.source
-    if not path:
-        raise ValueError("The labels of this journal were in no file; name them with --labels.")
+    path = path_of_labels(kept, labels)
     proof = reopened(kept, advseg.read(path, missing=missing or "refuse"))
     run_visibly(bake_labels(proof, out, overwrite=overwrite))
     say(f"{len(proof.steps)} edits are baked into {out}.")
 
 
-def found(where: str) -> Kept:
-    """The journal in a folder, or beside labels."""
-    path = Path(where)
-    kept = kept_in(path) or kept_in(beside(path))
-    if kept is None:
-        raise ValueError(
-            f"'{where}' holds no journal, and there is none in '{beside(path)}'; name the folder that ends in "
-            ".proofreading."
-        )
-    return kept
+@journal.command()
+def report(
+    where: Where,
+    out: Annotated[str, typer.Option(help="Folder for review.md and review.csv.")],
+    truth: Annotated[
+        str | None, typer.Option(help="True labels on the same voxels: the score before and after.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Score by section or volume.")] = "volume",
+    labels: Labels = None,
+    missing: Missing = None,
+    as_json: Json = False,
+) -> None:
+    """Report the time spent, edits by kind, what is reviewed and, with a truth, the score before and after."""
+    kept = found(where)
+    warn(kept)
+    proof = true = None
+    if truth is not None:
+        path = path_of_labels(kept, labels)
+        base, true = (advseg.read(one, missing=missing or "refuse") for one in (path, truth))
+        proof = reopened(kept, base)
+    record = record_of(kept, proof, true, by=by)
+    text, table = write_record(record, Path(out))
+    if as_json:
+        answer({**about(kept), **record.to_json()})
+    say(f"The review is in {text} and {table}.")
+
+
+@journal.command()
+def retrain(
+    where: Where,
+    image: Annotated[str, typer.Option(help="Raw image of the labels that were proofread.")],
+    model: Annotated[
+        str, typer.Option(help="Folder of the model to start from, or first; it stays as it is.")
+    ],
+    out: Annotated[
+        str, typer.Option(help="Folder for the new model and, if it is taken, its labels.")
+    ],
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of training; without it as many as the model had.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Every random draw follows from it.")] = 0,
+    labels: Labels = None,
+    options: Set = None,
+    missing: Missing = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was stopped in --out.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model on what is reviewed, and take it where it is no worse; else nothing changes (exit code 1)."""
+    card = model_store.read_card(model)
+    tree = {
+        "task": "retrain",
+        "journal": absolute(where),
+        "labels": absolute(labels),
+        "image": absolute(image),
+        "model": model_path(model),
+        "out": absolute(out),
+        "seed": seed,
+        "missing": missing or "refuse",
+        "prediction": card.recipe.prediction.model_dump(),
+        "training": further(card.recipe.training).model_dump(),
+    }
+    changes = {"training": {"steps": steps}} if steps is not None else {}
+    tree = changed_by(merge(tree, changes), options)
+    made = run_visibly(advseg_execute(tree, resume=resume), GO_ON)
+    if as_json:
+        answer(made)
+    if not made["is_taken"]:
+        raise typer.Exit(REFUSED)
+    say(
+        f"The new model is {made['model']}, its labels with your edits are {made['labels']}, and what changed is "
+        f"{made['changed']}."
+    )
 
 
 def warn(kept: Kept) -> None:
@@ -182,16 +264,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for one in rows:
-        box = " ".join(f"{begin}:{end}" for begin, end in one["box"] or ())
-        writer.writerow({**one, "ids": " ".join(map(str, one["ids"])), "box": box})
+        ids = " ".join(map(str, one["ids"]))
+        writer.writerow({**one, "ids": ids, "box": spelled(one["box"])})
     return text.getvalue()
 
 
-def outcome(replayed: Replayed) -> dict[str, Any]:
-    """What became of a replay as plain JSON."""
-    listed: list[Conflict] = list(replayed.conflicts)
-    return {
-        "done": len(replayed.done),
-        "already": replayed.already,
-        "conflicts": [one.to_json() for one in listed],
-    }
+def spelled(box: Any) -> str:
+    """A box in words: "3:4 0:512 0:512"."""
+    return " ".join(f"{begin}:{end}" for begin, end in box or ())

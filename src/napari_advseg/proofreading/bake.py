@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections import Counter
@@ -12,6 +13,7 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.steps import Step
 from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.files import create
+from napari_advseg.volume.volume import Volume
 
 
 def bake(proof: Proof, path: str | os.PathLike[str], *, overwrite: bool = False) -> Reports[Path]:
@@ -28,22 +30,31 @@ def bake(proof: Proof, path: str | os.PathLike[str], *, overwrite: bool = False)
             f"'{target}' is what is being proofread, and its journal lies on it; choose another name."
         )
     volume = proof.volume
-    frame = volume.frame.after(said(proof.steps))
+    placed = dataclasses.replace(volume, frame=volume.frame.after(said(proof.steps)))
+    yield from written(placed, target, "bake", overwrite=overwrite)
+    yield Saved(str(target), "labels")
+    return target
+
+
+def written(volume: Volume, target: Path, phase: str, *, overwrite: bool = False) -> Reports[None]:
+    """Labels in a file that appears when it is complete; reports sections under the name of a phase.
+
+    Raises:
+        Unwritable: the path is taken, or cannot be written.
+    """
     count = volume.size("z")
-    yield Phase("bake", count)
+    yield Phase(phase, count)
     with create(
-        target, volume.shape, volume.dtype, frame, overwrite=overwrite, kind="labels"
+        target, volume.shape, volume.dtype, volume.frame, overwrite=overwrite, kind="labels"
     ) as writer:
         try:
             for index in range(count):
                 writer.write(index, volume.section(index))
-                yield BlockDone("bake", index + 1, count)
+                yield BlockDone(phase, index + 1, count)
             writer.finish()
         except BaseException:
             shutil.rmtree(writer.partial, ignore_errors=True)
             raise
-    yield Saved(str(target), "labels")
-    return target
 
 
 def said(steps: list[Step]) -> str:

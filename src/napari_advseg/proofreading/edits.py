@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_advseg.labelling.gap_closing import as_probability
 from napari_advseg.labelling.stack_map import evidence_of
+from napari_advseg.proofreading.boxes import Boxes, size, within
 from napari_advseg.proofreading.overlay import IDS, Edited
 from napari_advseg.proofreading.parting import part
 from napari_advseg.proofreading.records import Grid, Patch, expanded, masked, pointed
@@ -35,6 +36,8 @@ class Subject(Protocol):
     def frame(self) -> Frame: ...
     @property
     def locked(self) -> Collection[int]: ...
+    @property
+    def boxes(self) -> Boxes: ...
     def fresh(self) -> int:
         """A label that nothing has."""
 
@@ -300,6 +303,33 @@ def unmark(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point]
     )
 
 
+def review(subject: Subject, window: Window) -> Step:
+    """All in a box is right as it is, 0 too; no voxel is touched, and later edits inside are trusted as well.
+
+    Args:
+        window: a slice for each axis; `slice(None)` is all of it, `slice(3, 4)` section 3.
+
+    Raises:
+        ValueError: the box is empty or reaches outside, or all of it is reviewed already.
+    """
+    box = _box_in(window, subject.labels.shape)
+    if size(within(subject.boxes, box)) == size([box]):
+        raise ValueError("All of this box is reviewed already.")
+    return Step("review", (), box=box)
+
+
+def unreview(subject: Subject, window: Window) -> Step:
+    """Nothing in a box is reviewed any more, but for objects marked as correct.
+
+    Raises:
+        ValueError: the box is empty or reaches outside, or no reviewed box lies in it.
+    """
+    box = _box_in(window, subject.labels.shape)
+    if not within(subject.boxes, box):
+        raise ValueError("No reviewed box lies there.")
+    return Step("unreview", (), box=box)
+
+
 def _painted(
     subject: Subject,
     operation: Operation,
@@ -436,6 +466,23 @@ def _box(window: Window, mask: Mask) -> Box:
     return tuple(ends)
 
 
+def _box_in(window: Window, shape: tuple[int, ...]) -> Box:
+    """A window of an array of this shape as a box."""
+    ends = [
+        (0 if one.start is None else int(one.start), length if one.stop is None else int(one.stop))
+        for one, length in zip(window, shape, strict=False)
+    ]
+    if len(window) != len(shape) or not all(
+        0 <= begin < end <= length for (begin, end), length in zip(ends, shape, strict=True)
+    ):
+        spelled = ", ".join(f"{begin}:{end}" for begin, end in ends)
+        raise ValueError(
+            f"The box {spelled} does not lie inside labels of shape {shape}; give a first and an end inside them for "
+            "each axis."
+        )
+    return tuple(ends)
+
+
 def _whole(point: Sequence[float]) -> Point:
     return tuple(math.floor(k + 0.5) for k in point)
 
@@ -450,8 +497,10 @@ __all__ = [
     "paint",
     "paint_at",
     "renew",
+    "review",
     "split",
     "split_along",
     "split_off",
     "unmark",
+    "unreview",
 ]

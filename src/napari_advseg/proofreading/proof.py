@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from napari_advseg.proofreading.boxes import Boxes
 from napari_advseg.proofreading.identity import identity
 from napari_advseg.proofreading.journal import Journal
 from napari_advseg.proofreading.kept import Kept, beside, heading, kept_in
 from napari_advseg.proofreading.overlay import IDS, Edited, Overpainted, Renamed
 from napari_advseg.proofreading.records import Grid, Record, expanded
+from napari_advseg.proofreading.reviewed import Reviewed, after
 from napari_advseg.proofreading.steps import Note, Step, Turn, now
 from napari_advseg.volume import lock
 from napari_advseg.volume.errors import denied
@@ -46,10 +48,11 @@ class Follower(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Done:
-    """A step that was done, and what takes it back."""
+    """A step that was done, and what takes it back; `boxes` are those that were reviewed before it."""
 
     step: Step
     traces: tuple[Renamed | Overpainted, ...]
+    boxes: Boxes
 
 
 class Proof:
@@ -59,6 +62,7 @@ class Proof:
         base: the labels as they were, which are never written to.
         labels: as they are now, lazy.
         locked: labels of objects that are marked as correct.
+        boxes: what is reviewed besides, as boxes that do not overlap.
         followers: told of every step.
         notes: what else was to be remembered, oldest first.
         warning: what of the journal was lost; "" where nothing was.
@@ -75,6 +79,7 @@ class Proof:
         self.frame = base.frame
         self.author = author
         self.locked: set[int] = set()
+        self.boxes: Boxes = ()
         self.followers: list[Follower] = []
         self.notes: list[Note] = []
         self.warning = ""
@@ -104,6 +109,11 @@ class Proof:
     def volume(self) -> Volume:
         """The labels as they are now, at their place, lazy."""
         return Volume(self.labels, self.frame, kind="labels")
+
+    @property
+    def reviewed(self) -> Volume:
+        """1 where a voxel is reviewed, in an object marked as correct or in a reviewed box; as it is when read."""
+        return Volume(Reviewed(self), self.frame, kind="labels")
 
     def level(self, coarser: Volume) -> Windowed:
         """The labels as they are now on a coarser level of the base, lazy."""
@@ -184,7 +194,7 @@ class Proof:
         self._records += len(records)
 
     def _check(self, step: Step) -> None:
-        if step.operation != "unmark":
+        if step.operation not in ("unmark", "review"):
             for one in step.touched | set(step.ids if step.operation == "mark" else ()):
                 if one in self.locked:
                     raise ValueError(
@@ -208,12 +218,9 @@ class Proof:
             follower.forward(step, self.labels)
         renamed = [self.labels.rename(old, new) for old, new in step.renames]
         painted = [self.labels.paint(patch) for patch in step.patches]
-        if step.operation == "mark":
-            self.locked.update(step.ids)
-        elif step.operation == "unmark":
-            self.locked.difference_update(step.ids)
-        self._highest = max(self._highest, *step.labels, *step.ids)
-        self._done.append(Done(step, (*renamed, *painted)))
+        self._done.append(Done(step, (*renamed, *painted), self.boxes))
+        self.boxes = after(step, self.locked, self.boxes)
+        self._highest = max((self._highest, *step.labels, *step.ids))
 
     def _back(self) -> Step:
         done = self._done.pop()
@@ -223,6 +230,7 @@ class Proof:
             self.locked.difference_update(done.step.ids)
         elif done.step.operation == "unmark":
             self.locked.update(done.step.ids)
+        self.boxes = done.boxes
         self._undone.append(done.step)
         for follower in self.followers:
             follower.back(done.step)
@@ -301,6 +309,34 @@ def reopened(kept: Kept, labels: Source) -> Proof:
     kept.check(identity(proof.base.array))
     proof.restore(kept.records, kept.notes)
     return proof
+
+
+def found(where: str | os.PathLike[str]) -> Kept:
+    """The journal in a folder, or beside labels.
+
+    Raises:
+        ValueError: there is none.
+    """
+    path = Path(where)
+    kept = kept_in(path) or kept_in(beside(path))
+    if kept is None:
+        raise ValueError(
+            f"'{where}' holds no journal, and there is none in '{beside(path)}'; name the folder that ends in "
+            ".proofreading."
+        )
+    return kept
+
+
+def path_of_labels(kept: Kept, labels: str | None = None) -> str:
+    """Where the labels that a journal belongs to are: where somebody says, or where they were.
+
+    Raises:
+        ValueError: they were in no file.
+    """
+    path = labels or kept.source
+    if not path:
+        raise ValueError("The labels of this journal were in no file; name them with --labels.")
+    return path
 
 
 def _taken(folder: Path) -> lock.Lock:

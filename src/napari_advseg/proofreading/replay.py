@@ -11,6 +11,8 @@ import numpy as np
 
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.proofreading import edits
+from napari_advseg.proofreading.boxes import size, window_of, within
+from napari_advseg.proofreading.carried import as_reviewed
 from napari_advseg.proofreading.edits import split_off
 from napari_advseg.proofreading.identity import identity
 from napari_advseg.proofreading.kept import Kept
@@ -60,6 +62,14 @@ class Replayed:
     already: int
     conflicts: tuple[Conflict, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """What became of them as plain JSON."""
+        return {
+            "done": len(self.done),
+            "already": self.already,
+            "conflicts": [one.to_json() for one in self.conflicts],
+        }
+
 
 class _Unfit(Exception):
     """A step does not fit; its text says why."""
@@ -73,11 +83,12 @@ def replay(kept: Kept, onto: Proof, original: LazyArray | None = None) -> Report
     """Do the steps of a journal again on other labels of the same image; reports each step.
 
     Objects are found by the voxels that the steps name, voxels that were cut off or painted by where they lie; new
-    labels are given anew. On the labels that the journal belongs to all is done exactly as it was.
+    labels are given anew; what was reviewed is carried over as it was. On the labels that the journal belongs to all
+    is done exactly as it was.
 
     Args:
         original: the labels that the journal belongs to. With them, objects that were deleted or marked as correct are
-            compared with those there; without them the place alone decides.
+            compared with those there; without them the place alone decides, and what was reviewed is a conflict.
 
     Raises:
         ValueError: the labels do not lie on the same voxels.
@@ -135,6 +146,8 @@ class _Replaying:
             "new": self._split,
             "mark": self._mark,
             "unmark": self._mark,
+            "review": self._review,
+            "unreview": self._unreview,
         }
 
     def translated(self, step: Step) -> Step:
@@ -176,6 +189,21 @@ class _Replaying:
             self._check_alike(step)
         make = edits.mark if is_mark else edits.unmark
         return make(self._onto, ids=chosen, points=[where[one] for one in chosen])
+
+    def _review(self, step: Step) -> Step:
+        """What was reviewed is what lies there from now on."""
+        if self._before is None or step.box is None:
+            raise _Unfit("Which labels were reviewed cannot be seen without those of the journal.")
+        self.passed(step)  # what it has painted was reviewed; painting it again changes nothing
+        made = as_reviewed(self._onto, self._before, step.box)
+        if not made.patches and size(within(self._onto.boxes, step.box)) == size([step.box]):
+            raise _Already
+        return made
+
+    def _unreview(self, step: Step) -> Step:
+        if step.box is None or not within(self._onto.boxes, step.box):
+            raise _Already
+        return edits.unreview(self._onto, window_of(step.box))
 
     def _split(self, step: Step) -> Step:
         """Each part that was cut off is cut off the object in which most of it lies."""

@@ -13,7 +13,19 @@ import numpy as np
 from napari_advseg.proofreading.records import KINDS, Damaged, Edit, Grid, Patch, write
 from napari_advseg.volume.lazy import Array
 
-Operation = Literal["merge", "split", "paint", "erase", "delete", "fill", "new", "mark", "unmark"]
+Operation = Literal[
+    "merge",
+    "split",
+    "paint",
+    "erase",
+    "delete",
+    "fill",
+    "new",
+    "mark",
+    "unmark",
+    "review",
+    "unreview",
+]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 Point = tuple[int, ...]
 Box = tuple[tuple[int, int], ...]
@@ -30,7 +42,7 @@ class Step:
         renames: whole objects that get another label, (old, new) in their order; no voxel of them is touched.
         patches: voxels that get other labels, after the renames.
         points: a voxel of each label in `ids` before the step, as far as known: where it is looked for in other labels.
-        box: (begin, end) along each axis around what changes; None where it may be anywhere.
+        box: (begin, end) along each axis around what changes, or of what is reviewed; None where it may be anywhere.
         time: when, ISO 8601 in UTC.
         author: who.
         reason: why, in words.

@@ -143,13 +143,13 @@ def _table(labels: Volume, truth: Volume, settings: ScoringSettings) -> Continge
 def _owners(table: Contingency) -> _Owners:
     objects = (table.predicted != 0) & (table.truth != 0)
     label, truth, count = (one[objects] for one in (table.predicted, table.truth, table.counts))
-    owned = _most(label, truth, count)
-    pieces = _most(truth[owned], label[owned], count[owned])
+    owned = most_shared(label, truth, count)
+    pieces = most_shared(truth[owned], label[owned], count[owned])
     largest = owned[pieces]
     return _Owners(label[owned], truth[owned], truth[largest], label[largest])
 
 
-def _most(group: Ids, other: Ids, count: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def most_shared(group: Ids, other: Ids, count: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """For each id of `group`, ascending: the row with the largest count, then the smallest other."""
     order = np.lexsort((other, -count, group))
     fresh = np.ones(len(order), np.bool_)

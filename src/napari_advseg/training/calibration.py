@@ -18,6 +18,7 @@ from napari_advseg.model_store import Card, StoredModel, with_choice
 from napari_advseg.prediction import Predictor, gives_classes, map_of
 from napari_advseg.progress import Reports, Said
 from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tuning import choose_thresholds
 from napari_advseg.tuning.grid import STEPS
@@ -62,7 +63,7 @@ def calibrate(
         truths.append(plane(labels[at].section(index)))
     if gives_classes(model):
         return (yield from _judged(model, [*map(predictor.as_classes, maps)], truths, numbers))
-    kept = None if is_withheld else UNTUNED
+    kept = None if is_withheld else untuned(model.card.labelling)
     return (yield from _with_thresholds(model, maps, truths, numbers, kept))
 
 
@@ -145,6 +146,15 @@ def _with_thresholds(
         found, sections=tuple(numbers), image=recipe.image, labels=recipe.labels
     )
     return with_choice(model.card, best, found)
+
+
+def untuned(labelling: LabellingSettings) -> tuple[float, float]:
+    """Threshold and what the gap threshold lies above it, where none can be chosen: those that somebody has set."""
+    usual = LabellingSettings()
+    found = labelling.threshold, labelling.edge_threshold
+    if found == (usual.threshold, usual.edge_threshold):
+        return UNTUNED
+    return found[0], max(0.0, round(found[1] - found[0], 6))
 
 
 def spread(sections: Sequence[Item], most: int) -> list[Item]:

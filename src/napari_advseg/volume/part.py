@@ -79,6 +79,18 @@ class Part:
         return rows and self.left <= other.left and other.right <= self.right
 
 
+def boxed(volume: Volume, box: Sequence[tuple[int, int]]) -> Volume:
+    """A box of a volume, (begin, end) along (z,) y and x, still lazy.
+
+    Raises:
+        ValueError: it is empty or reaches outside.
+    """
+    *sections, (top, bottom), (left, right) = box
+    for first, end in sections:
+        volume = volume.cut(first, end)
+    return Part(top, bottom, left, right).of(volume)
+
+
 def in_view(
     shape: Sequence[int], low: Sequence[float], high: Sequence[float], most: int
 ) -> tuple[Part, bool]:
