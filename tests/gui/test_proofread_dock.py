@@ -602,3 +602,63 @@ def test_the_critic_sorts_the_queue_from_the_child(
     for order in ("uncertainty", "mix"):
         find(dock, qtbot, order)
         assert {item.source for item in dock.table.queue.items} == {order}
+
+
+def test_labels_of_a_file_are_not_copied_unless_they_were_painted_on(
+    viewer, qtbot, truth, tmp_path
+):
+    path = write(Volume(cut_in_two(truth), FRAME, kind="labels"), tmp_path / "cells.tif")
+    (layer,) = viewer.open(str(path), plugin="napari-advseg", layer_type="labels")
+    dock = docked(viewer)
+    begin(dock, qtbot)
+    assert dock.desk.proof.base.source == str(path)
+    assert dock.desk.proof.folder == tmp_path / "cells.proofreading"
+    dock.end()
+    layer.data[0, :9, :9] = 12345
+    begin(dock, qtbot)
+    assert dock.desk.proof.base.source != str(path)
+    assert now(dock)[0, 0, 0] == 12345
+    np.testing.assert_array_equal(read(path).numpy(), cut_in_two(truth))
+
+
+def test_what_is_reviewed_is_learnt_from_and_the_new_labels_are_opened(
+    make_napari_viewer, home, truth, qtbot, tmp_path
+):
+    image = neuropil(SHAPE)[0]
+    changes = {
+        "training": {"steps": 2},
+        "examples": {"crop": 32, "batch": 1},
+        "model": {"widths": [4, 8]},
+        "out": str(tmp_path / "old"),
+    }
+    labels = Volume(truth, image.frame, kind="labels")
+    drain(advseg.fit(image, labels, train_recipe("unet", "quick", changes)))
+    viewer = make_napari_viewer(show=True)
+    viewer.add_layer(layer_of(image.numpy(), "image", "image"))
+    viewer.add_layer(layer_of(truth, "cells", path=tmp_path / "cells.ome.zarr"))
+    dock = docked(viewer)
+    begin(dock, qtbot)
+    dock.image.choose(viewer.layers["image"])
+    dock.model.set(str(tmp_path / "old"))
+    assert not dock.review.retrain.run.isEnabled()
+    for section in range(3):
+        viewer.dims.set_current_step(0, section)
+        dock.review.section.click()
+    dock.review.section.click()  # the last one not, after all
+    viewer.dims.set_current_step(0, 3)
+    dock.review.section.click()
+    assert len(dock.desk.proof.boxes) >= 2
+    assert "75 %" in dock.review.words.text()
+    qtbot.waitUntil(dock.review.retrain.run.isEnabled, timeout=SOON)
+    dock.review.retrain.run.click()
+    qtbot.waitUntil(lambda: dock.review._job.is_over, timeout=12 * SOON)
+    said = dock.review.retrain.log.toPlainText()
+    if "is not taken" in said:  # two steps more need not be better
+        assert len(viewer.layers) == 3
+    else:
+        qtbot.waitUntil(lambda: "What changed" in viewer.layers, timeout=SOON)
+    folder = tmp_path / "report"
+    folder.mkdir()
+    dock.review.save_report(dock.desk, folder)
+    qtbot.waitUntil(lambda: (folder / "review.csv").exists(), timeout=SOON)
+    assert "| review | 4 |" in (folder / "review.md").read_text()

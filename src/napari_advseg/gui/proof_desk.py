@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_advseg.gui.comparison import Side, outlines
-from napari_advseg.gui.handover import GivenUp, Stopped, named, plain
+from napari_advseg.gui.handover import GivenUp, Stopped, holds, named, plain
 from napari_advseg.napari_io import LayerData
 from napari_advseg.progress import Phase, Report
 from napari_advseg.proofreading import proposals
@@ -40,12 +40,14 @@ class Wanted:
     Attributes:
         side: the labels and their place in the viewer.
         name: of the layer.
-        folder: where a copy goes if the labels are in no file.
+        file: that the layer was opened from; "" where it is from none.
+        folder: where a copy goes if the labels are in no file, or were painted on since.
         journals: where the journal goes if it cannot lie beside the labels.
     """
 
     side: Side
     name: str
+    file: str
     folder: Path
     journals: Path
 
@@ -83,7 +85,9 @@ def open_desk(
     tell(Phase("opening", 0))
     volume = wanted.side.volume
     copy = wanted.folder / f"{plain(wanted.name)}{COPY}"
-    path = named(volume, copy, stopped, str(copy) if copy.exists() else None)
+    files = (wanted.file, str(copy)) if volume.source is None else ()
+    twins = (path for path in files if Path(path).exists() and holds(path, volume, stopped))
+    path = next(twins, None) or named(volume, copy, stopped)
     # What is in memory already is read from there: the file holds the same.
     base = dataclasses.replace(volume, source=path)
     proof, remark = _opened(base, wanted.journals)

@@ -35,7 +35,6 @@ ORDERS = {
     "critic": "By the critic's verdict",
     "mix": "By all but the truth",
 }
-JUDGED = ("critic", "mix")
 Tell = Callable[[Report], object]
 
 

@@ -140,6 +140,8 @@ class ProofLayer(QObject):
 
     def redraw(self, step: Step) -> None:
         """Show what a step has changed: its box, or the section on screen where it may be anywhere."""
+        if not step.renames and not step.patches:
+            return  # nothing that is seen
         if step.renames or step.box is None:
             self.redraw_all()
         else:

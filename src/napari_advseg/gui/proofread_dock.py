@@ -30,14 +30,15 @@ from napari_advseg.gui.job_dock import JobDock
 from napari_advseg.gui.latest import Latest
 from napari_advseg.gui.mode_bar import BRUSHES, LOOK, WORDS, Banner, ModeBar
 from napari_advseg.gui.model_choice import ModelChoice
-from napari_advseg.gui.panel import LayerChoice, browse_new, note, side_by_side
+from napari_advseg.gui.panel import LayerChoice, browse_new, in_scroll_area, note, side_by_side
 from napari_advseg.gui.proof_desk import Desk, Wanted
 from napari_advseg.gui.proof_layer import ProofLayer, painted_steps
 from napari_advseg.gui.proof_score import ProofScore
 from napari_advseg.gui.queue_table import QueueTable
+from napari_advseg.gui.review_tab import ReviewTab
 from napari_advseg.gui.shortcuts import Shortcut
 from napari_advseg.napari_io import LayerData
-from napari_advseg.proofreading import modes, queue
+from napari_advseg.proofreading import edits, modes, queue
 from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.modes import Click
 from napari_advseg.proofreading.proof import Stale
@@ -199,7 +200,7 @@ class ProofreadDock(JobDock):
         self.interior = LayerChoice(self._viewer, Image, NO_MAP)
         self.truth = LayerChoice(self._viewer, Labels, NO_TRUTH)
         self.image = LayerChoice(self._viewer, Image)
-        self.model = ModelChoice(self._session, proof_finding.can_judge)
+        self.model = ModelChoice(self._session)
         self.order = PatientComboBox()
         for name, words in proof_finding.ORDERS.items():
             self.order.addItem(words, name)
@@ -207,6 +208,7 @@ class ProofreadDock(JobDock):
         self.table = QueueTable()
         self.score = ProofScore()
         self.errors = ErrorTable()
+        self.review = ReviewTab(self._session, self._viewer, self.image, self.model, self.truth)
         self.words = note()
         self.shows = QCheckBox("Show what would change")
         self.shows.setChecked(True)
@@ -236,16 +238,10 @@ class ProofreadDock(JobDock):
                 ("Interior map", self.interior, "Along its walls objects are cut, and compared."),
                 ("Truth", self.truth, "Where there is one: what the score is counted against."),
                 ("Order", self.order),
+                ("Image", self.image, "What the labels are of: for the critic, and to learn from."),
+                ("Model", self.model, "Whose critic is asked, or which goes on learning."),
             )
         )
-        self.judges = QWidget()
-        judges = rows_of(
-            ("Image", self.image, "What the labels are of: the critic sees both."),
-            ("Model", self.model, "One that was trained against a critic."),
-        )
-        self.judges.setLayout(judges)
-        judges.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.judges)
         column.addStretch(1)
         return content
 
@@ -262,6 +258,7 @@ class ProofreadDock(JobDock):
         tabs.addTab(listed, "Queue")
         tabs.addTab(self.score, "Score")
         tabs.addTab(self.errors, "Objects")
+        tabs.addTab(in_scroll_area(self.review), "Review")
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 4, 0, 0)
@@ -283,6 +280,7 @@ class ProofreadDock(JobDock):
         self.errors.chosen.connect(self.go_to_error)
         self.errors.errors.filter(lambda row: row.what != "site")
         self.shows.toggled.connect(self._turn_mark)
+        self.review.section_toggled.connect(self._turn_review)
         for signal, do in (
             (self.table.accepted, self.accept),
             (self.table.rejected, self.reject),
@@ -331,9 +329,9 @@ class ProofreadDock(JobDock):
 
     def _judge_more(self) -> None:
         is_on = self._desk is not None
-        self.judges.setVisible(self.order.currentData() in proof_finding.JUDGED)
         for widget in (self.undo_button, self.redo_button, self.save, self.end_button):
-            widget.setEnabled(is_on and not self._is_running)
+            widget.setEnabled(is_on)
+        self.save.setEnabled(is_on and not self._is_running)
         self.labels.setEnabled(not is_on)
         if self._desk is not None:
             self.undo_button.setEnabled(bool(self._desk.proof.steps))
@@ -346,6 +344,7 @@ class ProofreadDock(JobDock):
         wanted = Wanted(
             comparison.side_of(layer),
             layer.name,
+            str(layer.metadata.get("path") or ""),
             handover.folder_for(layer, self._session.project),
             handover.folder_for(None, self._session.project) / "proofreading",
         )
@@ -390,6 +389,7 @@ class ProofreadDock(JobDock):
             desk.proof.close()
             return
         self._desk = desk
+        self.review.take(desk)
         window.main_window(self._viewer).destroyed.connect(desk.proof.close)
         coarser = [desk.proof.level(one) for one in desk.coarser]
         self._layer = ProofLayer(self._viewer, desk.proof.labels, coarser, source)
@@ -415,6 +415,7 @@ class ProofreadDock(JobDock):
         if desk is None or layer is None:
             return False
         self._desk = self._layer = self._found = None
+        self.review.take(None)
         desk.proof.close()
         self._forget_clicks()
         self._ahead.clear()
@@ -672,8 +673,24 @@ class ProofreadDock(JobDock):
         }
         if self.truth.layer is not None:
             self._scoring.ask(desk.shadow.score)
+        self.review.judge()
         self._say_mode()
         self._judge_more()
+
+    def _turn_review(self) -> None:
+        """The section on screen is right as it is, or no longer."""
+        desk, layer = self._desk, self._layer
+        if desk is None or layer is None:
+            return
+        here = [slice(0, length) for length in desk.proof.labels.shape]
+        here[: layer.layer.ndim - 2] = [slice(layer.section, layer.section + 1)] * (
+            layer.layer.ndim - 2
+        )
+        try:
+            step = edits.review(desk.proof, tuple(here))
+        except ValueError:  # it is reviewed already
+            step = edits.unreview(desk.proof, tuple(here))
+        self._do(step)
 
     def _take_stroke(self, strokes: Any) -> None:
         """napari's brush has painted: that is an edit like others."""
