@@ -660,5 +660,5 @@ def test_what_is_reviewed_is_learnt_from_and_the_new_labels_are_opened(
     folder = tmp_path / "report"
     folder.mkdir()
     dock.review.save_report(dock.desk, folder)
-    qtbot.waitUntil(lambda: (folder / "review.csv").exists(), timeout=SOON)
+    qtbot.waitUntil((folder / "review.csv").exists, timeout=SOON)
     assert "| review | 4 |" in (folder / "review.md").read_text()
