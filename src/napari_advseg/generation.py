@@ -72,7 +72,7 @@ class Painter:
 
     def __init__(self, model: StoredModel, settings: PredictionSettings) -> None:
         self._card = model.card
-        self._predictor = Predictor(model, settings, paint=True)
+        self._predictor = Predictor(model, settings, "paint")
 
     def section(self, labels: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
         """The image (c, y, x) of a section of labels (y, x): float32 in the unit range of the training image."""

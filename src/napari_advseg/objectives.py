@@ -51,6 +51,15 @@ def fooling_loss(kind: Objective, fake: Tensor, weight: Tensor) -> Tensor:
     return weighted_mean(F.softplus(-fake), weight)
 
 
+def falseness(kind: Objective, scores: Tensor) -> Tensor:
+    """Scores as how false the critic takes something to be, in [0, 1]: .5 where it is undecided.
+
+    wgan-gp has no score at which a critic is undecided: there only the order says something.
+    """
+    scores = scores.float()
+    return torch.sigmoid(4 * (0.5 - scores) if kind == "lsgan" else -scores)
+
+
 def penalty(kind: Objective, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """The penalty on the critic's gradient that belongs to the objective, in fp32; 0 where it has none.
 

@@ -44,6 +44,7 @@ from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipe import (
     Extend,
     Generate,
+    Judge,
     Label,
     Mend,
     Placement,
@@ -66,6 +67,7 @@ from napari_advseg.training.folds import train
 from napari_advseg.training.remembered import watched
 from napari_advseg.training.suggest import run_suggest
 from napari_advseg.training.tune import run_tune
+from napari_advseg.verdict import run_judge
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.channels import one_channel
 from napari_advseg.volume.files import (
@@ -158,22 +160,19 @@ def execute(tree: dict[str, Any], resume: bool = False) -> Reports[dict[str, Any
     """Run a recipe given as a nested dictionary; the paths of what was written come back."""
     recipe = validated(tree)
     if isinstance(recipe, Train):
-        device = describe_device(recipe.training.device)["name"]
-        model = yield from watched(train(recipe, resume=resume), recipe, device)
-        return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
+        return (yield from trained(recipe, resume=resume))
     if isinstance(recipe, Segment):
         return (yield from run_segment(recipe, resume=resume))
     if isinstance(recipe, Retrain):
         return (yield from retrain(recipe, run_segment, resume=resume))
-    runs: dict[type[Recipe], Callable[[Any], Reports[dict[str, Any]]]] = {
-        Tune: run_tune,
-        Suggest: run_suggest,
-        Label: run_label,
-        Generate: run_generate,
-        Extend: run_painting,
-        Mend: run_painting,
-    }
-    return (yield from runs[type(recipe)](recipe))
+    return (yield from RUNS[type(recipe)](recipe))
+
+
+def trained(recipe: Train, *, resume: bool = False) -> Reports[dict[str, Any]]:
+    """Train, and watch what it takes; the folder of the model and its calibration come back."""
+    device = describe_device(recipe.training.device)["name"]
+    model = yield from watched(train(recipe, resume=resume), recipe, device)
+    return {"model": str(model.folder), "calibration": dict(model.card.calibration)}
 
 
 def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
@@ -422,3 +421,15 @@ def check_outputs(image: Volume, recipe: Segment | Label) -> None:
     if keeps_fragments(image, settings):
         check_target(fragments_beside(recipe.out), shape, np.int32, "labels", overwrite=overwrite)
     check_stack(image, settings)
+
+
+RUNS: dict[type[Recipe], Callable[[Any], Reports[dict[str, Any]]]] = {
+    Tune: run_tune,
+    Suggest: run_suggest,
+    Judge: run_judge,
+    Label: run_label,
+    Extend: run_painting,
+    Mend: run_painting,
+    Generate: run_generate,
+}
+"""What runs each kind of recipe that is begun anew every time."""

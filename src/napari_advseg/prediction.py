@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,7 @@ STORED = np.dtype(np.float16)
 REDUCED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 Keep = Callable[[int, npt.NDArray[Any]], object]
+Work = Literal["infer", "paint", "judge"]
 
 
 def predict(
@@ -239,12 +240,18 @@ def around(card: Card, index: int, count: int) -> range:
 class Predictor:
     """One model on one device in one precision, ready for sections.
 
-    With `paint` it makes images of target maps (`painted`) instead of maps of images (`section`).
+    Its work is to make maps of images (`section`), images of target maps (`painted`), or to say how false maps look
+    to its critic (`judged`).
     """
 
     def __init__(
-        self, model: StoredModel, settings: PredictionSettings, *, paint: bool = False
+        self, model: StoredModel, settings: PredictionSettings, work: Work = "infer"
     ) -> None:
+        """The networks that the work needs.
+
+        Raises:
+            ValueError: the weights do not fit, or the model has no critic and should judge.
+        """
         self.threads = devices.use_threads(settings.threads)
         self.model = model
         self.settings = settings
@@ -254,18 +261,26 @@ class Predictor:
             model.card.recipe.model, model.card.channels
         )
         self.family.put_weights(model.weights)
-        self._paints = paint
+        self.work = work
+        critic = self.family.critic
+        if work == "judge" and critic is None:
+            raise ValueError(without_critic(model.family))
+        self.stride: int = self.family.stride
+        self._context: int = self.family.context
+        if work == "judge" and critic is not None:
+            self.stride, self._context = critic.step, critic.sees // 2 + critic.step
         trained = model.card.recipe.examples.scale
         self.scale: tuple[float, float] = (trained, trained)
         self.is_volume = self.family.dimensions == 3
-        for name in self.family.painting if paint else self.family.inferring:
+        players = {"infer": self.family.inferring, "paint": self.family.painting}
+        for name in players.get(work, ("critic",)):
             self.family.modules[name] = folded(self.family.modules[name]).to(  # type: ignore[call-overload]
                 device=self.device, memory_format=self.family.memory_format
             )
         self._largest: int | None = None
         self._side = settings.tile
         # A multiple of the stride, so that pixels are pooled with the same neighbours as without it.
-        self._border = -(-settings.border // self.family.stride) * self.family.stride
+        self._border = -(-settings.border // self.stride) * self.stride
         paints_border = self._border and settings.border_model
         if paints_border and self.family.dimensions == 3:
             raise ValueError(
@@ -290,12 +305,12 @@ class Predictor:
     @property
     def halo(self) -> int:
         chosen = self.settings.halo
-        return self.family.context if chosen is None else chosen
+        return self._context if chosen is None else chosen
 
     @property
     def sections_around(self) -> int:
         """Sections before and behind a slab that are computed and thrown away, as the halo around a tile."""
-        return -(-self.halo * self.family.depth_stride // self.family.stride)
+        return -(-self.halo * self.family.depth_stride // self.stride)
 
     def around(self, index: int, count: int) -> range:
         """The sections to look at for one of `count`: as many as in a training patch, where there are."""
@@ -306,7 +321,7 @@ class Predictor:
         if self.settings.depth is not None:
             return self.settings.depth
         memory = MEMORY_SHARE * devices.free_memory(self.device) / self.family.bytes_per_pixel
-        flatness = self.family.depth_stride / self.family.stride
+        flatness = self.family.depth_stride / self.stride
         as_cube = (min(memory, VOXELS) * flatness**2) ** (1 / 3)
         channels = self._made + 2 * self.model.card.channels.image
         held = SLAB_SHARE * psutil.virtual_memory().available / (4 * channels * height * width)
@@ -320,8 +335,8 @@ class Predictor:
     def _made(self) -> int:
         """Channels of what is made."""
         channels = self.model.card.channels
-        if self._paints:
-            return channels.image
+        if self.work != "infer":
+            return channels.image if self.work == "paint" else 1
         return channels.output if self._gives_classes else 1
 
     @property
@@ -389,8 +404,8 @@ class Predictor:
     def sees(self, part: Part, shape: tuple[int, int]) -> Part:
         """What of a section of `shape` the network looks at for a part of it."""
         scale = min(self.scale)
-        step = self.family.stride if self.scale == (1.0, 1.0) else 1
-        return part.grown(math.ceil((self.halo + self.family.stride) / scale), shape, step)
+        step = self.stride if self.scale == (1.0, 1.0) else 1
+        return part.grown(math.ceil((self.halo + self.stride) / scale), shape, step)
 
     def section(self, image: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
         """What the model makes of one section (y, x) or (c, y, x), NaN where the image is not finite.
@@ -401,7 +416,7 @@ class Predictor:
         inside = slice(self._border, -self._border or None)
         planes = self._planes(self._surrounded(image))
         height, width = (side + 2 * self._border for side in image.shape[-2:])
-        small = yield from self._tiled(padded(planes, self.family.stride), index, count)
+        small = yield from self._tiled(padded(planes, self.stride), index, count)
         small = small[..., : planes.shape[-2], : planes.shape[-1]]
         section = (
             small if planes.shape[-2:] == (height, width) else resized_image(small, height, width)
@@ -415,8 +430,18 @@ class Predictor:
 
     def painted(self, maps: Map, index: int = 0, count: int = 1) -> Reports[Map]:
         """The image (c, y, x) of target maps (k, y, x) in [0, 1]: float32, in the unit range of the training image."""
-        image = yield from self._tiled(padded(maps, self.family.stride), index, count)
+        image = yield from self._tiled(padded(maps, self.stride), index, count)
         return image[:, : maps.shape[-2], : maps.shape[-1]]
+
+    def judged(
+        self, image: npt.NDArray[Any], map_: Map, index: int = 0, count: int = 1
+    ) -> Reports[Map]:
+        """How false a map (k, y, x) of a section (y, x) or (c, y, x) looks to the critic: (y, x), all in [0, 1]."""
+        grey = self._planes(image)
+        height, width = grey.shape[-2:]
+        planes = np.concatenate([grey, resized_image(map_, height, width)])
+        found = yield from self._tiled(padded(planes, self.stride), index, count)
+        return resized_image(found[0, :height, :width], *map_.shape[-2:])
 
     def as_classes(self, shares: Map) -> npt.NDArray[Any]:
         """The most probable class of every pixel, from (k, ...), as its value in the annotation."""
@@ -450,7 +475,7 @@ class Predictor:
 
     def _report_seams(self, image: npt.NDArray[Any]) -> Iterator[Report]:
         """How far two neighbouring tiles differ where they overlap."""
-        planes = padded(self._planes(image), self.family.stride)
+        planes = padded(self._planes(image), self.stride)
         pair = list(islice(self.grid(planes.shape[1:]), 2))
         if len(pair) < 2:
             return
@@ -479,7 +504,7 @@ class Predictor:
                 and tile.side > self._largest
                 and tile.side > SMALLEST_TILE
             ):
-                quarters = tile.quarters(self.family.stride)
+                quarters = tile.quarters(self.stride)
                 if len(quarters) > 1:
                     waiting.extendleft(reversed(quarters))
                     total += len(quarters) - 1
@@ -500,19 +525,19 @@ class Predictor:
         tile = self.settings.tile or self._affordable(max(shape[-2:]), math.prod(shape[:-2]))
         self._side = min(tile, self._largest or tile)
         height, width = shape[-2:]
-        return TileGrid.over((height, width), tile, self.halo, self.family.stride, overlap)
+        return TileGrid.over((height, width), tile, self.halo, self.stride, overlap)
 
     def _affordable(self, longest: int, depth: int) -> int:
         """The largest tile of so many sections that fits memory, at most the whole section."""
         pixels = MEMORY_SHARE * devices.free_memory(self.device) / self.family.bytes_per_pixel
         if self.is_volume:
             pixels = min(pixels, VOXELS) / depth
-        least = 2 * self.halo + 4 * self.family.stride
+        least = 2 * self.halo + 4 * self.stride
         return int(min(longest, max(pixels**0.5, least)))
 
     def _shrink(self, tile: Tile) -> str:
         side = tile.side
-        if side <= max(SMALLEST_TILE, 2 * self.halo + self.family.stride):
+        if side <= max(SMALLEST_TILE, 2 * self.halo + self.stride):
             raise ValueError(
                 f"Memory does not suffice for a tile of {side} px on {self.device}; close other programs, or choose "
                 "device cpu or a smaller model."
@@ -545,7 +570,10 @@ class Predictor:
 
     def _forward(self, tile: torch.Tensor) -> torch.Tensor:
         tile = tile.contiguous(memory_format=self.family.memory_format)
-        return self.family.paint(tile) if self._paints else self.family.infer(tile)
+        if self.work == "judge":
+            channels = self.model.card.channels.image
+            return self.family.judge(tile[:, :channels], tile[:, channels:])
+        return self.family.paint(tile) if self.work == "paint" else self.family.infer(tile)
 
     def _turned(self, tile: torch.Tensor, turn: int) -> torch.Tensor:
         """The output for one of the eight flips and rotations, turned back."""
@@ -577,7 +605,7 @@ class Predictor:
         side = PROBE if not self.is_volume else PROBE // 2
         planes = section if self._has_channels(section) else section[None]
         planes = self._normaliser(middle(planes, side))
-        planes = padded(planes, self.family.stride)
+        planes = padded(planes, self.stride)
         full, reduced = (self.infer(planes, precision) for precision in ("fp32", half))
         if self._gives_classes:
             return Agreement(float((full.argmax(0) == reduced.argmax(0)).mean()), 0.0)
@@ -608,6 +636,14 @@ class Agreement:
     @property
     def in_words(self) -> str:
         return f"on a probe {100 * self.pixels:.2f} % of thresholded pixels agree with fp32 and VOI is {self.voi:.4f}"
+
+
+def without_critic(family: str) -> str:
+    """Why a model of a family cannot judge."""
+    return (
+        f"This model ({family}) has no critic that has seen images and maps together; train an adversarial_unet or a "
+        "cgan on such images, or sort by boundary evidence."
+    )
 
 
 def padded(planes: Map, stride: int) -> Map:

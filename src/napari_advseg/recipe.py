@@ -38,6 +38,7 @@ TASKS = (
     "extend",
     "mend",
     "generate",
+    "judge",
     "retrain",
 )
 Missing = Literal["refuse", "fill"]
@@ -479,6 +480,29 @@ class Generate(Settings):
     )
 
 
+class Judge(Settings):
+    """One search for what looks false to the critic of a model, in labels that are proofread."""
+
+    task: Literal["judge"] = "judge"
+    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
+    image: str = setting(..., "Image", "File or store with the raw image.")
+    labels: str = setting(..., "Labels", "The labels as they were before any edit.")
+    interior: str = setting(
+        ..., "Interior map", "The map that they were made from: it says how wide walls are."
+    )
+    model: str = setting(..., "Model", "Folder of a model that was trained against a critic.")
+    journal: str | None = setting(
+        None, "Journal", "Folder with the edits of the labels; empty for none."
+    )
+    order: Literal["critic", "mix"] = setting(
+        "critic", "Order", "By the critic alone, or by all that speaks for a place."
+    )
+    out: str | None = setting(None, "List", "JSON file that the places are written to.")
+    prediction: PredictionSettings | None = setting(
+        None, "Prediction", "Empty: as the model was trained to."
+    )
+
+
 class Retrain(Settings):
     """From reviewed labels to a better model: trained, judged, and applied with the edits of before."""
 
@@ -515,7 +539,7 @@ class Retrain(Settings):
     )
 
 
-Recipe = Train | Segment | Label | Tune | Suggest | Extend | Mend | Generate | Retrain
+Recipe = Train | Segment | Label | Tune | Suggest | Extend | Mend | Generate | Judge | Retrain
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="task")])
 
 

@@ -159,6 +159,23 @@ class FamilyContract:
             # Memory formats differ, and with them the order of sums.
             torch.testing.assert_close(run.family.infer(tile), other.infer(tile), atol=1e-5, rtol=0)
 
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_its_critic_judges_every_pixel_or_it_says_that_it_has_none(self, channels):
+        family = self.family(Channels(image=channels))
+        for module in family.modules.values():
+            module.eval()
+        image = torch.rand(2, channels, *self.sections, 48, 40)
+        map_ = torch.rand(2, 1, *self.sections, 48, 40)
+        if family.critic is None:
+            with pytest.raises(ValueError, match="no critic of images and maps; train an adv"):
+                family.judge(image, map_)
+            return
+        with torch.inference_mode():
+            found = family.judge(image, map_)
+        assert found.shape == (2, 1, 48, 40)
+        assert found.dtype == torch.float32
+        assert 0 <= found.min() < found.max() <= 1
+
     def test_weights_of_another_shape_are_refused_by_name(self):
         weights = self.run().weights()
         key = next(

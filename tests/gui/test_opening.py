@@ -29,7 +29,7 @@ def manifest():
 def test_the_manifest_is_valid_and_every_command_exists(manifest):
     manifest.validate_imports()
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert names == {"Annotate", "Train", "Segment", "Score", "Tune", "Mend"}
+    assert names == {"Annotate", "Train", "Segment", "Score", "Tune", "Mend", "Proofread"}
 
 
 def test_every_sample_is_offered_and_opens_as_image_and_labels(manifest):

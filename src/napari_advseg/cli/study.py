@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from napari_advseg.cli.app import absolute, answer, app, run_visibly
+from napari_advseg.cli.app import absolute, answer, app, model_path, run_visibly
 from napari_advseg.recipe import parse_span
 
 SYNTHETIC = "synthetic"
@@ -21,7 +21,8 @@ def study(
         str,
         typer.Argument(
             help="synthetic (does training on painted images help?), small-sets, speed, unet-2d-3d, folds, "
-            "reduced-data, freeze, scenarios, mask-modes, hyper-parameters, empty-masks."
+            "reduced-data, freeze, scenarios, mask-modes, hyper-parameters, empty-masks, "
+            "critic (does it find errors?), proofreading (which order of the queue mends fastest?)."
         ),
     ],
     image: Annotated[
@@ -68,6 +69,28 @@ def study(
         str | None,
         typer.Option(help="Folder for models that several studies share; else each has its own."),
     ] = None,
+    segmentation: Annotated[
+        str | None,
+        typer.Option(
+            help="critic, proofreading: labels of the image to be proofread; else the model's own, or made errors."
+        ),
+    ] = None,
+    probabilities: Annotated[
+        str | None,
+        typer.Option(help="critic, proofreading: interior map of the image; else the model's."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="critic, proofreading: folder of a trained model; else one is trained."),
+    ] = None,
+    by: Annotated[
+        Literal["section", "volume"],
+        typer.Option(help="critic, proofreading: whether objects go on in the next section."),
+    ] = "section",
+    edits: Annotated[
+        int | None,
+        typer.Option(help="proofreading: most proposals that are looked at.", min=1),
+    ] = None,
     painter_steps: Annotated[
         int, typer.Option(help="synthetic: steps of the painter.", min=1)
     ] = 1500,
@@ -107,11 +130,13 @@ def study(
         known = ", ".join((SYNTHETIC, *declared))
         raise ValueError(f"There is no study '{name}'; choose one of: {known}.")
     plans = import_module("napari_advseg.studies.plan")
-    size = plans.SCALES[scale]
+    size = declared[name].scales[scale]
     sources = absolute(image), absolute(labels), spans, absolute(images)
     tissue = plans.tissue_of(size, *sources, voxel_of(voxel))
     shared = None if models is None else Path(models)
-    plan = plans.Plan(size, tissue, seeds_of(seeds, seed, size.seeds), place, steps, shared)
+    given = plans.given_of(segmentation, probabilities, model_path(model), by, edits)
+    chosen = seeds_of(seeds, seed, size.seeds)
+    plan = plans.Plan(size, tissue, chosen, place, steps, shared, given)
     queue = import_module("napari_advseg.studies.queue")
     answer(run_visibly(queue.run(declared[name], plan, values_of(only or [])), DONE))
 

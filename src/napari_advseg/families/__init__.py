@@ -96,6 +96,11 @@ def segments(chosen: Settings) -> bool:
     return bool(getattr(chosen, "segments", True))
 
 
+def judges(chosen: Settings) -> bool:
+    """Whether a model with these settings has a critic that says how false segmentations look."""
+    return bool(getattr(chosen, "judges", False))
+
+
 def preset_on(name: str, device: str) -> str:
     """The preset of a family for a kind of device: `seed` on "cuda", else `quick`, where there are such."""
     presets = find(name).presets

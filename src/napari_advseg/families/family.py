@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_advseg import losses
+from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.training import AdamSettings
@@ -191,6 +192,16 @@ class Family(ABC, Generic[Chosen]):
             "or a cyclegan or seggan, and generate with that."
         )
 
+    def judge(self, image: Tensor, map_: Tensor) -> Tensor:  # noqa: ARG002 - see `paint`
+        """How false maps (N, K, H, W) in [0, 1] of images (N, C, H, W) look to the critic, (N, 1, H, W) in [0, 1].
+
+        Raises:
+            ValueError: the family has no critic of images and maps.
+        """
+        raise ValueError(
+            "This model has no critic of images and maps; train an adversarial_unet, or a cgan that segments."
+        )
+
     def sample(
         self,
         count: int,  # noqa: ARG002 - a family that draws crops overrides this
@@ -230,6 +241,11 @@ class Family(ABC, Generic[Chosen]):
     def painting(self) -> tuple[str, ...]:
         """The players that `paint` needs; none where it cannot."""
         return ()
+
+    @property
+    def critic(self) -> PatchCritic | None:
+        """The player that `judge` needs; None where it cannot."""
+        return None
 
     @property
     def tile_dependent(self) -> bool:

@@ -21,6 +21,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_advseg import project as projects
 from napari_advseg.gui import results
+from napari_advseg.gui.proof_layer import Sheet
 from napari_advseg.napari_io import IN_MEMORY_BYTES, OURS, layer_to_volume, placed_of
 from napari_advseg.project import Annotated, Project
 from napari_advseg.proofreading import journal
@@ -367,7 +368,7 @@ def can_be_edited(layer: Any) -> bool:
         and not layer.multiscale
         and layer.ndim in AXES
         and not results.is_ours(layer)
-        and not isinstance(layer.data, Canvas)
+        and not isinstance(layer.data, Canvas | Sheet)
     )
 
 

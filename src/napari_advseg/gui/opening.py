@@ -15,6 +15,7 @@ from napari_advseg.gui import window
 from napari_advseg.gui.annotate_dock import AnnotateDock
 from napari_advseg.gui.mend_dock import MendDock
 from napari_advseg.gui.project_window import window_project
+from napari_advseg.gui.proofread_dock import ProofreadDock
 from napari_advseg.gui.score_dock import ScoreDock
 from napari_advseg.gui.segment_dock import SegmentDock
 from napari_advseg.gui.train_dock import TrainDock
@@ -23,7 +24,7 @@ from napari_advseg.napari_io import get_reader
 from napari_advseg.project import is_project
 
 AREA = "right"
-TITLES = ("Annotate", "Train", "Segment", "Score", "Tune", "Mend")
+TITLES = ("Annotate", "Train", "Segment", "Score", "Tune", "Mend", "Proofread")
 
 
 def run(paths: Sequence[str]) -> None:
@@ -79,11 +80,12 @@ class Docks(NamedTuple):
     score: ScoreDock
     tune: TuneDock
     mend: MendDock
+    proofread: ProofreadDock
 
 
 def open_docks(viewer: napari.Viewer) -> Docks:
     """All docks, one behind the other, Annotate in front."""
-    kinds = (AnnotateDock, TrainDock, SegmentDock, ScoreDock, TuneDock, MendDock)
+    kinds = (AnnotateDock, TrainDock, SegmentDock, ScoreDock, TuneDock, MendDock, ProofreadDock)
     docks = Docks(*(kind(viewer) for kind in kinds))
     titled = zip(TITLES, docks, strict=True)
     front, *_ = [

@@ -107,3 +107,22 @@ def _pointed(atom: Any, ndim: int) -> list[Stroke]:
         return [Stroke(int(section)) for section in chosen]
     old, new = np.ravel(old), np.broadcast_to(np.asarray(new), np.shape(old)).ravel()
     return [Stroke(int(one), old[sections == one], new[sections == one]) for one in chosen]
+
+
+def places_of(atoms: Iterable[Any], shape: tuple[int, ...]) -> list[tuple[Array, Array]]:
+    """The same atoms as flat places in a layer of `shape` with the label that each got, in their order."""
+    return [_places(atom, shape) for atom in atoms]
+
+
+def _places(atom: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    if not hasattr(atom, "slice_key"):
+        places, _, new = atom
+        flat = np.ravel_multi_index(
+            [np.asarray(one) % n for one, n in zip(places, shape, strict=True)], shape
+        )
+        return np.ravel(flat), np.broadcast_to(np.asarray(new), np.shape(flat)).ravel()
+    spans = [one.indices(n) for one, n in zip(atom.slice_key, shape, strict=True)]
+    starts = [span[0] for span in spans]
+    inside = np.nonzero(np.asarray(atom.mask).reshape([span[1] - span[0] for span in spans]))
+    flat = np.ravel_multi_index([k + start for k, start in zip(inside, starts, strict=True)], shape)
+    return flat, np.full(flat.size, atom.new_value)

@@ -23,6 +23,7 @@ from napari.utils.notifications import (
     show_info,
 )
 from napari.utils.theme import get_theme
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 try:
@@ -36,13 +37,17 @@ __all__ = [
     "canvas_size",
     "colours",
     "controls_later",
+    "forget_history",
     "history",
     "is_open",
     "little_garbage",
     "load_label_colours",
     "main_window",
     "offer",
+    "over_canvas",
     "overlays",
+    "polygon_is_drawn",
+    "redraw",
     "selection_kept",
     "show_error",
     "show_info",
@@ -212,3 +217,50 @@ def colours(viewer: Any) -> tuple[str, str]:
 def history(layer: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     """What was done in a labels layer and can be undone, and what was undone; empty where napari does not say."""
     return getattr(layer, "_undo_history", ()), getattr(layer, "_redo_history", ())
+
+
+def forget_history(layer: Any) -> None:
+    """Let napari forget what was painted in a layer whose strokes are undone elsewhere."""
+    layer._reset_history()  # noqa: SLF001
+
+
+def polygon_is_drawn(layer: Any) -> bool:
+    """Whether a polygon is being drawn in a labels layer, which some keys belong to."""
+    return str(layer.mode) == "polygon" and len(layer._overlays["polygon"].points) > 1  # noqa: SLF001
+
+
+def over_canvas(viewer: Any, widget: QWidget, place: Callable[[], object]) -> None:
+    """Lay a widget on the canvas; `place` is called whenever the canvas gets another size."""
+    canvas = unwrapped(viewer).window._qt_viewer.canvas  # noqa: SLF001
+    widget.setParent(canvas.native)
+
+    def resized(_event: object) -> None:
+        if isalive(widget):
+            place()
+
+    canvas._scene_canvas.events.resize.connect(resized)  # noqa: SLF001
+
+
+def redraw(layer: Any, box: Sequence[slice], shown: Sequence[float]) -> bool:
+    """Draw a box of a labels layer anew, whose data have changed there, and nothing else; whether that was possible.
+
+    `shown` is the place on screen along the axes of the layer. Of a pyramid, in 3D, turned or with contours the whole
+    view is drawn, which is what is on screen and no more.
+    """
+    axes = layer._slice_input  # noqa: SLF001
+    is_plain = axes.ndisplay == 2 and list(axes.displayed) == [layer.ndim - 2, layer.ndim - 1]
+    image = layer._slice.image  # noqa: SLF001
+    is_drawn = image.raw.shape == tuple(layer.data.shape[-2:])
+    if layer.multiscale or layer.contour or not is_plain or not is_drawn:
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
+        return False
+    place = tuple(round(one) for one in shown[: layer.ndim - 2])
+    if not all(one.start <= k < one.stop for k, one in zip(place, box, strict=False)):
+        return True  # elsewhere
+    plane = tuple(box[-2:])
+    part = np.asarray(layer.data[(*place, *plane)])
+    image.raw[plane] = part
+    image.view[plane] = layer.colormap._data_to_texture(part)  # noqa: SLF001
+    layer._updated_slice = (*(slice(k, k + 1) for k in place), *plane)  # noqa: SLF001
+    layer._partial_labels_refresh()  # noqa: SLF001
+    return True

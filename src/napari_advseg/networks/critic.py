@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from napari_advseg.networks.convolution import Activation, Norm, activation, normalisation
@@ -52,7 +53,37 @@ class PatchCritic(nn.Module):
                 spectral_norm(layer) if isinstance(layer, nn.Conv2d) else layer for layer in layers
             ]
         self.layers = nn.Sequential(*layers)
+        self._halvings = len(widths) - (not all_strided)
+        self._plain = 1 if all_strided else 2
 
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.layers(x)
         return scores
+
+    @property
+    def step(self) -> int:
+        """Pixels from a score to the next."""
+        return 1 << self._halvings
+
+    @property
+    def sees(self) -> int:
+        """Side of the patch that a score sees, in pixels."""
+        side = 1 + 3 * self._plain
+        for _ in range(self._halvings):
+            side = 2 * side + 2
+        return side
+
+    def at_pixels(self, x: Tensor) -> Tensor:
+        """Scores (N, 1, H, W) of maps (N, in_channels, H, W) at every pixel, from the patches around it.
+
+        Each score stands at the middle of its patch and goes over into the next one in a line. What lies outside
+        mirrors the edge.
+        """
+        height, width = x.shape[-2:]
+        # A convolution of stride 1 moves the middle by half a step, and leaves out as much at either end.
+        lead = self._plain * self.step // 2
+        around = (lead, lead + -width % self.step, lead, lead + -height % self.step)
+        mode = "reflect" if max(around) < min(height, width) else "replicate"
+        scores = self(F.pad(x, around, mode=mode))
+        spread = F.interpolate(scores.float(), scale_factor=self.step, mode="bilinear")
+        return spread[..., :height, :width]

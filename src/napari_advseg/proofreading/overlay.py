@@ -84,12 +84,14 @@ class Edited(Windowed):
     @property
     def table(self) -> Table:
         """Ids of the base that show another label, ascending, and the label of each."""
-        if self._table is None:
-            keys = np.fromiter(self._goes, IDS, len(self._goes))
-            values = np.fromiter(self._goes.values(), IDS, len(self._goes))
+        found = self._table
+        if found is None:
+            goes = self._goes.copy()  # another thread may rename meanwhile
+            keys = np.fromiter(goes, IDS, len(goes))
+            values = np.fromiter(goes.values(), IDS, len(goes))
             order = np.argsort(keys)
-            self._table = keys[order], values[order]
-        return self._table
+            self._table = found = keys[order], values[order]
+        return found
 
     def read(self, window: Window) -> Array:
         return self._shown(self.base, window, (1,) * self.ndim)
@@ -214,7 +216,7 @@ class Tiles:
             return [place for place in itertools.product(*spans) if place in self._tiles]
         return [
             place
-            for place in self._tiles
+            for place in list(self._tiles)  # another thread may paint meanwhile
             if all(k in span for k, span in zip(place, spans, strict=True))
         ]
 

@@ -125,6 +125,10 @@ class Proof:
             self._largest = _largest(self.base)
         return max(self._largest, self._highest) + 1
 
+    def reserve(self, label: int) -> None:
+        """Make no new label up to this one: it is in use elsewhere."""
+        self._highest = max(self._highest, label)
+
     def do(self, step: Step, reason: str = "") -> Step:
         """Do a step, and forget those that were taken back; the step as it stands in the journal comes back.
 

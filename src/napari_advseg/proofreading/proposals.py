@@ -13,6 +13,7 @@ from napari_advseg.proofreading.queue import Item, beside
 from napari_advseg.proofreading.records import expanded
 from napari_advseg.proofreading.regions import connected
 from napari_advseg.proofreading.steps import Point, Step
+from napari_advseg.scoring.boundary import grow_nearest
 from napari_advseg.volume.lazy import LazyArray
 
 
@@ -96,6 +97,11 @@ def _along_truth(proof: Proof, item: Item, followed: FollowedScore | None) -> St
     if int(region.labels[region.inside(point)]) != item.labels[0]:
         raise ValueError(f"At {point} object {item.labels[0]} is no more; ask for the queue again.")
     truth = followed.truth_in(region.window)
+    if (
+        followed.settings.zero == "boundary"
+    ):  # a place between two true objects may lie on their wall
+        planes = truth.reshape(-1, *truth.shape[-2:])
+        truth = np.stack([grow_nearest(plane) for plane in planes]).reshape(truth.shape)
     own = truth[region.inside(point)]
     pieces = np.where(region.mask, np.where(truth == own, 1, 2), 0)
     return edits.split_along(proof, region.window, pieces)

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self
 
-import cc3d
 import numpy as np
-import numpy.typing as npt
+from scipy.stats import rankdata
 
-from napari_advseg.labelling.gap_closing import as_probability
-from napari_advseg.progress import BlockDone, Phase, Reports
+from napari_advseg.progress import Reports
+from napari_advseg.proofreading.candidates import SIGNALS, Action, Candidate, find
 from napari_advseg.proofreading.overlay import IDS
 from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.steps import Point
-from napari_advseg.scoring.boundary import grow_nearest
 from napari_advseg.scoring.findings import Site
-from napari_advseg.volume.lazy import Array, LazyArray
+from napari_advseg.volume.lazy import LazyArray
 
-LEVELS = (0.3, 0.5, 0.7)
-SMALLEST = 30
-"""Faces, or pixels of a section, that are half the way to being trusted."""
-CORE = 12
-"""Fewer pixels of a section are no part of their own."""
 REJECTED = "rejected"
 
-Action = Literal["merge", "split"]
-FACES: list[Any] = [
-    ("one", "u8"),
-    ("other", "u8"),
-    ("area", "f8"),
-    ("wall", "f8"),
-    ("weakest", "f8"),
-    ("here", "i8", (3,)),
-    ("there", "i8", (3,)),
-]
+Order = Literal["evidence", "uncertainty", "critic", "mix"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +41,21 @@ class Item:
     points: tuple[Point, ...]
     worth: float
     source: str = "evidence"
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as plain JSON."""
+        return {**self.key, "worth": self.worth, "source": self.source}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Self:
+        """What `to_json` gave."""
+        return cls(
+            row["action"],
+            tuple(map(int, row["labels"])),
+            tuple(tuple(map(int, point)) for point in row["points"]),
+            float(row["worth"]),
+            str(row["source"]),
+        )
 
     @property
     def key(self) -> dict[str, Any]:
@@ -79,26 +80,53 @@ def by_evidence(proof: Proof, interior: LazyArray) -> Reports[list[Item]]:
     Raises:
         ValueError: shapes differ, or the map holds no probabilities.
     """
-    if tuple(interior.shape) != proof.labels.shape:
+    return ranked(proof, (yield from find(proof, interior)), "evidence")
+
+
+def by_uncertainty(proof: Proof, interior: LazyArray) -> Reports[list[Item]]:
+    """The same contacts and divided objects, those first at whose walls the model is least sure; reports sections.
+
+    How unsure it is follows from the map that it made: the entropy of "inside or wall", 1 bit where it says .5. With
+    the mean map of several models, where they disagree it is unsure too.
+
+    Raises:
+        ValueError: as `by_evidence`.
+    """
+    return ranked(proof, (yield from find(proof, interior)), "uncertainty")
+
+
+def ranked(proof: Proof, candidates: Sequence[Candidate], order: Order) -> list[Item]:
+    """Candidates in an order, the first the most urgent; "mix" goes by the mean of their ranks in all other orders.
+
+    Raises:
+        ValueError: nobody has asked a critic about them.
+    """
+    if order == "mix":
+        worths = mixed(candidates)
+    elif order == "critic" and candidates and not has_verdict(candidates):
         raise ValueError(
-            f"The map of shape {tuple(interior.shape)} does not lie on labels of shape {proof.labels.shape}; "
-            "choose the map that the labels were made from."
+            "No critic has judged these places; give the model of an adversarial_unet or a cgan, or sort by evidence."
         )
-    count = proof.labels.shape[0] if proof.labels.ndim == 3 else 1
-    yield Phase("queue", count)
-    faces: list[Array] = []
-    inside: dict[int, Item] = {}
-    above: tuple[Array, Array] | None = None
-    for z, (labels, wall) in enumerate(_sections(proof, interior)):
-        grown = labels if labels.all() else grow_nearest(labels)
-        faces += [_faces((grown, wall), above, z, flat=proof.labels.ndim == 2)]
-        for item in _divided(labels, wall, z, flat=proof.labels.ndim == 2):
-            known = inside.get(item.labels[0])
-            if known is None or item.worth > known.worth:
-                inside[item.labels[0]] = item
-        above = grown, wall
-        yield BlockDone("queue", z + 1, count)
-    return waiting(proof, [*_weak(faces, proof.labels.ndim), *inside.values()])
+    else:
+        worths = [one.worth(order) for one in candidates]
+    pairs = zip(candidates, worths, strict=True)
+    return waiting(
+        proof, (Item(one.action, one.labels, one.points, worth, order) for one, worth in pairs)
+    )
+
+
+def mixed(candidates: Sequence[Candidate]) -> list[float]:
+    """The mean of the ranks of each candidate in the orders that there are, 1 for the first of all."""
+    if not candidates:
+        return []
+    orders = SIGNALS if has_verdict(candidates) else SIGNALS[:-1]
+    ranks = [rankdata([one.worth(order) for one in candidates]) for order in orders]
+    return [float(rank) for rank in np.mean(ranks, axis=0) / len(candidates)]
+
+
+def has_verdict(candidates: Sequence[Candidate]) -> bool:
+    """Whether a critic was asked."""
+    return not any(math.isnan(one.verdict) for one in candidates)
 
 
 def by_truth(proof: Proof, sites: Iterable[Site]) -> list[Item]:
@@ -118,13 +146,33 @@ def by_truth(proof: Proof, sites: Iterable[Site]) -> list[Item]:
 
 def waiting(proof: Proof, items: Iterable[Item]) -> list[Item]:
     """The items that nobody has rejected and that touch no locked object, the largest worth first."""
-    rejected = [one.content for one in proof.notes if one.about == REJECTED]
+    rejected = {
+        json.dumps(one.content, sort_keys=True) for one in proof.notes if one.about == REJECTED
+    }
     left = [
         one
         for one in items
-        if one.key not in rejected and not proof.locked & set(one.labels) and one.worth > 0
+        if one.worth > 0
+        and proof.locked.isdisjoint(one.labels)
+        and json.dumps(one.key, sort_keys=True) not in rejected
     ]
     return sorted(left, key=lambda one: (-one.worth, one.action, one.labels))
+
+
+def still(proof: Proof, item: Item) -> Item | None:
+    """The item as the labels are now: of the objects at its places; None where nothing is left to do there.
+
+    Objects that were merged since are one at both places, those that were split are two.
+    """
+    if not item.points:
+        return item
+    labels = tuple(dict.fromkeys(proof.labels.at(point) for point in item.points))
+    if item.action == "merge" and 0 in labels:
+        return item  # where 0 divides objects, a place need not lie in one
+    wanted = len(item.points) if item.action == "merge" else 1
+    if 0 in labels or len(labels) != wanted or not proof.locked.isdisjoint(labels):
+        return None
+    return dataclasses.replace(item, labels=labels)
 
 
 def reject(proof: Proof, item: Item) -> None:
@@ -154,122 +202,3 @@ def beside(proof: Proof, point: Point, labels: tuple[int, ...]) -> tuple[Point, 
         best = places[np.argmin(((places - np.array(point)) ** 2).sum(1))]
         points.append(tuple(int(k) for k in best))
     return tuple(points)
-
-
-def _sections(proof: Proof, interior: LazyArray) -> Iterator[tuple[Array, Array]]:
-    """Each section of labels with its wall, float32 in [0, 1]; where there is no data a sure wall."""
-    if proof.labels.ndim == 2:
-        places: list[Any] = [...]
-    else:
-        places = list(range(proof.labels.shape[0]))
-    for place in places:
-        map_ = as_probability(np.asarray(interior[place]))
-        yield np.asarray(proof.labels[place]), np.nan_to_num(1 - map_, nan=1.0)
-
-
-def _faces(
-    here: tuple[Array, Array], above: tuple[Array, Array] | None, z: int, *, flat: bool
-) -> Array:
-    """Contacts of a section and with the one before, one row a pair of labels."""
-    labels, wall = here
-    parts = [_between(here, here, (0, 1), z), _between(here, here, (1, 0), z)]
-    if above is not None and not flat:
-        parts.append(_between((labels, wall), above, (0, 0), z))
-    return _joined(np.concatenate(parts))
-
-
-def _between(
-    near: tuple[Array, Array], far: tuple[Array, Array], step: tuple[int, int], z: int
-) -> Array:
-    """Faces between a section and itself a step on, or (step 0, 0) the section before it; a row a face."""
-    dy, dx = step
-    height, width = near[0].shape
-    one, other = near[0][: height - dy, : width - dx], far[0][dy:, dx:]
-    wall = np.maximum(near[1][: height - dy, : width - dx], far[1][dy:, dx:])
-    y, x = np.nonzero((one != other) & (one != 0) & (other != 0))
-    found = np.zeros(len(y), FACES)
-    a, b = one[y, x], other[y, x]
-    found["one"], found["other"] = np.minimum(a, b), np.maximum(a, b)
-    found["area"], found["wall"] = 1, wall[y, x]
-    found["weakest"] = wall[y, x]
-    this = np.stack([np.full(len(y), z), y, x], 1)
-    that = np.stack([np.full(len(y), z - (step == (0, 0))), y + dy, x + dx], 1)
-    is_first = (a < b)[:, None]
-    found["here"], found["there"] = np.where(is_first, this, that), np.where(is_first, that, this)
-    return found
-
-
-def _joined(faces: Array) -> Array:
-    """One row a pair: sums, and the place where the wall is weakest."""
-    if not len(faces):
-        return faces
-    order = np.lexsort((faces["weakest"], faces["other"], faces["one"]))
-    faces = faces[order]
-    is_new = (np.diff(faces["one"], prepend=0) != 0) | (np.diff(faces["other"], prepend=0) != 0)
-    is_new[0] = True
-    first = np.flatnonzero(is_new)
-    rows = faces[first].copy()
-    for name in ("area", "wall"):
-        rows[name] = np.add.reduceat(faces[name], first)
-    return rows
-
-
-def _weak(faces: list[Array], axes: int) -> Iterator[Item]:
-    for row in _joined(np.concatenate(faces)):
-        area = float(row["area"])
-        worth = (1 - float(row["wall"]) / area) * area / (area + SMALLEST)
-        points = tuple(tuple(int(k) for k in row[end][-axes:]) for end in ("here", "there"))
-        yield Item("merge", (int(row["one"]), int(row["other"])), points, worth)
-
-
-def _divided(labels: Array, wall: Array, z: int, *, flat: bool) -> Iterator[Item]:
-    """Objects that a wall divides in this section: two parts that a low threshold keeps apart."""
-    dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint32)
-    dense[labels == 0] = 0
-    whole = cc3d.connected_components(dense, connectivity=4, out_dtype=np.uint32)
-    done: set[int] = set()
-    for level in LEVELS:
-        cores, count = cc3d.connected_components(
-            np.where(wall < 1 - level, whole, 0), connectivity=4, out_dtype=np.uint32, return_N=True
-        )
-        for part, ends, size in _pairs(whole, cores, count):
-            if part not in done:
-                done.add(part)
-                points = tuple((y, x) if flat else (z, y, x) for y, x in ends)
-                worth = (1 - level) * size / (size + SMALLEST)
-                yield Item("split", (int(labels[ends[0]]),), points, worth)
-
-
-def _pairs(
-    whole: Array, cores: Array, count: int
-) -> Iterator[tuple[int, list[tuple[int, int]], int]]:
-    """Parts of a section with two cores or more: the middles of the two largest, and the size of the smaller."""
-    if not count:
-        return
-    flat = cores.reshape(-1)
-    sizes = np.bincount(flat, minlength=count + 1)
-    places = np.flatnonzero(flat)
-    order = places[np.argsort(flat[places], kind="stable")]
-    ends = np.cumsum(sizes[1:])
-    owner = whole.reshape(-1)[order[ends - sizes[1:]]]
-    large = np.flatnonzero(sizes[1:] >= CORE)
-    large = large[np.lexsort((-sizes[1:][large], owner[large]))]
-    same = np.flatnonzero(owner[large][1:] == owner[large][:-1])
-    seen: set[int] = set()
-    for k in same:
-        part = int(owner[large[k]])
-        if part in seen:
-            continue
-        seen.add(part)
-        pair = [
-            _middle(order[ends[c] - sizes[c + 1] : ends[c]], whole.shape[1])
-            for c in large[k : k + 2]
-        ]
-        yield part, pair, int(sizes[large[k + 1] + 1])
-
-
-def _middle(places: npt.NDArray[np.intp], width: int) -> tuple[int, int]:
-    """The pixel of a core that is nearest to its middle."""
-    y, x = np.divmod(places, width)
-    best = int(np.argmin((y - y.mean()) ** 2 + (x - x.mean()) ** 2))
-    return int(y[best]), int(x[best])

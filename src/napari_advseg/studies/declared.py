@@ -10,6 +10,8 @@ import numpy as np
 from napari_advseg.families import FAMILIES
 from napari_advseg.recipe import Train
 from napari_advseg.settings.training import AdamSettings
+from napari_advseg.studies import proofread, sites
+from napari_advseg.studies.flawed import SCALES_HERE
 from napari_advseg.studies.measures import scored, timed
 from napari_advseg.studies.plan import WAYS, Plan, segmenters, span_of
 from napari_advseg.studies.queue import Job, Study
@@ -431,6 +433,40 @@ STUDIES: dict[str, Study] = {
                     ("boundless", "2"): {"pixel_accuracy": 0.9542, "voi_before": 0.59491},
                 },
             ),
+        ),
+        Study(
+            "critic",
+            "Does a trained critic find errors of a segmentation?",
+            ("order",),
+            (
+                "auc", "precision_50", "errors_share", "auc_merge", "auc_split", "places", "errors", "reach",
+            ),
+            sites.critic,
+            sites.found,
+            Published(
+                "S000 to S004 train critics and do not ask them about finished labels",
+                "the orders with each other: all sort the same places of the same labels.",
+                "values with other labels: how many places are errors differs from one segmentation to the next.",
+            ),
+            scales=SCALES_HERE,
+            remarks=sites.remarks,
+            files=sites.files,
+        ),
+        Study(
+            "proofreading",
+            "How fast does each order of the queue mend a segmentation?",
+            ("order",),
+            ("area", "voi_start", "voi_end", "looks", "data_sets"),
+            proofread.proofreading,
+            proofread.followed,
+            Published(
+                "none of the theses proofreads",
+                "the orders with each other: all begin at the same labels and look equally often.",
+                "areas of other labels: how much one edit mends differs from one segmentation to the next.",
+            ),
+            scales=SCALES_HERE,
+            remarks=proofread.remarks,
+            files=proofread.files,
         ),
     )
 }  # fmt: skip

@@ -51,6 +51,25 @@ def bars(title: str, points: Mapping[str, Point]) -> str:
     return _svg(parts)
 
 
+def curves(title: str, along: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """A line for each name over numbers from 0 on."""
+    every = [one for points in series.values() for one in points]
+    furthest = _round_up(max((x for x, _ in every), default=1.0))
+    highest = _round_up(max((y for _, y in every), default=1.0))
+    parts = [*_frame(title, highest), _text(LEFT + _inner() / 2, HEIGHT - 14, along)]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        at = LEFT + share * _inner()
+        parts += [_text(at, HEIGHT - BOTTOM + 20, f"{share * furthest:.3g}")]
+    for number, (name, points) in enumerate(series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        way = " ".join(
+            f"{LEFT + x / furthest * _inner():.1f},{_height(y, highest):.1f}" for x, y in points
+        )
+        parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += _legend(number, name, colour)
+    return _svg(parts)
+
+
 def _frame(title: str, highest: float) -> Iterator[str]:
     yield f'<text x="{LEFT}" y="24" font-size="15" font-weight="bold">{escape(title)}</text>'
     for share in (0, 0.25, 0.5, 0.75, 1):

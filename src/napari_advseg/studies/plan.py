@@ -152,10 +152,41 @@ class Tissue:
 
 
 @dataclasses.dataclass(frozen=True)
+class Given:
+    """What studies of proofreading begin with, where they do not make it themselves.
+
+    Attributes:
+        segmentation: labels of the image with errors in them.
+        probabilities: interior map of the image.
+        model: folder of a model that makes the map and, where it has a critic, judges.
+        by: whether each test section is proofread on its own, or the test sections as one volume.
+        edits: the most proposals that are looked at.
+    """
+
+    segmentation: Volume | None = None
+    probabilities: Volume | None = None
+    model: Path | None = None
+    by: Literal["section", "volume"] = "section"
+    edits: int | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What differs from nothing given, as JSON."""
+        named = {
+            "segmentation": self.segmentation and self.segmentation.source,
+            "probabilities": self.probabilities and self.probabilities.source,
+            "model": self.model and str(self.model),
+            "by": None if self.by == "section" else self.by,
+            "edits": self.edits,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """A study to be run: how large, on what, with which seeds, where; `steps` replaces the scale's.
 
     Models go to `out`, or to the folder `models` that several studies share: what one has trained another one takes.
+    `given` is for studies of proofreading.
     """
 
     scale: Scale
@@ -164,6 +195,7 @@ class Plan:
     out: Path
     steps: int | None = None
     models: Path | None = None
+    given: Given = Given()
 
     def recipe(self, family: str, seed: int, changes: dict[str, Any] | None = None) -> Train:
         """The recipe of a family at this scale with `changes` on top.
@@ -185,7 +217,13 @@ class Plan:
 
     def facts(self) -> dict[str, Any]:
         """What a study that is gone on with must have in common with its beginning, as JSON."""
-        return {"scale": self.scale.name, "steps": self.steps, **self.tissue.facts()}
+        given = self.given.facts()
+        return {
+            "scale": self.scale.name,
+            "steps": self.steps,
+            **self.tissue.facts(),
+            **({"given": given} if given else {}),
+        }
 
     def _has_distance(self, family: str) -> None:
         image = self.tissue.image
@@ -232,6 +270,23 @@ def tissue_of(
     tissue = Tissue(raw, truth, *_divided(raw.size("z"), spans), more)
     _check(tissue)
     return tissue
+
+
+def given_of(
+    segmentation: str | None,
+    probabilities: str | None,
+    model: str | None,
+    by: Literal["section", "volume"],
+    edits: int | None,
+) -> Given:
+    """What is named, opened; nothing of it is read yet."""
+    return Given(
+        None if segmentation is None else as_labels(read(segmentation)),
+        None if probabilities is None else read(probabilities),
+        None if model is None else Path(model),
+        by,
+        edits,
+    )
 
 
 def sized(volume: Volume, voxel: tuple[float, float, float]) -> Volume:

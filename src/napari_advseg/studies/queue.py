@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from napari_advseg import families, model_store
 from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import BlockDone, Phase, Reports, Said, Saved, Warned
 from napari_advseg.recipe import Train
-from napari_advseg.studies.plan import Plan, Span, span_of
-from napari_advseg.studies.report import Published, Row, pages
+from napari_advseg.studies.plan import SCALES, Plan, Scale, Span, span_of
+from napari_advseg.studies.report import SUMMARY, Published, Row, pages, table
 from napari_advseg.training.fit import fit
 from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.volume import Volume
@@ -73,6 +72,9 @@ class Study:
         measure: what is measured of one run.
         published: numbers of the literature, and what of them can be compared.
         along: the factor along the figure's horizontal axis; bars without one.
+        scales: how large it is at each scale.
+        remarks: further paragraphs of the report.
+        files: names and contents of further files.
     """
 
     name: str
@@ -83,6 +85,9 @@ class Study:
     measure: Measure
     published: Published
     along: str | None = None
+    scales: Mapping[str, Scale] = dataclasses.field(default_factory=lambda: SCALES)
+    remarks: Callable[[Plan], Iterable[str]] = lambda _: ()
+    files: Callable[[Plan], Iterable[tuple[str, str]]] = lambda _: ()
 
 
 def run(
@@ -90,8 +95,8 @@ def run(
 ) -> Reports[dict[str, Any]]:
     """Do what is left of a study, or of its runs with `only` these values of factors.
 
-    Each run adds its row to rows.csv; report.md and the figure are made of the rows at the end. A run that fails is
-    said and left out; the next call tries it again.
+    Each run adds its row to rows.csv; summary.csv, report.md and the figure are made of the rows at the end. A run that
+    fails is said and left out; the next call tries it again.
 
     Raises:
         ValueError: the folder holds another study, or the same at another scale or on other images, or no run has
@@ -121,6 +126,7 @@ def run(
     yield Saved(str(plan.out / REPORT), "report")
     return {
         "rows": str(plan.out / ROWS),
+        "summary": str(plan.out / SUMMARY),
         "report": str(plan.out / REPORT),
         "runs": len(wanted),
         "failed": failed,
@@ -280,13 +286,3 @@ def read_rows(path: Path, factors: int) -> dict[tuple[str, ...], Row]:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {tuple(list(row.values())[:factors]): dict(row) for row in csv.DictReader(file)}
-
-
-def table(rows: Sequence[Row]) -> bytes:
-    """Rows as CSV with every column that any of them has, factors first."""
-    text = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, names, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

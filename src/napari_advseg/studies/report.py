@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from napari_advseg.studies.figure import Point, bars, lines
@@ -12,7 +14,7 @@ from napari_advseg.studies.plan import Plan
 
 Row = dict[str, Any]
 Line = tuple[str, ...]
-FIGURE = "figure.svg"
+FIGURE, SUMMARY = "figure.svg", "summary.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +48,30 @@ class Reported(Protocol):
     def published(self) -> Published: ...
     @property
     def along(self) -> str | None: ...
+    @property
+    def remarks(self) -> Callable[[Plan], Iterable[str]]: ...
+    @property
+    def files(self) -> Callable[[Plan], Iterable[tuple[str, str]]]: ...
 
 
 def pages(
     study: Reported, plan: Plan, rows: Sequence[Row], failed: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Names and contents of the files: the figure and the report."""
+    """Names and contents of the files: the figure, the means and the report."""
     grouped = by_line(study, rows)
     if grouped:
         yield FIGURE, drawn(study, grouped)
+        yield SUMMARY, table(list(means(study, grouped))).decode()
+        yield from study.files(plan)
     yield "report.md", "\n".join(report(study, plan, grouped, failed))
+
+
+def means(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator[Row]:
+    """A row for each line of the table: what it is, how many runs, and the mean of each measure, where there is one."""
+    for line, rows in grouped.items():
+        found = {name: numbers(rows, name) for name in study.measures}
+        values = {name: statistics.mean(some) if some else "" for name, some in found.items()}
+        yield {**dict(zip(study.by, line, strict=True)), "runs": len(rows), **values}
 
 
 def by_line(study: Reported, rows: Sequence[Row]) -> dict[Line, list[Row]]:
@@ -83,6 +99,8 @@ def report(
         yield f"![{study.question}]({FIGURE})"
         yield ""
         yield from _differences(study, grouped)
+        for paragraph in study.remarks(plan):
+            yield from (paragraph, "")
     else:
         yield "No run was complete."
         yield ""
@@ -212,3 +230,13 @@ def in_words(values: Sequence[float]) -> str:
     places = 4 if abs(mean) < 10 else 1
     spread = f" ± {statistics.stdev(values):.{places}f}" if len(values) > 1 else ""
     return f"{mean:.{places}f}{spread}"
+
+
+def table(rows: Sequence[Row]) -> bytes:
+    """Rows as CSV with every column that any of them has, factors first."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

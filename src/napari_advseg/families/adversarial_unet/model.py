@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from napari_advseg.families.family import Player, Progress, TensorBatch, Turn, t
 from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.unet import UNet2d, context, stride
-from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
+from napari_advseg.objectives import critic_loss, falseness, fooling_loss, patch_weight, penalty
 
 
 class Model(Segmenter[AdversarialUNetSettings]):
@@ -48,6 +49,14 @@ class Model(Segmenter[AdversarialUNetSettings]):
                 self.settings.critic.objective, scores, weight
             )
         yield Turn("generator", total(terms), terms)
+
+    def judge(self, image: Tensor, map_: Tensor) -> Tensor:
+        pair = torch.cat((image, softened(map_, self.settings.soften)), dim=1)
+        return falseness(self.settings.critic.objective, self.critic.at_pixels(pair))
+
+    @property
+    def critic(self) -> PatchCritic:
+        return cast("PatchCritic", self.modules["critic"])
 
     @property
     def dice(self) -> float:

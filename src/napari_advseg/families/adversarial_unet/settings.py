@@ -51,6 +51,11 @@ class AdversarialUNetSettings(UNetShape):
     optimiser: AdamSettings = setting(AdamSettings(), "Optimiser", "Adam of the generator.")
     critic: CriticSettings = setting(CRITIC, "Critic", "The critic of image and map.")
 
+    @property
+    def judges(self) -> bool:
+        """Its critic says how false segmentations look."""
+        return True
+
 
 PRESETS = {
     "quick": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from napari_advseg.families.family import (
 )
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.translator import UNetTranslator
-from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
+from napari_advseg.objectives import critic_loss, falseness, fooling_loss, patch_weight, penalty
 
 PAINTER = (
     "This model paints images of labels and does not segment; use the command generate, "
@@ -98,6 +98,16 @@ class Model(Family[CganSettings]):
         image = symmetric(tile)
         drawn = [torch.tanh(generator(image).float()) for _ in range(self.settings.samples)]
         return from_symmetric(torch.stack(drawn).mean(0), self.channels)
+
+    def judge(self, image: Tensor, map_: Tensor) -> Tensor:
+        if self.critic is None:
+            return super().judge(image, map_)
+        pair = torch.cat((symmetric(image), symmetric(map_)), dim=1)
+        return falseness(self.settings.critic.objective, self.critic.at_pixels(pair))
+
+    @property
+    def critic(self) -> PatchCritic | None:
+        return cast("PatchCritic", self.modules["critic"]) if self.makes == "map" else None
 
     @property
     def painting(self) -> tuple[str, ...]:

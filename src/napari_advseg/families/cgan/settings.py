@@ -66,6 +66,11 @@ class CganSettings(Settings):
         return self.direction == "image_to_map"
 
     @property
+    def judges(self) -> bool:
+        """Whether its critic says how false segmentations look."""
+        return self.segments
+
+    @property
     def paints(self) -> str:
         """What it paints images of."""
         return "labels" if self.direction == "map_to_image" else "nothing"

@@ -1,0 +1,806 @@
+"""The Proofread dock: labels put right in the order that matters, every edit on disk and open to be taken back."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QVBoxLayout, QWidget
+
+from napari_advseg.gui import (
+    camera,
+    comparison,
+    handover,
+    proof_desk,
+    proof_finding,
+    results,
+    window,
+)
+from napari_advseg.gui.comparison import Comparison, Row, Side
+from napari_advseg.gui.editors import PatientComboBox
+from napari_advseg.gui.error_table import ErrorTable
+from napari_advseg.gui.form import rows_of
+from napari_advseg.gui.job_dock import JobDock
+from napari_advseg.gui.latest import Latest
+from napari_advseg.gui.mode_bar import BRUSHES, LOOK, WORDS, Banner, ModeBar
+from napari_advseg.gui.model_choice import ModelChoice
+from napari_advseg.gui.panel import LayerChoice, browse_new, note, side_by_side
+from napari_advseg.gui.proof_desk import Desk, Wanted
+from napari_advseg.gui.proof_layer import ProofLayer, painted_steps
+from napari_advseg.gui.proof_score import ProofScore
+from napari_advseg.gui.queue_table import QueueTable
+from napari_advseg.gui.shortcuts import Shortcut
+from napari_advseg.napari_io import LayerData
+from napari_advseg.proofreading import modes, queue
+from napari_advseg.proofreading.followed import FollowedScore
+from napari_advseg.proofreading.modes import Click
+from napari_advseg.proofreading.proof import Stale
+from napari_advseg.proofreading.proposals import Proposal
+from napari_advseg.proofreading.queue import Item
+from napari_advseg.proofreading.steps import Point, Step, Turn
+from napari_advseg.recipe import Judge
+from napari_advseg.volume.lazy import LazyArray
+
+MARK = "What would change"
+COLOURS = ("#ffe600", "#00e5ff", "#ff4fd8", "#7dff5a", "#ff9a3c", "#b9a6ff")
+BEGIN, FIND = "Begin", "Find places"
+BEGIN_ABOUT = (
+    "Open the labels in a new layer that takes edits; they themselves are never written to"
+)
+FIND_ABOUT = "List what is probably wrong, the most rewarding first, each with a proposal"
+NO_MAP, NO_TRUTH = "none: cut where an object is thinnest", "none"
+PYRAMID = "napari cannot paint on a pyramid; use the other modes, or open the labels without it"
+ENTER = "Enter does it, Escape drops it"
+AHEAD = 2
+REACH = 96
+STILL_PX = 4
+LEFT = "Proofreading has ended; every edit is in the journal, and Begin goes on with them."
+EMPTY = "Nothing is left to look at in this order."
+
+
+class ProofreadDock(JobDock):
+    """Labels -> the same labels put right, with a journal beside them."""
+
+    kind = "proofread"
+    run_words = BEGIN
+    run_about = BEGIN_ABOUT
+    shows_device = False
+    log_px = 44
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._desk: Desk | None = None
+        self._layer: ProofLayer | None = None
+        self._clicks: list[Click] = []
+        self._pending: Step | None = None
+        self._proposal: Proposal | None = None
+        self._item: Item | None = None
+        self._is_wanted = False
+        self._found: Comparison | None = None
+        self._ahead: dict[Item, Proposal] = {}
+        self._accepted: list[tuple[Step, Item]] = []
+        self._preparing, self._proposing, self._looking, self._scoring, self._marking = (
+            Latest(self._session, self) for _ in range(5)
+        )
+        self._mark = results.OwnLayer(
+            self._viewer, MARK, colormap=results.flat_colours(COLOURS), opacity=1.0
+        )
+        self.banner = Banner(self._viewer)
+        self._make_rows()
+        self.tabs = self._tabs()
+        self._connect()
+        self._open(self._content(), self.tabs)
+        self._turn_begun()
+
+    @property
+    def desk(self) -> Desk | None:
+        """What is being proofread; None where nothing is."""
+        return self._desk
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """What is proposed for the chosen place and can be accepted; None where nothing is."""
+        return self._proposal if self._pending is not None else None
+
+    @property
+    def layer(self) -> Any:
+        """The layer that is edited; None where there is none."""
+        return self._layer.layer if self._layer is not None else None
+
+    def shortcuts(self) -> Iterator[Shortcut]:  # type: ignore[override]
+        """A key for every mode."""
+        for name, words in WORDS.items():
+            turn = partial(self.modes.turn, name)
+            yield Shortcut(f"proofread_{name}", f"Proofread: {words.title}", words.keys, turn)
+
+    def start(self) -> None:
+        """Open the labels, or look for places in them; what is in the way is said."""
+        self._look_at_layers()
+        if self._problem():
+            return
+        if self._desk is None:
+            self._begin()
+        else:
+            self._find(self._desk)
+
+    def accept(self) -> None:
+        """Do what is prepared; where it is being prepared still, as soon as it is."""
+        if self._pending is None:
+            self._is_wanted = bool(self._clicks) or self._item is not None
+            return
+        step, item = self._pending, self._item
+        self._pending = None
+        if self._do(step, item):
+            self._forget_clicks()
+            if item is not None:
+                self.table.drop(item)
+        elif item is not None:
+            self._ahead.pop(item, None)
+            self._propose(item)
+
+    def reject(self) -> None:
+        """Remember that the chosen place is right as it is, and go on."""
+        item = self._item
+        if self._desk is None or item is None:
+            return
+        try:
+            queue.reject(self._desk.proof, item)
+        except ValueError as error:
+            self._fail(str(error))
+            return
+        self._forget_clicks()
+        self.table.drop(item)
+
+    def drop(self) -> None:
+        """Forget what was clicked."""
+        self._forget_clicks()
+        self._say_mode()
+
+    def undo(self) -> None:
+        """Take the last edit back, also one of yesterday."""
+        self._turn_back(is_redo=False)
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._turn_back(is_redo=True)
+
+    def end(self) -> None:
+        """Close the journal and remove the layer; the labels themselves are shown again."""
+        if self._leave():
+            self.buttons.tell(LEFT)
+
+    def click(self, point: Point, *, is_next: bool = False) -> None:
+        """Take a place in the mode that is on; `is_next` begins the seeds of another part."""
+        if self._desk is None or self.modes.mode in (LOOK, *BRUSHES):
+            return
+        if self._item is not None:
+            self._forget_clicks()
+        colour = self._clicks[-1].colour if self._clicks else 0
+        one_place = self.modes.mode in ("new", "fill")
+        clicks = [] if one_place else self._clicks
+        self._clicks = [*clicks, Click(point, colour + (is_next and bool(self._clicks)))]
+        self._pending, self._is_wanted = None, False
+        self._prepare()
+
+    def go_to_error(self, row: Row) -> None:
+        """Show a wrong object: the camera at its box, its outlines on it."""
+        if self._found is not None:
+            camera.jump(self._viewer, *comparison.place(self._found, row))
+            self._marking.ask(partial(comparison.highlight, self._found, row))
+
+    def _make_rows(self) -> None:
+        self.labels = LayerChoice(self._viewer, Labels)
+        self.interior = LayerChoice(self._viewer, Image, NO_MAP)
+        self.truth = LayerChoice(self._viewer, Labels, NO_TRUTH)
+        self.image = LayerChoice(self._viewer, Image)
+        self.model = ModelChoice(self._session, proof_finding.can_judge)
+        self.order = PatientComboBox()
+        for name, words in proof_finding.ORDERS.items():
+            self.order.addItem(words, name)
+        self.modes = ModeBar()
+        self.table = QueueTable()
+        self.score = ProofScore()
+        self.errors = ErrorTable()
+        self.words = note()
+        self.shows = QCheckBox("Show what would change")
+        self.shows.setChecked(True)
+        self.accept_button, self.reject_button = QPushButton("Accept"), QPushButton("Reject")
+        self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
+        self.save, self.end_button = QPushButton("Save as …"), QPushButton("End")
+        tips = {
+            self.order: "What decides which place comes first",
+            self.shows: "Colour the objects and parts as they would be; without it the picture is as it is now",
+            self.accept_button: "Do what is proposed (Enter)",
+            self.reject_button: "It is right as it is: it does not come back (Backspace)",
+            self.undo_button: "Take the last edit back, as often as you like (Ctrl-Z)",
+            self.redo_button: "Do it again (Ctrl-Shift-Z)",
+            self.save: "Write the labels with all edits to a new file",
+            self.end_button: "Close the journal; nothing is lost, and Begin goes on where you were",
+        }
+        for widget, words in tips.items():
+            widget.setToolTip(f"<p>{words}.</p>")
+
+    def _content(self) -> QWidget:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.addLayout(
+            rows_of(
+                ("Labels", self.labels, "The labels to put right; they are only read."),
+                ("Interior map", self.interior, "Along its walls objects are cut, and compared."),
+                ("Truth", self.truth, "Where there is one: what the score is counted against."),
+                ("Order", self.order),
+            )
+        )
+        self.judges = QWidget()
+        judges = rows_of(
+            ("Image", self.image, "What the labels are of: the critic sees both."),
+            ("Model", self.model, "One that was trained against a critic."),
+        )
+        self.judges.setLayout(judges)
+        judges.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.judges)
+        column.addStretch(1)
+        return content
+
+    def _tabs(self) -> QWidget:
+        listed = QWidget()
+        column = QVBoxLayout(listed)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(self.table, stretch=1)
+        column.addWidget(self.shows)
+        column.addWidget(side_by_side(self.accept_button, self.reject_button))
+        tabs = QTabWidget()
+        tabs.setDocumentMode(True)
+        tabs.addTab(listed, "Queue")
+        tabs.addTab(self.score, "Score")
+        tabs.addTab(self.errors, "Objects")
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.modes)
+        column.addWidget(self.words)
+        column.addWidget(side_by_side(self.undo_button, self.redo_button))
+        column.addWidget(tabs, stretch=1)
+        column.addWidget(side_by_side(self.save, self.end_button))
+        return whole
+
+    def _connect(self) -> None:
+        for choice in (self.labels, self.interior, self.image, self.order):
+            choice.currentIndexChanged.connect(self._look_at_layers)
+        self.model.seen.connect(self._judge)
+        self.truth.currentIndexChanged.connect(self._take_truth)
+        self.modes.turned.connect(self._turn_mode)
+        self.table.chosen.connect(self._choose)
+        self.errors.chosen.connect(self.go_to_error)
+        self.errors.errors.filter(lambda row: row.what != "site")
+        self.shows.toggled.connect(self._turn_mark)
+        for signal, do in (
+            (self.table.accepted, self.accept),
+            (self.table.rejected, self.reject),
+            (self.accept_button.clicked, self.accept),
+            (self.reject_button.clicked, self.reject),
+            (self.undo_button.clicked, self.undo),
+            (self.redo_button.clicked, self.redo),
+            (self.save.clicked, self._save),
+            (self.end_button.clicked, self.end),
+        ):
+            signal.connect(do)
+        for latest, done, failed in (
+            (self._preparing, self._take_step, self._refuse),
+            (self._proposing, self._take_proposal, self._miss),
+            (self._looking, self._keep_proposal, _nothing),
+            (self._scoring, self._show_score, self.score.forget),
+            (self._marking, self._show_mark, self._refuse),
+        ):
+            latest.done.connect(done)
+            latest.failed.connect(failed)
+        self._viewer.mouse_drag_callbacks.append(self._press)
+        self._viewer.dims.events.current_step.connect(self._turn_section)
+        self._viewer.layers.selection.events.active.connect(self._say_mode)
+
+    def _problem(self) -> str:
+        if self._desk is None:
+            if self.labels.layer is None:
+                return "Open the labels that you want to put right first."
+            return proof_finding.why_not_open(self.labels.layer)
+        order = self.order.currentData()
+        if order == "truth" and self.truth.layer is None:
+            return "Choose the truth, or another order."
+        if order != "truth" and self.interior.layer is None:
+            return "Choose the interior map that the labels were made from, or another order."
+        return self._why_no_critic() if order == "critic" else ""
+
+    def _why_no_critic(self) -> str:
+        card = self.model.found.card
+        if self.image.layer is None:
+            return "Choose the image that the labels are of."
+        if card is None:
+            return self.model.problem
+        if not proof_finding.can_judge(card):
+            return f"A {card.recipe.family} has no critic of segmentations; choose an adversarial_unet or a cgan."
+        return ""
+
+    def _judge_more(self) -> None:
+        is_on = self._desk is not None
+        self.judges.setVisible(self.order.currentData() in proof_finding.JUDGED)
+        for widget in (self.undo_button, self.redo_button, self.save, self.end_button):
+            widget.setEnabled(is_on and not self._is_running)
+        self.labels.setEnabled(not is_on)
+        if self._desk is not None:
+            self.undo_button.setEnabled(bool(self._desk.proof.steps))
+            self.redo_button.setEnabled(bool(self._desk.proof.can_redo))
+        for button in (self.accept_button, self.reject_button):
+            button.setEnabled(self._item is not None or bool(self._clicks))
+
+    def _begin(self) -> None:
+        layer = self.labels.layer
+        wanted = Wanted(
+            comparison.side_of(layer),
+            layer.name,
+            handover.folder_for(layer, self._session.project),
+            handover.folder_for(None, self._session.project) / "proofreading",
+        )
+        title = f"Opening {layer.name}"
+        self._follow(self._session.work(self.kind, title, partial(proof_desk.open_desk, wanted)))
+
+    def _find(self, desk: Desk) -> None:
+        order, title = self.order.currentData(), "Looking for places"
+        if order == "truth":
+            work = partial(proof_finding.by_truth, desk, comparison.side_of(self.truth.layer))
+            self._follow(self._session.work(self.kind, title, work))
+        elif order == "critic" or (order == "mix" and not self._why_no_critic()):
+            recipe = Judge(image="", labels="", interior="", model=self.model.path, order=order)
+            given = {
+                "image": handover.taken(self.image.layer),
+                "interior": handover.taken(self.interior.layer),
+            }
+            prepare = partial(proof_finding.judged, desk, given, recipe, self._session.folder)
+            self._follow(self._session.run(self.kind, title, prepare))
+        else:
+            interior = self._interior()
+            if interior is None:
+                return
+            work = partial(proof_finding.by_map, desk, interior, order)
+            self._follow(self._session.work(self.kind, title, work))
+
+    def _finished(self, result: dict[str, Any]) -> None:
+        if "desk" in result:
+            self._sit_down(result["desk"])
+        elif "items" in result and self._desk is not None:
+            items = [
+                one if isinstance(one, Item) else Item.from_json(one) for one in result["items"]
+            ]
+            self._show_found(items, result.get("comparison"))
+        elif "baked" in result:
+            self.buttons.tell(f"Saved with all edits: {result['baked']}")
+
+    def _sit_down(self, desk: Desk) -> None:
+        """Begin, unless the layer has gone meanwhile."""
+        source = self.labels.layer
+        if source is None or not window.is_open(self._viewer) or self._desk is not None:
+            desk.proof.close()
+            return
+        self._desk = desk
+        window.main_window(self._viewer).destroyed.connect(desk.proof.close)
+        coarser = [desk.proof.level(one) for one in desk.coarser]
+        self._layer = ProofLayer(self._viewer, desk.proof.labels, coarser, source)
+        self._layer.painted.connect(self._take_stroke)
+        self._layer.removed.connect(self.end)
+        source.visible, self._source = False, source
+        self._was_editable, source.editable = source.editable, False
+        self._viewer.layers.selection.active = self.layer
+        self._bind_keys()
+        self._turn_begun()
+        self._reveal()
+        self._take_truth()
+        steps = len(desk.proof.steps)
+        went_on = f"Goes on after {steps:,} edits of before." if steps else ""
+        self.buttons.tell(
+            " ".join(filter(None, (went_on, desk.remark, desk.proof.warning))),
+            is_warning=bool(desk.remark or desk.proof.warning),
+        )
+
+    def _leave(self) -> bool:
+        """Give back what proofreading holds; whether there was any."""
+        desk, layer = self._desk, self._layer
+        if desk is None or layer is None:
+            return False
+        self._desk = self._layer = self._found = None
+        desk.proof.close()
+        self._forget_clicks()
+        self._ahead.clear()
+        self._accepted.clear()
+        for latest in (self._preparing, self._proposing, self._looking, self._scoring):
+            latest.forget()
+        self.table.show_items([])
+        self.errors.errors.show_rows(())
+        self.score.forget()
+        self.modes.turn(LOOK)
+        layer.take_away()
+        self._mark.remove()
+        if self._source in self._viewer.layers:
+            self._source.editable = self._was_editable
+            self._source.visible = True
+        self._turn_begun()
+        self._judge()
+        return True
+
+    def _tidy_up(self) -> None:
+        self._leave()
+        if self._press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._press)
+
+    def _turn_begun(self) -> None:
+        """Begin becomes Find places and back."""
+        is_on = self._desk is not None
+        self.buttons.run.setText(FIND if is_on else BEGIN)
+        self.buttons.run_about = FIND_ABOUT if is_on else BEGIN_ABOUT
+        self.modes.setEnabled(is_on)
+        if self._layer is not None:
+            why = PYRAMID if self._layer.layer.multiscale else ""
+            for name in BRUSHES:
+                self.modes.refuse(name, why)
+        self._judge()
+
+    def _bind_keys(self) -> None:
+        """Keys of the layer itself, which come before those of napari and only while it is selected."""
+        keys: dict[str, Callable[[], None]] = {
+            "Enter": self.accept,
+            "Backspace": self.reject,
+            "Escape": self.drop,
+            "Down": partial(self.table.step, 1),
+            "Up": partial(self.table.step, -1),
+            "Control-Z": self.undo,
+            "Control-Shift-Z": self.redo,
+        }
+        for key, do in keys.items():
+            self.layer.bind_key(key, _keyed(key, do), overwrite=True)
+
+    def _turn_mode(self, name: str) -> None:
+        self._forget_clicks()
+        layer = self.layer
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+            if name in BRUSHES:  # napari has no brush in a layer that is hidden
+                results.set_visible(self._viewer, layer, visible=True)
+            layer.mode = BRUSHES.get(name, "pan_zoom")
+            if name == "paint" and self._desk is not None:
+                layer.selected_label = self._label()
+        self._say_mode()
+
+    def _label(self) -> int:
+        """What the brush paints at first: the label in the middle of the view, else a new one."""
+        if self._desk is None or self._layer is None:
+            return 1
+        centre = window.camera(self._viewer).center[-2:]
+        world = (*self._viewer.dims.point[:-2], *centre)
+        point = self._layer.point_at(world)
+        return (self._desk.proof.labels.at(point) if point else 0) or self._desk.proof.fresh()
+
+    def _say_mode(self, *_: object) -> None:
+        layer = self.layer
+        if layer is None:
+            self.banner.say(LOOK)
+            return
+        is_other = self._viewer.layers.selection.active is not layer
+        said = f"select the layer '{layer.name}' to go on" if is_other else ""
+        self.banner.say(self.modes.mode, self._state(), is_other=said)
+
+    def _state(self) -> str:
+        """What came of the clicks so far; empty before the first."""
+        if not self._clicks:
+            return ""
+        if self._pending is not None:
+            return f"{said_of(self._pending)} · {ENTER}"
+        if not modes.is_enough(self.modes.mode, self._clicks):
+            return f"{len(self._clicks)} clicked · {WORDS[self.modes.mode].banner}"
+        return "…"
+
+    def _press(self, _viewer: Any, event: Any) -> Iterator[None]:
+        """A click, told from a drag that moves the image."""
+        if self._layer is None or event.button != 1:
+            return
+        if self.modes.mode == "paint" and "Shift" in event.modifiers:
+            self._pick(event)
+            return
+        begun, moved = np.asarray(event.pos), 0.0
+        yield
+        while event.type == "mouse_move":
+            moved = max(moved, float(np.abs(np.asarray(event.pos) - begun).max()))
+            yield
+        point = self._layer.point_under(event) if moved < STILL_PX else None
+        if point is not None:
+            self.click(point, is_next="Shift" in event.modifiers)
+
+    def _pick(self, event: Any) -> None:
+        point = self._layer.point_under(event) if self._layer is not None else None
+        if point is not None and self._desk is not None:
+            self.layer.selected_label = self._desk.proof.labels.at(point)
+
+    def _prepare(self) -> None:
+        desk, layer = self._desk, self._layer
+        if desk is None or layer is None:
+            return
+        mode, clicks, section = self.modes.mode, tuple(self._clicks), layer.section
+        try:
+            interior = self._interior()
+        except ValueError as error:
+            self._refuse(str(error))
+            return
+        work = partial(proof_finding.prepared, desk, mode, clicks, interior, section)
+        self._preparing.ask(work)
+        self._say_mode()
+        self._judge_more()
+
+    def _take_step(self, made: tuple[Step | None, LayerData | None]) -> None:
+        self._pending, picture = made
+        self._show_mark(picture)
+        self._say_mode()
+        self._go_on_if_wanted()
+
+    def _refuse(self, text: str) -> None:
+        """An edit cannot be made: it is said, and what was clicked is forgotten."""
+        self._forget_clicks()
+        self._say_mode()
+        self.words.set_tone("problem")
+        self.words.setText(text)
+
+    def _choose(self, item: Item | None) -> None:
+        self._forget_clicks()
+        if item is None or self._desk is None:
+            self._item = None
+            self.words.setText(EMPTY if self._desk is not None else "")
+            self._judge_more()
+            return
+        self._item = item
+        self._jump(item)
+        self._propose(item)
+        self._judge_more()
+
+    def _jump(self, item: Item) -> None:
+        if self._desk is None or not item.points:
+            return
+        points = np.array(item.points, float)
+        low, high = points.min(0), points.max(0)
+        low[-2:] -= REACH
+        high[-2:] += REACH
+        world = self._desk.side.world
+        camera.jump(self._viewer, *(world(tuple(one)) for one in (low, high, points[0])))
+
+    def _propose(self, item: Item) -> None:
+        desk = self._desk
+        if desk is None:
+            return
+        self.words.set_tone("plain")
+        self.words.setText("…")
+        made = self._ahead.pop(item, None)
+        self._proposing.ask(partial(proof_finding.proposed, desk, item, self._map(), made))
+
+    def _take_proposal(self, made: tuple[Item, Proposal, LayerData | None]) -> None:
+        item, proposal, picture = made
+        if item is not self._item:
+            return
+        self._pending, self._proposal = proposal.step, proposal
+        self._show_mark(picture)
+        self.words.set_tone("plain")
+        self.words.setText(proof_finding.expected(proposal))
+        self._go_on_if_wanted()
+        self._look_ahead()
+
+    def _miss(self, text: str) -> None:
+        """A place is no longer what it was: it is left out, and the next one comes."""
+        item = self._item
+        if item is not None:
+            self.buttons.tell(text)
+            self.table.drop(item)
+
+    def _look_ahead(self) -> None:
+        """Prepare the next proposals while the user looks at this one."""
+        missing = [item for item in self.table.following(AHEAD) if item not in self._ahead]
+        if missing and self._desk is not None:
+            self._looking.ask(partial(proof_finding.ahead, self._desk, missing[0], self._map()))
+
+    def _keep_proposal(self, proposal: Proposal) -> None:
+        self._ahead[proposal.item] = proposal
+        self._look_ahead()
+
+    def _go_on_if_wanted(self) -> None:
+        if self._is_wanted and self._pending is not None:
+            self._is_wanted = False
+            self.accept()
+
+    def _do(self, step: Step, item: Item | None = None) -> bool:
+        """Do a step, of an item of the queue or not, and show it; whether that was possible."""
+        desk, layer = self._desk, self._layer
+        if desk is None or layer is None:
+            return False
+        reason = f"queue: {item.source}" if item is not None else ""
+        try:
+            done = desk.proof.do(step, reason)
+        except Stale:
+            return False
+        except ValueError as error:
+            self._refuse(str(error))
+            return False
+        if item is not None:
+            self._accepted.append((done, item))
+        self._show_done(desk, layer, done, done)
+        self.words.set_tone("plain")
+        self.words.setText(f"{said_of(done)}.")
+        return True
+
+    def _turn_back(self, *, is_redo: bool) -> None:
+        desk, layer = self._desk, self._layer
+        if desk is None or layer is None:
+            return
+        self._forget_clicks()
+        try:
+            step = desk.proof.redo() if is_redo else desk.proof.undo()
+        except ValueError as error:
+            self._fail(str(error))
+            return
+        if step is not None:
+            record = step if is_redo else Turn(False)  # noqa: FBT003 - its one field
+            self._show_done(desk, layer, step, record)
+            self.words.set_tone("plain")
+            self.words.setText(f"{'Done again' if is_redo else 'Taken back'}: {said_of(step)}.")
+            for item in [item for done, item in self._accepted if done is step]:
+                if is_redo:
+                    self.table.drop(item)
+                else:
+                    self.table.put_back(item)
+
+    def _show_done(self, desk: Desk, layer: ProofLayer, step: Step, record: Step | Turn) -> None:
+        """Show that a step was done or taken back, and let threads know."""
+        desk.shadow.say(record, desk.proof.fresh() - 1)
+        layer.redraw(step)
+        self._blank()
+        about = step.touched | set(step.ids)
+        self._ahead = {
+            item: one
+            for item, one in self._ahead.items()
+            if not about & (one.step.touched | set(one.step.ids))
+        }
+        if self.truth.layer is not None:
+            self._scoring.ask(desk.shadow.score)
+        self._say_mode()
+        self._judge_more()
+
+    def _take_stroke(self, strokes: Any) -> None:
+        """napari's brush has painted: that is an edit like others."""
+        if self._desk is None:
+            return
+        try:
+            for step in painted_steps(self._desk.proof, strokes):
+                self._do(step)
+        except ValueError as error:
+            self._refuse(str(error))
+
+    def _take_truth(self, *_: object) -> None:
+        desk, truth = self._desk, self.truth.layer
+        self._scoring.forget()
+        if desk is not None and truth is None:
+            desk.shadow.end_score()
+            self.score.forget()
+        elif desk is not None:
+            work = partial(proof_finding.scored, desk, comparison.side_of(truth))
+            self._scoring.ask(work)
+        self._look_at_layers()
+
+    def _show_score(self, score: FollowedScore | None) -> None:
+        if score is not None and self._desk is not None:
+            self.score.curve.paint(*window.colours(self._viewer))
+            self.score.show_curve(list(score.curve), score.problem)
+
+    def _show_found(self, items: list[Item], found: Comparison | None) -> None:
+        self._ahead.clear()
+        if found is not None:
+            self._found = found
+            self.errors.errors.show_rows(found.rows)
+        self.table.show_items(items)
+        if not items:
+            self._choose(None)
+        self.buttons.tell(f"{len(items):,} places, the most rewarding first.")
+        self._judge()
+
+    def _turn_section(self, *_: object) -> None:
+        """Another section is on screen: what would change is shown there."""
+        desk, layer, step = self._desk, self._layer, self._pending
+        if desk is not None and layer is not None and step is not None:
+            self._marking.ask(partial(desk.shadow.picture, step, desk.side, layer.section))
+
+    def _show_mark(self, picture: LayerData | None) -> None:
+        if self._desk is None or (picture is None and self._mark.layer is None):
+            return
+        if picture is None:
+            self._blank()
+        else:
+            self._mark.show(picture)
+            self._turn_mark()
+
+    def _blank(self) -> None:
+        """Show no change; the layer stays, as making it takes longer than all else."""
+        if self._mark.layer is not None and self._desk is not None:
+            ndim = self._mark.layer.ndim
+            nothing = np.zeros((1,) * ndim, np.uint8)
+            self._mark.show((nothing, self._desk.side.placed((0,) * ndim), "labels"))
+
+    def _turn_mark(self, *_: object) -> None:
+        results.set_visible(self._viewer, self._mark.layer, visible=self.shows.isChecked())
+
+    def _forget_clicks(self) -> None:
+        self._clicks, self._pending, self._item, self._proposal = [], None, None, None
+        self._is_wanted = False
+        self._preparing.forget()
+        self._proposing.forget()
+        self._marking.forget()
+        self._blank()
+        self._judge_more()
+
+    def _interior(self) -> LazyArray | None:
+        """The interior map; None where none is chosen.
+
+        Raises:
+            ValueError: it does not lie on the labels.
+        """
+        if self.interior.layer is None or self._desk is None:
+            return None
+        return proof_desk.interior_of(self.interior.layer, self._desk.proof.labels.shape)
+
+    def _map(self) -> LazyArray | None:
+        try:
+            return self._interior()
+        except ValueError:  # it is said where places are looked for
+            return None
+
+    def _save(self) -> None:
+        desk = self._desk
+        if desk is None:
+            return
+        path = browse_new(self, str(_beside(desk.side)))
+        if path:
+            work = partial(proof_finding.baked, desk, path)
+            self._follow(self._session.work(self.kind, "Saving the labels", work))
+
+
+def said_of(step: Step) -> str:
+    """A step in words: "merge 12 and 14"."""
+    ids = " and ".join(map(str, step.ids[:3])) + (" …" if len(step.ids) > 3 else "")
+    voxels = f", {step.voxels:,} voxels" if step.voxels else ""
+    return f"{step.operation} {ids}{voxels}"
+
+
+def _beside(side: Side) -> Path:
+    source = Path(side.volume.source or "labels")
+    return source.with_name(f"{handover.plain(source.name.split('.')[0])}-proofread.ome.zarr")
+
+
+def _keyed(key: str, do: Callable[[], None]) -> Callable[[Any], None]:
+    """What napari calls for a key; one that ends a polygon still does."""
+
+    def act(layer: Any) -> None:
+        theirs = type(layer).class_keymap
+        if key in ("Enter", "Escape", "Backspace") and window.polygon_is_drawn(layer):
+            found = next((do for bound, do in theirs.items() if str(bound) == key), None)
+            if found is not None:
+                found(layer)
+            return
+        do()
+
+    return act
+
+
+def _nothing(_text: str) -> None:
+    """A proposal that cannot be made ahead is missed when its turn comes."""
+
+
+__all__ = ["ProofreadDock", "said_of"]
