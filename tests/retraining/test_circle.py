@@ -18,7 +18,7 @@ from napari_advseg.pipeline import execute
 from napari_advseg.progress import BlockDone, Said, StepDone, Warned
 from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.proof import found, open_proof, reopened
-from napari_advseg.recipe import further
+from napari_advseg.recipe import Retrain, further, train_recipe
 from napari_advseg.retraining import circle
 from napari_advseg.retraining.judging import Verdict
 from napari_advseg.scoring.changes import changes
@@ -266,6 +266,16 @@ def test_kills_at_any_moment_lose_nothing(work, seed):
         np.testing.assert_array_equal(other.weights[key], value)
     verdicts = [json.loads((out / "verdict.json").read_text()) for out in outs]
     assert verdicts[0] == verdicts[1]
+
+
+def test_all_weights_are_taken_over_also_where_the_old_model_had_few_from_elsewhere(work):
+    card = model_store.read_card(work / "old")
+    model = {"scenario": "random_frozen", "width": 4}
+    trained = train_recipe("boundless_transfer", "quick", {"model": model, "start_from": "a"})
+    recipe = Retrain.model_validate({k: v for k, v in recipe_of(work).items() if k != "task"})
+    plan = circle.Plan(1, None, circle.Judged((), is_withheld=False))
+    made = circle.lessons(recipe, card.changed(recipe=trained), plan).model
+    assert (made.loaded, made.frozen, made.width) == (17, 8, 4)
 
 
 class TestRefusals:

@@ -16,6 +16,10 @@ from napari_advseg import families, model_store
 from napari_advseg.examples.patches import check_pairs
 from napari_advseg.examples.sections import split_sections
 from napari_advseg.examples.targets import Meaning
+from napari_advseg.families.boundless_transfer.settings import (
+    ALL_LAYERS,
+    BoundlessTransferSettings,
+)
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.prediction import fits
 from napari_advseg.progress import Reports, Said, Warned
@@ -28,6 +32,7 @@ from napari_advseg.proofreading.trusted import Judged, judged_blocks, write_judg
 from napari_advseg.recipe import Retrain, Segment, Train, further, read_tree, to_yaml, validated
 from napari_advseg.retraining.judging import Verdict, judge
 from napari_advseg.scoring.changes import changes
+from napari_advseg.settings import Settings
 from napari_advseg.training.calibration import MOST_SECTIONS, spread
 from napari_advseg.training.fit import is_taken, sole_writer
 from napari_advseg.training.folds import finished
@@ -124,6 +129,7 @@ def lessons(recipe: Retrain, card: Card, plan: Plan) -> Train:
     """The recipe of the training: that of the old model, on what was reviewed, from its weights."""
     base = card.recipe
     return base.changed(
+        model=_taking_all(base.model),
         image=recipe.image,
         labels=str(Path(recipe.out) / LEARNT),
         images=None,
@@ -141,6 +147,13 @@ def lessons(recipe: Retrain, card: Card, plan: Plan) -> Train:
         labelling=card.labelling,
         out=str(Path(recipe.out) / MODEL),
     )
+
+
+def _taking_all(model: Settings) -> Settings:
+    """Settings that take all weights over, where a family may be told to take some only."""
+    if isinstance(model, BoundlessTransferSettings):
+        return model.changed(scenario="own", load_first=ALL_LAYERS, freeze_first=model.frozen)
+    return model
 
 
 class _Run:
@@ -240,6 +253,7 @@ class _Run:
             try:
                 kept = self._kept()
                 done: Replayed = yield from replay(kept, onto, self._labels(kept).array)
+                # Said in the journal, which is there even where no edit was needed.
                 onto.note("replayed", {"journal": str(kept.folder), "edits": len(kept.steps)})
             finally:
                 onto.close()
@@ -257,11 +271,11 @@ class _Run:
                 f"The journal in {self._folder} has gone; start again in another --out."
             )
         after = reopened(new, self._folder / LABELS)
-        found = changes(self._proof(self._kept()).volume, after.volume)
+        differs = changes(self._proof(self._kept()).volume, after.volume)
         if not place.exists():
-            yield from written(found.layer, place, "changed", overwrite=True)
-        yield Said(f"Compared with the labels before: {found.words}.")
-        return {"changed": str(place), "changes": dict(found.objects)}
+            yield from written(differs.layer, place, "changed", overwrite=True)
+        yield Said(f"Compared with the labels before: {differs.words}.")
+        return {"changed": str(place), "changes": dict(differs.objects)}
 
     @property
     def _zero(self) -> Meaning:
@@ -309,8 +323,8 @@ def _whole_sections(proof: Proof, sections: tuple[int, ...]) -> tuple[Box, ...]:
 
 
 def _json(place: Path) -> Made:
-    found: Made = json.loads(place.read_text(encoding="utf-8"))
-    return found
+    tree: Made = json.loads(place.read_text(encoding="utf-8"))
+    return tree
 
 
 def _keep(place: Path, tree: Made) -> None:
