@@ -11,6 +11,7 @@ from napari_advseg import drain
 from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.candidates import SIGNALS, entropy, find
 from napari_advseg.proofreading.proof import Proof
+from napari_advseg.proofreading.proposals import propose
 from napari_advseg.proofreading.queue import by_evidence, by_uncertainty, ranked, reject, still
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
@@ -153,6 +154,19 @@ def test_an_item_follows_the_labels_until_it_is_settled():
     proof.do(edits.delete(proof, ids=[1]))
     reject(proof, other)
     assert other not in drain(by_evidence(proof, interior))
+
+
+def test_items_follow_objects_that_0_divides_too():
+    labels, interior = cells()
+    labels[:, :, ::SIDE] = labels[:, ::SIDE] = 0
+    proof = proof_of(labels)
+    items = {one.labels: one for one in drain(by_evidence(proof, interior))}
+    proof.do(propose(proof, items[1, 2], interior).step)
+    assert still(proof, items[1, 2]) is None
+    now = still(proof, items[2, 3])
+    assert now.labels == (1, 3)
+    proof.do(propose(proof, now, interior).step)
+    assert proof.labels.at((0, 8, 40)) == proof.labels.at((0, 8, 8))
 
 
 def test_a_split_is_settled_once_its_seeds_are_apart():

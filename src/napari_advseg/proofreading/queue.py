@@ -17,9 +17,11 @@ from napari_advseg.proofreading.overlay import IDS
 from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.steps import Point
 from napari_advseg.scoring.findings import Site
-from napari_advseg.volume.lazy import LazyArray
+from napari_advseg.volume.lazy import Array, LazyArray
 
 REJECTED = "rejected"
+NEAR = 12
+"""Pixels from a place at which its objects are looked for."""
 
 Order = Literal["evidence", "uncertainty", "critic", "mix"]
 
@@ -166,9 +168,7 @@ def still(proof: Proof, item: Item) -> Item | None:
     """
     if not item.points:
         return item
-    labels = tuple(dict.fromkeys(proof.labels.at(point) for point in item.points))
-    if item.action == "merge" and 0 in labels:
-        return item  # where 0 divides objects, a place need not lie in one
+    labels = tuple(dict.fromkeys(_nearest(proof, point) for point in item.points))
     wanted = len(item.points) if item.action == "merge" else 1
     if 0 in labels or len(labels) != wanted or not proof.locked.isdisjoint(labels):
         return None
@@ -186,19 +186,38 @@ def reject(proof: Proof, item: Item) -> None:
 
 def beside(proof: Proof, point: Point, labels: tuple[int, ...]) -> tuple[Point, ...]:
     """The voxel of each label that is nearest to a contact; none where one is not near it."""
-    window = tuple(
-        slice(max(0, k - reach), min(length, k + reach + 1))
-        for k, length, reach in zip(
-            point, proof.labels.shape, (1, 12, 12)[-len(point) :], strict=True
-        )
-    )
-    found = np.asarray(proof.labels[window])
+    found, away, corner = _around(proof, point, (1, NEAR, NEAR))
     points: list[Point] = []
     for label in labels:
-        places = np.argwhere(found == np.array(label, IDS))
-        if not len(places):
+        own = found == np.array(label, IDS)
+        if not own.any():
             return ()
-        places += [one.start for one in window]
-        best = places[np.argmin(((places - np.array(point)) ** 2).sum(1))]
-        points.append(tuple(int(k) for k in best))
+        best = np.argwhere(own)[np.argmin(away[own])]
+        points.append(tuple(int(k) + at for k, at in zip(best, corner, strict=True)))
     return tuple(points)
+
+
+def _nearest(proof: Proof, point: Point) -> int:
+    """The label at a place; where it is 0, as between objects, the nearest one in its section, 0 where none is near."""
+    label = proof.labels.at(point)
+    if label:
+        return label
+    found, away, _ = _around(proof, point, (0, NEAR, NEAR))
+    there = found != 0
+    return int(found[there][np.argmin(away[there])]) if there.any() else 0
+
+
+def _around(
+    proof: Proof, point: Point, reach: tuple[int, int, int]
+) -> tuple[Array, Array, tuple[int, ...]]:
+    """The labels around a place, how far each voxel is from it (squared, in voxels), and the first corner."""
+    window = tuple(
+        slice(max(0, k - near), min(length, k + near + 1))
+        for k, length, near in zip(point, proof.labels.shape, reach[-len(point) :], strict=True)
+    )
+    corner = tuple(one.start for one in window)
+    found = np.asarray(proof.labels[window])
+    steps = np.indices(found.shape) - np.reshape(
+        np.subtract(point, corner), (-1, *(1,) * len(point))
+    )
+    return found, (steps**2).sum(0), corner
