@@ -302,6 +302,7 @@ def others(meter: Meter, viewer: napari.Viewer, docks: Docks, home: Path) -> Non
     meter.phase("scrolling")
     score(meter, docks.score)
     tune(meter, docks.tune, home)
+    proofread(meter, viewer, docks.proofread)
 
 
 def plain(meter: Meter, viewer: napari.Viewer) -> None:
@@ -337,6 +338,38 @@ def score(meter: Meter, dock: Any) -> None:
         wait(lambda: (dock._paint.layer is not None) == dock.overlay.isChecked())  # noqa: SLF001
         wait(seconds=1)
         meter.phase(f"error overlay {words}")
+
+
+def proofread(meter: Meter, viewer: napari.Viewer, dock: Any) -> None:
+    """Open the labels with the truth beside them, fill the queue, accept and reject, undo and redo."""
+    dock.parentWidget().raise_()
+    labels, truth = (viewer.layers[name] for name in (dock.labels.layer.name, "labels"))
+    dock.labels.choose(labels)
+    if truth is not labels:
+        dock.truth.choose(truth)
+    wait(dock.buttons.run.isEnabled)
+    wait(seconds=1)
+    meter.phase("before proofreading")
+    dock.buttons.run.click()
+    wait(lambda: dock.desk is not None and dock.layer.visible)
+    wait(seconds=2)
+    meter.phase("proofreading begins")
+    dock.buttons.run.click()
+    wait(lambda: not dock._is_running)  # noqa: SLF001
+    wait(seconds=1)
+    meter.phase("places are found")
+    for turn in range(20):
+        wait(lambda: dock.proposal is not None or dock.table.item is None)
+        (dock.reject if turn % 4 == 3 else dock.accept)()
+        wait(seconds=0.3)
+    meter.phase("accepting and rejecting")
+    for do in (dock.undo, dock.redo) * 5:
+        do()
+        wait(seconds=0.2)
+    meter.phase("undo and redo")
+    dock.end()
+    wait(seconds=1)
+    meter.phase("proofreading ends")
 
 
 def tune(meter: Meter, dock: Any, home: Path) -> None:
