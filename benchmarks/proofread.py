@@ -14,6 +14,7 @@ the documentation: `python benchmarks/proofread.py --out docs/images`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -30,6 +31,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QApplication, QTabWidget
 
 from camera import Camera, bring_to_front, run_for, wait
+from napari_advseg.gui import proof_finding
 from napari_advseg.gui.opening import open_docks
 from napari_advseg.gui.proofread_dock import ProofreadDock
 from napari_advseg.napari_io import volume_to_layer
@@ -54,6 +56,7 @@ HEAD = (
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, name="labels")
 LARGE = (125, 1250, 10_000)
 EDITS = 20
+PROPOSED = 50
 SMALL = (6, 320, 320)
 
 
@@ -89,6 +92,7 @@ class Bench:
     """A viewer with labels, truth and map, and the dock on them."""
 
     def __init__(self, given: dict[str, Any], *, theme: str = "dark") -> None:
+        self.proposals_a_second: float | None = None
         self.viewer = napari.Viewer(title="napari-advseg")
         self.viewer.theme = theme
         self.viewer.window.resize(1280, 800)
@@ -186,6 +190,7 @@ def proofread(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "voi_after": curve[-1]["voi"],
             "enter_to_picture_ms": round(statistics.median(times), 1) if times else None,
             "slowest_ms": round(max(times), 1) if times else None,
+            "proposals_a_second": bench.proposals_a_second,
         }
         bench.close()
     if chosen.rows is not None:
@@ -209,6 +214,7 @@ def followed(
     bench.ready()
     if pictures is not None:
         pictures.take("proofread-queue")
+    bench.proposals_a_second = proposals_a_second(bench)
     curve, times = [scores(bench, 0, accepted=False, action="")], []
     for decision in range(1, chosen.decisions + 1):
         bench.ready()
@@ -226,6 +232,17 @@ def followed(
         dock.findChildren(QTabWidget)[0].setCurrentIndex(1)
         pictures.take("proofread-score")
     return curve, times
+
+
+def proposals_a_second(bench: Bench) -> float | None:
+    """How many of the first places get their proposal in a second, one after the other on one thread."""
+    dock = bench.dock
+    items = dock.table.queue.items[:PROPOSED]
+    begun = time.perf_counter()
+    for item in items:
+        with contextlib.suppress(ValueError):  # a place that is no longer there
+            proof_finding.ahead(dock.desk, item, dock._map())  # noqa: SLF001
+    return round(len(items) / (time.perf_counter() - begun), 1) if items else None
 
 
 def scores(bench: Bench, decision: int, *, accepted: bool, action: str) -> dict[str, Any]:

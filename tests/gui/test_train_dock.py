@@ -115,7 +115,8 @@ def test_while_it_runs_the_time_left_takes_the_place_of_the_estimate(train, qtbo
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_curves_stand_out_from_the_ground(theme):
-    ground = get_theme(theme).background.as_hex(format="long")
+    parts = get_theme(theme).background.as_rgb_tuple(alpha=False)
+    ground = "#{:02x}{:02x}{:02x}".format(*parts)
     assert min(contrast(pen, ground) for pen in PENS) >= 3
 
 

@@ -412,3 +412,28 @@ def test_labels_of_two_and_four_axes_are_kept(tmp_path, shape):
 
 def _full(*_):
     raise OSError(28, "No space left on device")
+
+
+def test_a_base_that_is_replaced_while_one_looks_is_no_damage(tmp_path, monkeypatch):
+    array = np.zeros(SHAPE, np.uint8)
+    journal = begun(tmp_path, array)
+    (old,) = journals._numbered(tmp_path, journals.BASE).values()
+    array += 1
+    opened = journals.opened
+
+    def meanwhile(base):
+        if base == old and old.exists():
+            journal.write_base(journal.turn(), array, FRAME)
+            shutil.rmtree(old, ignore_errors=True)
+        return opened(base)
+
+    monkeypatch.setattr(journals, "opened", meanwhile)
+    np.testing.assert_array_equal(look(tmp_path).array()[...], array)
+
+
+def test_a_base_that_is_damaged_is_still_said_so(tmp_path):
+    journal = begun(tmp_path, np.zeros(SHAPE, np.uint8))
+    (base,) = journals._numbered(tmp_path, journals.BASE).values()
+    shutil.rmtree(base / "0")
+    with pytest.raises(Unreadable, match="damaged"):
+        look(tmp_path)

@@ -146,7 +146,18 @@ def look(folder: Path) -> Stored | None:
     Raises:
         Unreadable: a journal comes from a newer version, or a base is damaged.
     """
-    bases, logs = _numbered(folder, BASE), _numbered(folder, LOG)
+    while True:
+        bases = _numbered(folder, BASE)
+        try:
+            return _found(folder, bases)
+        except Unreadable:
+            if _numbered(folder, BASE) == bases:
+                raise  # else a newer base has taken its place while we looked
+
+
+def _found(folder: Path, bases: dict[int, Path]) -> Stored | None:
+    """What lies in a folder with these bases."""
+    logs = _numbered(folder, LOG)
     newest = max(bases, default=0)
     found = [log for number in sorted(logs) if (log := read_log(logs[number])) is not None]
     counted = tuple(log for log in found if log.number > newest)
