@@ -432,7 +432,7 @@ def test_a_base_that_is_replaced_while_one_looks_is_no_damage(tmp_path, monkeypa
 
 
 def test_a_base_that_is_damaged_is_still_said_so(tmp_path):
-    journal = begun(tmp_path, np.zeros(SHAPE, np.uint8))
+    begun(tmp_path, np.zeros(SHAPE, np.uint8))
     (base,) = journals._numbered(tmp_path, journals.BASE).values()
     shutil.rmtree(base / "0")
     with pytest.raises(Unreadable, match="damaged"):
