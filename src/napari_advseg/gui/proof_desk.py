@@ -22,7 +22,7 @@ from napari_advseg.proofreading.modes import Click, step_of
 from napari_advseg.proofreading.overlay import Edited
 from napari_advseg.proofreading.proof import OpenProof, Proof, open_proof
 from napari_advseg.proofreading.proposals import Proposal
-from napari_advseg.proofreading.queue import Item
+from napari_advseg.proofreading.queue import Item, still
 from napari_advseg.proofreading.records import expanded
 from napari_advseg.proofreading.steps import Point, Step, Turn
 from napari_advseg.volume.errors import Unwritable
@@ -198,14 +198,17 @@ class Shadow:
             return self._proof.labels.at(point)
 
     def proposal(self, item: Item, interior: LazyArray | None) -> Proposal:
-        """What puts an item right, not yet done.
+        """What puts an item right, of the objects that are at its places now, not yet done.
 
         Raises:
-            ValueError: as `propose`.
+            ValueError: other edits have done it, or as `propose`.
         """
         with self._lock:
             self._follow()
-            return proposals.propose(self._proof, item, interior, self._score)
+            now = still(self._proof, item)
+            if now is None:
+                raise ValueError("Other edits have settled this place.")
+            return proposals.propose(self._proof, now, interior, self._score)
 
     def picture(self, step: Step, side: Side, section: int) -> LayerData | None:
         """Outlines of what a step is about in one section, numbered from 1; None where it is elsewhere."""

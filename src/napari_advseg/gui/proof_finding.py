@@ -29,11 +29,11 @@ from napari_advseg.volume.lazy import LazyArray
 from napari_advseg.volume.volume import Volume
 
 ORDERS = {
-    "truth": "By gain, with a truth",
-    "evidence": "By boundary evidence",
-    "uncertainty": "By the model's uncertainty",
-    "critic": "By the critic's verdict",
-    "mix": "By all but the truth",
+    "truth": "Gain (truth)",
+    "evidence": "Boundary evidence",
+    "uncertainty": "Uncertainty",
+    "critic": "Critic's verdict",
+    "mix": "All but truth",
 }
 Tell = Callable[[Report], object]
 
@@ -137,13 +137,13 @@ def proposed(
     return item, proposal, desk.shadow.picture(proposal.step, desk.side, section)
 
 
-def ahead(desk: Desk, item: Item, interior: LazyArray | None) -> Proposal:
-    """A proposal before its turn has come.
+def ahead(desk: Desk, item: Item, interior: LazyArray | None) -> tuple[Item, Proposal]:
+    """An item with its proposal, before its turn has come.
 
     Raises:
         ValueError: as `proposed`.
     """
-    return desk.shadow.proposal(item, interior)
+    return item, desk.shadow.proposal(item, interior)
 
 
 def expected(proposal: Proposal) -> str:

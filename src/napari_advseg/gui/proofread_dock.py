@@ -151,7 +151,7 @@ class ProofreadDock(JobDock):
         if self._desk is None or item is None:
             return
         try:
-            queue.reject(self._desk.proof, item)
+            queue.reject(self._desk.proof, self._proposal.item if self._proposal else item)
         except ValueError as error:
             self._fail(str(error))
             return
@@ -610,8 +610,9 @@ class ProofreadDock(JobDock):
         if missing and self._desk is not None:
             self._looking.ask(partial(proof_finding.ahead, self._desk, missing[0], self._map()))
 
-    def _keep_proposal(self, proposal: Proposal) -> None:
-        self._ahead[proposal.item] = proposal
+    def _keep_proposal(self, made: tuple[Item, Proposal]) -> None:
+        item, proposal = made
+        self._ahead[item] = proposal
         self._look_ahead()
 
     def _go_on_if_wanted(self) -> None:
@@ -674,6 +675,8 @@ class ProofreadDock(JobDock):
         if self.truth.layer is not None:
             self._scoring.ask(desk.shadow.score)
         self.review.judge()
+        if self._item is not None and self._pending is not None:
+            self._propose(self._item)  # anew, for labels as they are now
         self._say_mode()
         self._judge_more()
 
@@ -792,8 +795,8 @@ class ProofreadDock(JobDock):
 def said_of(step: Step) -> str:
     """A step in words: "merge 12 and 14"."""
     ids = " and ".join(map(str, step.ids[:3])) + (" …" if len(step.ids) > 3 else "")
-    voxels = f", {step.voxels:,} voxels" if step.voxels else ""
-    return f"{step.operation} {ids}{voxels}"
+    voxels = f"{step.voxels:,} voxels" if step.voxels else ""
+    return ", ".join(filter(None, (f"{step.operation} {ids}".strip(), voxels)))
 
 
 def _beside(side: Side) -> Path:
