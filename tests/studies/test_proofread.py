@@ -77,9 +77,13 @@ def test_looks_beyond_what_is_needed_do_not_change_what_is_allowed(falls, furthe
         best.append(best[-1] * (0.9 if fell else 1.0))
     assert allowed(best, None) == allowed([*best, *[best[-1]] * further], None)
     looks = allowed(best, None)
-    assert looks == 2 * max((k for k, fell in enumerate(falls, 1) if fell), default=0)
+    assert looks <= 2 * max((k for k, fell in enumerate(falls, 1) if fell), default=0)
+    assert (looks > 0) == any(falls)
     assert allowed(best, 5) == min(5, looks)
     if looks:
+        mended = 1 - best[looks // 2]
+        assert mended >= 0.95 * (1 - best[-1]) * (1 - 1e-9)
+        assert 1 - best[looks // 2 - 1] < 0.95 * (1 - best[-1])
         assert 0 < area(lengthened(best, looks)) < 1
         assert area([1.0] * (looks + 1)) == pytest.approx(1)
 

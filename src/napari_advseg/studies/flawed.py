@@ -63,24 +63,24 @@ class Case:
     labels: Volume
     interior: npt.NDArray[Any]
     model: StoredModel | None
-    _found: list[Candidate] | None = None
+    _found: dict[bool, list[Candidate]] = dataclasses.field(default_factory=dict)
 
     def opened(self) -> tuple[Proof, FollowedScore]:
         """The labels ready to be edited, with the score that follows."""
         proof = Proof(self.labels)
         return proof, FollowedScore(proof, self.truth)
 
-    def candidates(self, proof: Proof) -> Reports[list[Candidate]]:
-        """Where something may be wrong; found once for the labels as they came."""
+    def candidates(self, proof: Proof, *, judged: bool = False) -> Reports[list[Candidate]]:
+        """Where something may be wrong, `judged` by the critic or not; found once for the labels as they came."""
         if proof.steps:
-            return (yield from self._find(proof))
-        if self._found is None:
-            self._found = yield from self._find(proof)
-        return self._found
+            return (yield from self._find(proof, judged=judged))
+        if judged not in self._found:
+            self._found[judged] = yield from self._find(proof, judged=judged)
+        return self._found[judged]
 
-    def _find(self, proof: Proof) -> Reports[list[Candidate]]:
+    def _find(self, proof: Proof, *, judged: bool) -> Reports[list[Candidate]]:
         verdict = None
-        if self.model is not None:
+        if judged and self.model is not None:
             verdict = Verdict(self.image, proof.labels, self.interior, self.model)
         return (yield from find(proof, self.interior, verdict))
 
@@ -133,6 +133,7 @@ def cases_of(job: Job, plan: Plan) -> Reports[list[Case]]:
     judge = model if has_critic(plan) else None
     first, end = job.tested
     if given.by == "volume":
+        truth, labels = (one.like(one.numpy()) for one in (truth, labels))  # read voxel by voxel
         return [Case(f"{first}:{end}", image, truth, labels, interior.numpy(), judge)]
     return [
         Case(

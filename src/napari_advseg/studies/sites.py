@@ -123,7 +123,7 @@ def calibration(plan: Plan) -> Calibration:
 
 def _places(case: Case, plan: Plan) -> Reports[list[Row]]:
     proof, score = case.opened()
-    candidates = yield from case.candidates(proof)
+    candidates = yield from case.candidates(proof, judged=True)
     orders = [one for one in ORDERS if one != "critic" or has_critic(plan)]
     true = true_errors(case, proof, score)
     gains: dict[str, float] = {}
