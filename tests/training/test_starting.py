@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from napari_advseg import drain, families, model_store
-from napari_advseg.progress import Said
+from napari_advseg.progress import Phase, Said
 from napari_advseg.recipe import train_recipe
 from napari_advseg.samples import neuropil
+from napari_advseg.training.continuing import LOCK
 from napari_advseg.training.fit import fit
 from napari_advseg.training.starting import fitting, take_over
 
@@ -106,6 +109,24 @@ def test_another_family_with_the_same_network_is_a_source(sources):
     for name, value in family.modules["generator"].state_dict().items():
         assert np.array_equal(value.numpy(), source[f"unet.{name}"])
     assert "At random begin critic." in words
+
+
+def test_one_that_is_killed_before_its_first_save_starts_there_again(sources, tmp_path):
+    place, image, labels = sources
+    chosen = recipe("unet", tmp_path / "model", start_from=str(place / "unet"))
+    running = fit(image, labels, chosen)
+    while next(running) != Phase("train", 2):
+        pass
+    shutil.copytree(tmp_path / "model", tmp_path / "killed", ignore=shutil.ignore_patterns(LOCK))
+    running.close()
+    assert not (tmp_path / "killed" / "state.json").exists()
+    whole = drain(fit(image, labels, chosen.changed(out=str(tmp_path / "whole"))))
+    reports = []
+    again = fit(image, labels, chosen.changed(out=str(tmp_path / "killed")), resume=True)
+    resumed = drain(again, reports.append)
+    assert any("tensors come from" in one.text for one in reports if isinstance(one, Said))
+    for name, value in whole.weights.items():
+        assert np.array_equal(resumed.weights[name], value)
 
 
 def test_patterns_say_what_may_be_taken(sources):

@@ -120,7 +120,7 @@ class Record:
         return f"""# Review of {self.labels or "labels"}
 
 {_spelled(self.active)} of work{whose}{_when(self)}.
-Gaps of more than {_spelled(PAUSE)} between two edits ({self.pauses}) do not count,
+Gaps of more than {_spelled(PAUSE)} between two edits do not count ({self.pauses} of them),
 nor does what came before the first edit.
 
 | edit | count |
@@ -128,9 +128,9 @@ nor does what came before the first edit.
 {kinds}
 | all | {sum(self.edits.values())} |
 
-{self.taken_back} undos are not counted above.
+Undos, not counted above: {self.taken_back}.
 
-Reviewed are {self.objects} objects marked as correct and {len(self.boxes)} boxes with {size(self.boxes):,} voxels \
+Reviewed: {self.objects} objects marked as correct, {len(self.boxes)} boxes with {size(self.boxes):,} voxels \
 ({100 * self.share:.3g} % of the labels).
 {_compared(self.scored)}"""
 

@@ -78,7 +78,7 @@ def fit(
     else:
         recipe = yield from with_steps(data, (yield from with_anisotropy(data, recipe)))
     run = new_run(data, recipe)
-    if stored is None:
+    if stored is None or not is_under_way(folder):
         yield from started(run, recipe)
     with sole_writer(folder):
         stored = begun(folder, resume=resume)  # another window may have been faster
@@ -288,6 +288,11 @@ def begun(folder: Path | None, *, resume: bool) -> Card | None:
     if folder is not None and is_taken(folder):
         raise ValueError(f"{folder} is not an empty folder; choose another --out.")
     return None
+
+
+def is_under_way(folder: Path | None) -> bool:
+    """Whether a training in the folder has saved where it stands: killed before that, it begins anew."""
+    return folder is not None and (folder / model_store.STATE).is_file()
 
 
 def is_taken(folder: Path) -> bool:
