@@ -601,7 +601,7 @@ class ProofreadDock(JobDock):
         """A place is no longer what it was: it is left out, and the next one comes."""
         item = self._item
         if item is not None:
-            self.buttons.tell(text)
+            self.words.setText(text)
             self.table.drop(item)
 
     def _look_ahead(self) -> None:
