@@ -130,7 +130,7 @@ class Bench:
     def ready(self) -> None:
         """Wait for the next proposal, or for the end of the queue."""
         dock = self.dock
-        wait("a proposal", lambda: dock.proposal is not None or dock.table.item is None)
+        wait("a proposal", lambda: dock.proposal is not None or dock.queue.table.item is None)
 
     def drawn(self, do: Callable[[], object]) -> float:
         """Milliseconds from calling `do` to the picture that shows it."""
@@ -208,9 +208,9 @@ def followed(
     dock = bench.dock
     bench.find("evidence" if order == "random" else order)
     if order == "random":
-        items = list(dock.table.queue.items)
+        items = list(dock.queue.table.queue.items)
         np.random.default_rng(chosen.seed).shuffle(items)  # type: ignore[arg-type]
-        dock.table.show_items(items)
+        dock.queue.show_items(items)
     bench.ready()
     if pictures is not None:
         pictures.take("proofread-queue")
@@ -237,7 +237,7 @@ def followed(
 def proposals_a_second(bench: Bench) -> float | None:
     """How many of the first places get their proposal in a second, one after the other on one thread."""
     dock = bench.dock
-    items = dock.table.queue.items[:PROPOSED]
+    items = dock.queue.table.queue.items[:PROPOSED]
     begun = time.perf_counter()
     for item in items:
         with contextlib.suppress(ValueError):  # a place that is no longer there

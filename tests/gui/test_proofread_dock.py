@@ -282,7 +282,7 @@ def test_modes_of_a_single_click(dock, qtbot, mode):
 def test_the_queue_with_a_truth_lowers_the_score_with_every_enter(dock, viewer, qtbot, truth):
     begin(dock, qtbot, viewer.layers["truth"])
     find(dock, qtbot, "truth")
-    worths = [item.worth for item in dock.table.queue.items]
+    worths = [item.worth for item in dock.queue.table.queue.items]
     assert len(worths) >= 4
     assert worths == sorted(worths, reverse=True)
     prepared(dock, qtbot)
@@ -290,9 +290,9 @@ def test_the_queue_with_a_truth_lowers_the_score_with_every_enter(dock, viewer, 
     left = len(worths)
     for _ in range(2):
         prepared(dock, qtbot)
-        qtbot.keyClick(dock.table, Qt.Key.Key_Return)
+        qtbot.keyClick(dock.queue.table, Qt.Key.Key_Return)
         left -= 1
-        assert len(dock.table.queue.items) == left
+        assert len(dock.queue.table.queue.items) == left
     expected = score(
         Volume(now(dock), FRAME, kind="labels"), Volume(truth, FRAME, kind="labels"), by="volume"
     )
@@ -301,7 +301,7 @@ def test_the_queue_with_a_truth_lowers_the_score_with_every_enter(dock, viewer, 
     )
     assert float(dock.score.cells["Change", "voi"].text()) < 0
     dock.undo()
-    assert len(dock.table.queue.items) == left + 1
+    assert len(dock.queue.table.queue.items) == left + 1
     assert any(row.what == "truth" for row in dock.errors.errors.rows)
     dock.errors.step(1)
     qtbot.waitUntil(
@@ -313,24 +313,24 @@ def test_what_is_rejected_does_not_come_back_also_after_a_restart(dock, viewer, 
     layer = begin(dock, qtbot)
     dock.interior.choose(viewer.layers["map"])
     find(dock, qtbot, "evidence")
-    every = len(dock.table.queue.items)
+    every = len(dock.queue.table.queue.items)
     prepared(dock, qtbot)
     assert "evidence" in dock.words.text()
-    first = dock.table.item
+    first = dock.queue.table.item
     native = viewer.window._qt_viewer.canvas.native
     viewer.layers.selection.active = layer
     qtbot.keyClick(native, Qt.Key.Key_Down)
-    assert dock.table.item != first
+    assert dock.queue.table.item != first
     qtbot.keyClick(native, Qt.Key.Key_Up)
-    assert dock.table.item == first
+    assert dock.queue.table.item == first
     qtbot.keyClick(native, Qt.Key.Key_Backspace)
-    assert first not in dock.table.queue.items
+    assert first not in dock.queue.table.queue.items
     dock.end()
     assert dock.desk is None
     begin(dock, qtbot)
     find(dock, qtbot, "evidence")
-    assert len(dock.table.queue.items) == every - 1
-    assert first not in dock.table.queue.items
+    assert len(dock.queue.table.queue.items) == every - 1
+    assert first not in dock.queue.table.queue.items
 
 
 def test_edits_of_before_are_there_after_a_restart_and_can_be_taken_back(
@@ -598,10 +598,10 @@ def test_the_critic_sorts_the_queue_from_the_child(
     dock.image.choose(viewer.layers["image"])
     dock.model.set(str(tmp_path / "judge"))
     find(dock, qtbot, "critic")
-    assert {item.source for item in dock.table.queue.items} == {"critic"}
+    assert {item.source for item in dock.queue.table.queue.items} == {"critic"}
     for order in ("uncertainty", "mix"):
         find(dock, qtbot, order)
-        assert {item.source for item in dock.table.queue.items} == {order}
+        assert {item.source for item in dock.queue.table.queue.items} == {order}
 
 
 def test_labels_of_a_file_are_not_copied_unless_they_were_painted_on(

@@ -11,7 +11,7 @@ from typing import Any
 import napari
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_advseg.gui import (
     camera,
@@ -34,11 +34,11 @@ from napari_advseg.gui.panel import LayerChoice, browse_new, in_scroll_area, not
 from napari_advseg.gui.proof_desk import Desk, Wanted
 from napari_advseg.gui.proof_layer import ProofLayer, painted_steps
 from napari_advseg.gui.proof_score import ProofScore
-from napari_advseg.gui.queue_table import QueueTable
+from napari_advseg.gui.queue_tab import QueueTab
 from napari_advseg.gui.review_tab import ReviewTab
 from napari_advseg.gui.shortcuts import Shortcut
 from napari_advseg.napari_io import LayerData
-from napari_advseg.proofreading import edits, modes, queue
+from napari_advseg.proofreading import edits, modes
 from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.modes import Click
 from napari_advseg.proofreading.proof import Stale
@@ -58,7 +58,6 @@ FIND_ABOUT = "List what is probably wrong, the most rewarding first, each with a
 NO_MAP, NO_TRUTH = "none: cut where an object is thinnest", "none"
 PYRAMID = "napari cannot paint on a pyramid; use the other modes, or open the labels without it"
 ENTER = "Enter does it, Escape drops it"
-AHEAD = 2
 REACH = 96
 STILL_PX = 4
 LEFT = "Proofreading has ended; every edit is in the journal, and Begin goes on with them."
@@ -80,14 +79,10 @@ class ProofreadDock(JobDock):
         self._layer: ProofLayer | None = None
         self._clicks: list[Click] = []
         self._pending: Step | None = None
-        self._proposal: Proposal | None = None
-        self._item: Item | None = None
         self._is_wanted = False
         self._found: Comparison | None = None
-        self._ahead: dict[Item, Proposal] = {}
-        self._accepted: list[tuple[Step, Item]] = []
-        self._preparing, self._proposing, self._looking, self._scoring, self._marking = (
-            Latest(self._session, self) for _ in range(5)
+        self._preparing, self._scoring, self._marking = (
+            Latest(self._session, self) for _ in range(3)
         )
         self._mark = results.OwnLayer(
             self._viewer, MARK, colormap=results.flat_colours(COLOURS), opacity=1.0
@@ -107,7 +102,7 @@ class ProofreadDock(JobDock):
     @property
     def proposal(self) -> Proposal | None:
         """What is proposed for the chosen place and can be accepted; None where nothing is."""
-        return self._proposal if self._pending is not None else None
+        return self.queue.proposal if self._pending is not None else None
 
     @property
     def layer(self) -> Any:
@@ -132,31 +127,31 @@ class ProofreadDock(JobDock):
 
     def accept(self) -> None:
         """Do what is prepared; where it is being prepared still, as soon as it is."""
+        item = self.queue.item
         if self._pending is None:
-            self._is_wanted = bool(self._clicks) or self._item is not None
+            self._is_wanted = bool(self._clicks) or item is not None
             return
-        step, item = self._pending, self._item
-        self._pending = None
-        if self._do(step, item):
+        step, self._pending = self._pending, None
+        done = self._do(step, item)
+        if done is not None:
             self._forget_clicks()
             if item is not None:
-                self.table.drop(item)
-        elif item is not None:
-            self._ahead.pop(item, None)
-            self._propose(item)
+                self.queue.settle(item, done)
+        else:
+            self.queue.ask_again()
 
     def reject(self) -> None:
         """Remember that the chosen place is right as it is, and go on."""
-        item = self._item
-        if self._desk is None or item is None:
+        item = self.queue.item
+        if item is None:
             return
         try:
-            queue.reject(self._desk.proof, self._proposal.item if self._proposal else item)
+            self.queue.remember_rejected()
         except ValueError as error:
             self._fail(str(error))
             return
         self._forget_clicks()
-        self.table.drop(item)
+        self.queue.settle(item)
 
     def drop(self) -> None:
         """Forget what was clicked."""
@@ -180,7 +175,7 @@ class ProofreadDock(JobDock):
         """Take a place in the mode that is on; `is_next` begins the seeds of another part."""
         if self._desk is None or self.modes.mode in (LOOK, *BRUSHES):
             return
-        if self._item is not None:
+        if self.queue.item is not None:
             self._forget_clicks()
         colour = self._clicks[-1].colour if self._clicks else 0
         one_place = self.modes.mode in ("new", "fill")
@@ -205,21 +200,15 @@ class ProofreadDock(JobDock):
         for name, words in proof_finding.ORDERS.items():
             self.order.addItem(words, name)
         self.modes = ModeBar()
-        self.table = QueueTable()
+        self.queue = QueueTab(self._session, self._map)
         self.score = ProofScore()
         self.errors = ErrorTable()
         self.review = ReviewTab(self._session, self._viewer, self.image, self.model, self.truth)
         self.words = note()
-        self.shows = QCheckBox("Show what would change")
-        self.shows.setChecked(True)
-        self.accept_button, self.reject_button = QPushButton("Accept"), QPushButton("Reject")
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.save, self.end_button = QPushButton("Save as …"), QPushButton("End")
         tips = {
             self.order: "What decides which place comes first",
-            self.shows: "Colour the objects and parts as they would be; without it the picture is as it is now",
-            self.accept_button: "Do what is proposed (Enter)",
-            self.reject_button: "It is right as it is: it does not come back (Backspace)",
             self.undo_button: "Take the last edit back, as often as you like (Ctrl-Z)",
             self.redo_button: "Do it again (Ctrl-Shift-Z)",
             self.save: "Write the labels with all edits to a new file",
@@ -246,16 +235,9 @@ class ProofreadDock(JobDock):
         return content
 
     def _tabs(self) -> QWidget:
-        listed = QWidget()
-        column = QVBoxLayout(listed)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(3)
-        column.addWidget(self.table, stretch=1)
-        column.addWidget(self.shows)
-        column.addWidget(side_by_side(self.accept_button, self.reject_button))
         tabs = QTabWidget()
         tabs.setDocumentMode(True)
-        tabs.addTab(listed, "Queue")
+        tabs.addTab(self.queue, "Queue")
         tabs.addTab(self.score, "Score")
         tabs.addTab(self.errors, "Objects")
         tabs.addTab(in_scroll_area(self.review), "Review")
@@ -276,16 +258,16 @@ class ProofreadDock(JobDock):
         self.model.seen.connect(self._judge)
         self.truth.currentIndexChanged.connect(self._take_truth)
         self.modes.turned.connect(self._turn_mode)
-        self.table.chosen.connect(self._choose)
+        self.queue.reached.connect(self._reach)
+        self.queue.proposed.connect(self._take_proposal)
+        self.queue.missed.connect(self._say)
         self.errors.chosen.connect(self.go_to_error)
         self.errors.errors.filter(lambda row: row.what != "site")
-        self.shows.toggled.connect(self._turn_mark)
+        self.queue.shows.toggled.connect(self._turn_mark)
         self.review.section_toggled.connect(self._turn_review)
         for signal, do in (
-            (self.table.accepted, self.accept),
-            (self.table.rejected, self.reject),
-            (self.accept_button.clicked, self.accept),
-            (self.reject_button.clicked, self.reject),
+            (self.queue.accepted, self.accept),
+            (self.queue.rejected, self.reject),
             (self.undo_button.clicked, self.undo),
             (self.redo_button.clicked, self.redo),
             (self.save.clicked, self._save),
@@ -294,8 +276,6 @@ class ProofreadDock(JobDock):
             signal.connect(do)
         for latest, done, failed in (
             (self._preparing, self._take_step, self._refuse),
-            (self._proposing, self._take_proposal, self._miss),
-            (self._looking, self._keep_proposal, _nothing),
             (self._scoring, self._show_score, self.score.forget),
             (self._marking, self._show_mark, self._refuse),
         ):
@@ -336,8 +316,8 @@ class ProofreadDock(JobDock):
         if self._desk is not None:
             self.undo_button.setEnabled(bool(self._desk.proof.steps))
             self.redo_button.setEnabled(bool(self._desk.proof.can_redo))
-        for button in (self.accept_button, self.reject_button):
-            button.setEnabled(self._item is not None or bool(self._clicks))
+        for button in (self.queue.accept, self.queue.reject):
+            button.setEnabled(self.queue.item is not None)
 
     def _begin(self) -> None:
         layer = self.labels.layer
@@ -389,6 +369,7 @@ class ProofreadDock(JobDock):
             desk.proof.close()
             return
         self._desk = desk
+        self.queue.take(desk)
         self.review.take(desk)
         window.main_window(self._viewer).destroyed.connect(desk.proof.close)
         coarser = [desk.proof.level(one) for one in desk.coarser]
@@ -415,14 +396,11 @@ class ProofreadDock(JobDock):
         if desk is None or layer is None:
             return False
         self._desk = self._layer = self._found = None
+        self.queue.take(None)
         self.review.take(None)
         desk.proof.close()
         self._forget_clicks()
-        self._ahead.clear()
-        self._accepted.clear()
-        for latest in (self._preparing, self._proposing, self._looking, self._scoring):
-            latest.forget()
-        self.table.show_items([])
+        self._scoring.forget()
         self.errors.errors.show_rows(())
         self.score.forget()
         self.modes.turn(LOOK)
@@ -458,8 +436,8 @@ class ProofreadDock(JobDock):
             "Enter": self.accept,
             "Backspace": self.reject,
             "Escape": self.drop,
-            "Down": partial(self.table.step, 1),
-            "Up": partial(self.table.step, -1),
+            "Down": partial(self.queue.table.step, 1),
+            "Up": partial(self.queue.table.step, -1),
             "Control-Z": self.undo,
             "Control-Shift-Z": self.redo,
         }
@@ -552,19 +530,18 @@ class ProofreadDock(JobDock):
         """An edit cannot be made: it is said, and what was clicked is forgotten."""
         self._forget_clicks()
         self._say_mode()
-        self.words.set_tone("problem")
+        self._say(text, is_problem=True)
+
+    def _say(self, text: str, *, is_problem: bool = False) -> None:
+        self.words.set_tone("problem" if is_problem else "plain")
         self.words.setText(text)
 
-    def _choose(self, item: Item | None) -> None:
-        self._forget_clicks()
-        if item is None or self._desk is None:
-            self._item = None
-            self.words.setText(EMPTY if self._desk is not None else "")
-            self._judge_more()
-            return
-        self._item = item
-        self._jump(item)
-        self._propose(item)
+    def _reach(self, item: Item | None) -> None:
+        """Look at a place of the queue; its proposal follows."""
+        self._forget_clicks(keeps_item=True)
+        self._say("…" if item is not None else EMPTY)
+        if item is not None:
+            self._jump(item)
         self._judge_more()
 
     def _jump(self, item: Item) -> None:
@@ -577,68 +554,32 @@ class ProofreadDock(JobDock):
         world = self._desk.side.world
         camera.jump(self._viewer, *(world(tuple(one)) for one in (low, high, points[0])))
 
-    def _propose(self, item: Item) -> None:
-        desk = self._desk
-        if desk is None:
-            return
-        self.words.set_tone("plain")
-        self.words.setText("…")
-        made = self._ahead.pop(item, None)
-        self._proposing.ask(partial(proof_finding.proposed, desk, item, self._map(), made))
-
-    def _take_proposal(self, made: tuple[Item, Proposal, LayerData | None]) -> None:
-        item, proposal, picture = made
-        if item is not self._item:
-            return
-        self._pending, self._proposal = proposal.step, proposal
+    def _take_proposal(self, proposal: Proposal, picture: LayerData | None) -> None:
+        self._pending = proposal.step
         self._show_mark(picture)
-        self.words.set_tone("plain")
-        self.words.setText(proof_finding.expected(proposal))
+        self._say(proof_finding.expected(proposal))
         self._go_on_if_wanted()
-        self._look_ahead()
-
-    def _miss(self, text: str) -> None:
-        """A place is no longer what it was: it is left out, and the next one comes."""
-        item = self._item
-        if item is not None:
-            self.words.setText(text)
-            self.table.drop(item)
-
-    def _look_ahead(self) -> None:
-        """Prepare the next proposals while the user looks at this one."""
-        missing = [item for item in self.table.following(AHEAD) if item not in self._ahead]
-        if missing and self._desk is not None:
-            self._looking.ask(partial(proof_finding.ahead, self._desk, missing[0], self._map()))
-
-    def _keep_proposal(self, made: tuple[Item, Proposal]) -> None:
-        item, proposal = made
-        self._ahead[item] = proposal
-        self._look_ahead()
 
     def _go_on_if_wanted(self) -> None:
         if self._is_wanted and self._pending is not None:
             self._is_wanted = False
             self.accept()
 
-    def _do(self, step: Step, item: Item | None = None) -> bool:
-        """Do a step, of an item of the queue or not, and show it; whether that was possible."""
+    def _do(self, step: Step, item: Item | None = None) -> Step | None:
+        """Do a step, of an item of the queue or not, and show it; None where that was not possible."""
         desk, layer = self._desk, self._layer
         if desk is None or layer is None:
-            return False
-        reason = f"queue: {item.source}" if item is not None else ""
+            return None
         try:
-            done = desk.proof.do(step, reason)
+            done = desk.proof.do(step, f"queue: {item.source}" if item is not None else "")
         except Stale:
-            return False
+            return None
         except ValueError as error:
             self._refuse(str(error))
-            return False
-        if item is not None:
-            self._accepted.append((done, item))
+            return None
         self._show_done(desk, layer, done, done)
-        self.words.set_tone("plain")
-        self.words.setText(f"{said_of(done)}.")
-        return True
+        self._say(f"{said_of(done)}.")
+        return done
 
     def _turn_back(self, *, is_redo: bool) -> None:
         desk, layer = self._desk, self._layer
@@ -653,30 +594,20 @@ class ProofreadDock(JobDock):
         if step is not None:
             record = step if is_redo else Turn(False)  # noqa: FBT003 - its one field
             self._show_done(desk, layer, step, record)
-            self.words.set_tone("plain")
-            self.words.setText(f"{'Done again' if is_redo else 'Taken back'}: {said_of(step)}.")
-            for item in [item for done, item in self._accepted if done is step]:
-                if is_redo:
-                    self.table.drop(item)
-                else:
-                    self.table.put_back(item)
+            self._say(f"{'Done again' if is_redo else 'Taken back'}: {said_of(step)}.")
+            self.queue.turn_back(step, is_redo=is_redo)
 
     def _show_done(self, desk: Desk, layer: ProofLayer, step: Step, record: Step | Turn) -> None:
         """Show that a step was done or taken back, and let threads know."""
         desk.shadow.say(record, desk.proof.fresh() - 1)
         layer.redraw(step)
         self._blank()
-        about = step.touched | set(step.ids)
-        self._ahead = {
-            item: one
-            for item, one in self._ahead.items()
-            if not about & (one.step.touched | set(one.step.ids))
-        }
+        self.queue.forget_near(step)
         if self.truth.layer is not None:
             self._scoring.ask(desk.shadow.score)
         self.review.judge()
-        if self._item is not None and self._pending is not None:
-            self._propose(self._item)  # anew, for labels as they are now
+        if self._pending is not None:
+            self.queue.ask_again()
         self._say_mode()
         self._judge_more()
 
@@ -722,13 +653,10 @@ class ProofreadDock(JobDock):
             self.score.show_curve(list(score.curve), score.problem)
 
     def _show_found(self, items: list[Item], found: Comparison | None) -> None:
-        self._ahead.clear()
         if found is not None:
             self._found = found
             self.errors.errors.show_rows(found.rows)
-        self.table.show_items(items)
-        if not items:
-            self._choose(None)
+        self.queue.show_items(items)
         self.buttons.tell(f"{len(items):,} places, the most rewarding first.")
         self._judge()
 
@@ -755,13 +683,13 @@ class ProofreadDock(JobDock):
             self._mark.show((nothing, self._desk.side.placed((0,) * ndim), "labels"))
 
     def _turn_mark(self, *_: object) -> None:
-        results.set_visible(self._viewer, self._mark.layer, visible=self.shows.isChecked())
+        results.set_visible(self._viewer, self._mark.layer, visible=self.queue.shows.isChecked())
 
-    def _forget_clicks(self) -> None:
-        self._clicks, self._pending, self._item, self._proposal = [], None, None, None
-        self._is_wanted = False
+    def _forget_clicks(self, *, keeps_item: bool = False) -> None:
+        self._clicks, self._pending, self._is_wanted = [], None, False
+        if not keeps_item:
+            self.queue.let_go()
         self._preparing.forget()
-        self._proposing.forget()
         self._marking.forget()
         self._blank()
         self._judge_more()
@@ -817,10 +745,6 @@ def _keyed(key: str, do: Callable[[], None]) -> Callable[[Any], None]:
         do()
 
     return act
-
-
-def _nothing(_text: str) -> None:
-    """A proposal that cannot be made ahead is missed when its turn comes."""
 
 
 __all__ = ["ProofreadDock", "said_of"]
