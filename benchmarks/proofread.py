@@ -332,10 +332,10 @@ def timed(given: Any) -> dict[str, Any]:
         for _ in range(EDITS):
             section = np.asarray(dock.desk.proof.labels[z])
             points = pair(section, mode, rng, z)
-            dock.click(points[0])
+            dock.hand.click(points[0])
             run_for(0.3)
             begun = time.perf_counter()
-            dock.click(points[1], is_next=mode == "split")
+            dock.hand.click(points[1], is_next=mode == "split")
             while dock._pending is None:  # noqa: SLF001
                 QApplication.processEvents()
             previews.append(1000 * (time.perf_counter() - begun))

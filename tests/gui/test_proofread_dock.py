@@ -148,11 +148,11 @@ def test_two_clicks_on_the_canvas_and_enter_join_two_objects(dock, viewer, qtbot
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(before, truth)
     dock.modes.turn("merge")
-    assert dock.banner.isVisibleTo(dock.banner.parent())
-    assert "MERGE" in dock.banner.text()
+    assert dock.hand.banner.isVisibleTo(dock.hand.banner.parent())
+    assert "MERGE" in dock.hand.banner.text()
     click_canvas(viewer, qtbot, layer, one)
     click_canvas(viewer, qtbot, layer, other)
-    assert [click.point for click in dock._clicks] == [one, other]
+    assert [click.point for click in dock.hand.clicks] == [one, other]
     prepared(dock, qtbot)
     np.testing.assert_array_equal(now(dock), before)  # a preview changes nothing
     assert set(np.unique(dock._mark.layer.data)) == {0, 1, 2}
@@ -179,14 +179,14 @@ def test_a_split_is_drawn_before_it_is_made_and_only_its_box_is_drawn_again(
     ends = [(z, *map(int, places[k])) for k in (0, -1)]
     viewer.dims.set_current_step(0, z)
     dock.modes.turn("split")
-    dock.click(ends[0])
-    assert "another part" in dock.banner.text()
-    dock.click(ends[1], is_next=True)
+    dock.hand.click(ends[0])
+    assert "another part" in dock.hand.banner.text()
+    dock.hand.click(ends[1], is_next=True)
     prepared(dock, qtbot)
     dock.drop()
     np.testing.assert_array_equal(now(dock), before)
     for k, end in enumerate(ends):
-        dock.click(end, is_next=bool(k))
+        dock.hand.click(end, is_next=bool(k))
     prepared(dock, qtbot)
     drawn = []
     layer.events.labels_update.connect(lambda event: drawn.append(event.data.shape))
@@ -204,8 +204,8 @@ def test_enter_before_the_preview_is_ready_counts_when_it_is(dock, qtbot, truth)
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("merge")
-    dock.click(one)
-    dock.click(other)
+    dock.hand.click(one)
+    dock.hand.click(other)
     dock.accept()
     qtbot.waitUntil(lambda: len(dock.desk.proof.steps) == 1, timeout=SOON)
 
@@ -238,15 +238,15 @@ def test_what_is_marked_as_correct_is_left_alone_by_edits_and_brushes(dock, qtbo
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("correct")
-    dock.click(one)
+    dock.hand.click(one)
     prepared(dock, qtbot)
     dock.accept()
     before = now(dock)
     dock.modes.turn("merge")
-    dock.click(other)
-    dock.click(one)
+    dock.hand.click(other)
+    dock.hand.click(one)
     qtbot.waitUntil(lambda: "marked as correct" in dock.words.text(), timeout=SOON)
-    assert not dock._clicks
+    assert not dock.hand.clicks
     with layer.block_history():
         layer.paint(one, 999)
     qtbot.wait(50)
@@ -271,7 +271,7 @@ def test_modes_of_a_single_click(dock, qtbot, mode):
         place = tuple(map(int, np.argwhere(now(dock) != 0)[500]))
     before = now(dock)
     dock.modes.turn(mode)
-    dock.click(place)
+    dock.hand.click(place)
     prepared(dock, qtbot)
     dock.accept()
     after = now(dock)
@@ -340,8 +340,8 @@ def test_edits_of_before_are_there_after_a_restart_and_can_be_taken_back(
     before = now(dock)
     for one, other in cut_objects(before, truth)[:2]:
         dock.modes.turn("merge")
-        dock.click(one)
-        dock.click(other)
+        dock.hand.click(one)
+        dock.hand.click(other)
         prepared(dock, qtbot)
         dock.accept()
     after = now(dock)
@@ -365,8 +365,8 @@ def test_a_truth_that_changes_meanwhile_is_told_and_no_wrong_score_is_shown(
     viewer.layers["truth"].data[:, 10:20, 10:20] = 3
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("merge")
-    dock.click(one)
-    dock.click(other)
+    dock.hand.click(one)
+    dock.hand.click(other)
     prepared(dock, qtbot)
     dock.accept()
     qtbot.waitUntil(lambda: "truth has changed" in dock.score.words.text(), timeout=SOON)
@@ -382,7 +382,7 @@ def test_a_truth_of_another_shape_is_refused_and_proofreading_goes_on(dock, view
         viewer.add_layer(layer_of(np.zeros((4, 5, 5), np.float32), "tiny", "image"))
     )
     dock.modes.turn("split")
-    dock.click((0, 5, 5))
+    dock.hand.click((0, 5, 5))
     assert "choose the interior map" in dock.words.text()
 
 
@@ -425,8 +425,8 @@ def test_labels_in_memory_are_copied_to_a_file_once_and_found_again(viewer, qtbo
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("merge")
-    dock.click(one)
-    dock.click(other)
+    dock.hand.click(one)
+    dock.hand.click(other)
     prepared(dock, qtbot)
     dock.accept()
     folder = dock.desk.proof.folder
@@ -442,15 +442,15 @@ def test_removing_the_layer_ends_proofreading_and_loses_nothing(dock, viewer, qt
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("merge")
-    dock.click(one)
-    dock.click(other)
+    dock.hand.click(one)
+    dock.hand.click(other)
     prepared(dock, qtbot)
     dock.accept()
     folder = dock.desk.proof.folder
     viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: dock.desk is None, timeout=SOON)
     assert len(kept_in(folder).records) == 1
-    assert not dock.banner.isVisible()
+    assert not dock.hand.banner.isVisible()
 
 
 def test_closing_the_dock_gives_the_journal_back(dock, viewer, qtbot, tmp_path):
@@ -481,8 +481,8 @@ def test_a_pyramid_takes_every_mode_but_the_brushes(viewer, qtbot, truth, tmp_pa
     assert all(not dock.modes.buttons[name].isEnabled() for name in BRUSHES)
     (one, other), *_ = cut_objects(labels, np.kron(truth, np.ones((1, 6, 6), np.uint32)))
     dock.modes.turn("merge")
-    dock.click(one)
-    dock.click(other)
+    dock.hand.click(one)
+    dock.hand.click(other)
     prepared(dock, qtbot)
     dock.accept()
     for level in layer.data:
@@ -500,8 +500,8 @@ def test_labels_of_one_section(viewer, qtbot, truth, tmp_path):
     largest = np.bincount(labels.ravel())[1:].argmax() + 1
     places = np.argwhere(labels == largest)
     dock.modes.turn("split")
-    dock.click(tuple(map(int, places[0])))
-    dock.click(tuple(map(int, places[-1])), is_next=True)
+    dock.hand.click(tuple(map(int, places[0])))
+    dock.hand.click(tuple(map(int, places[-1])), is_next=True)
     prepared(dock, qtbot)
     dock.accept()
     assert now(dock)[tuple(places[0])] != now(dock)[tuple(places[-1])]
@@ -527,8 +527,8 @@ def test_saved_labels_are_those_on_screen_and_the_original_is_not_offered_for_it
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("merge")
-    dock.click(one)
-    dock.click(other)
+    dock.hand.click(one)
+    dock.hand.click(other)
     prepared(dock, qtbot)
     dock.accept()
     target = tmp_path / "right.ome.zarr"
@@ -546,13 +546,13 @@ def test_saved_labels_are_those_on_screen_and_the_original_is_not_offered_for_it
 
 def test_clicks_beside_objects_and_in_look_change_nothing(dock, qtbot):
     begin(dock, qtbot)
-    dock.click((0, 5, 5))
-    assert not dock._clicks
+    dock.hand.click((0, 5, 5))
+    assert not dock.hand.clicks
     assert dock.modes.mode == LOOK
     dock.layer.paint((0, 5, 5), 0)
     qtbot.waitUntil(lambda: len(dock.desk.proof.steps) == 1, timeout=SOON)
     dock.modes.turn("merge")
-    dock.click((0, 5, 5))
+    dock.hand.click((0, 5, 5))
     qtbot.waitUntil(lambda: "click into one" in dock.words.text(), timeout=SOON)
 
 
@@ -560,7 +560,7 @@ def test_it_is_said_when_another_layer_is_selected(dock, viewer, qtbot):
     begin(dock, qtbot)
     dock.modes.turn("delete")
     viewer.layers.selection.active = viewer.layers["truth"]
-    assert "select the layer" in dock.banner.text()
+    assert "select the layer" in dock.hand.banner.text()
 
 
 def test_what_cannot_be_proofread_is_said_before(viewer, qtbot):

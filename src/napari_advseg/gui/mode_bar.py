@@ -131,6 +131,12 @@ class ModeBar(QWidget):
             self.buttons[name].setChecked(True)
             self.turned.emit(name)
 
+    def offer(self, *, is_on: bool) -> None:
+        """Begin with Look, all modes on or all off."""
+        self.setEnabled(True)
+        self.turn(LOOK)
+        self.setEnabled(is_on)
+
     def refuse(self, name: str, why: str) -> None:
         """Offer a mode unless there is a reason against it, which its button then says."""
         self.buttons[name].setEnabled(not why)

@@ -26,9 +26,10 @@ from napari_advseg.gui.comparison import Comparison, Row, Side
 from napari_advseg.gui.editors import PatientComboBox
 from napari_advseg.gui.error_table import ErrorTable
 from napari_advseg.gui.form import rows_of
+from napari_advseg.gui.hand import Hand, said_of
 from napari_advseg.gui.job_dock import JobDock
 from napari_advseg.gui.latest import Latest
-from napari_advseg.gui.mode_bar import BRUSHES, LOOK, WORDS, Banner, ModeBar
+from napari_advseg.gui.mode_bar import WORDS, ModeBar
 from napari_advseg.gui.model_choice import ModelChoice
 from napari_advseg.gui.panel import LayerChoice, browse_new, in_scroll_area, note, side_by_side
 from napari_advseg.gui.proof_desk import Desk, Wanted
@@ -38,13 +39,12 @@ from napari_advseg.gui.queue_tab import QueueTab
 from napari_advseg.gui.review_tab import ReviewTab
 from napari_advseg.gui.shortcuts import Shortcut
 from napari_advseg.napari_io import LayerData
-from napari_advseg.proofreading import edits, modes
+from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.modes import Click
 from napari_advseg.proofreading.proof import Stale
 from napari_advseg.proofreading.proposals import Proposal
 from napari_advseg.proofreading.queue import Item
-from napari_advseg.proofreading.steps import Point, Step, Turn
+from napari_advseg.proofreading.steps import Step, Turn
 from napari_advseg.recipe import Judge
 from napari_advseg.volume.lazy import LazyArray
 
@@ -56,10 +56,7 @@ BEGIN_ABOUT = (
 )
 FIND_ABOUT = "List what is probably wrong, the most rewarding first, each with a proposal"
 NO_MAP, NO_TRUTH = "none: cut where an object is thinnest", "none"
-PYRAMID = "napari cannot paint on a pyramid; use the other modes, or open the labels without it"
-ENTER = "Enter does it, Escape drops it"
 REACH = 96
-STILL_PX = 4
 LEFT = "Proofreading has ended; every edit is in the journal, and Begin goes on with them."
 EMPTY = "Nothing is left to look at in this order."
 
@@ -77,7 +74,6 @@ class ProofreadDock(JobDock):
         super().__init__(napari_viewer)
         self._desk: Desk | None = None
         self._layer: ProofLayer | None = None
-        self._clicks: list[Click] = []
         self._pending: Step | None = None
         self._is_wanted = False
         self._found: Comparison | None = None
@@ -87,7 +83,6 @@ class ProofreadDock(JobDock):
         self._mark = results.OwnLayer(
             self._viewer, MARK, colormap=results.flat_colours(COLOURS), opacity=1.0
         )
-        self.banner = Banner(self._viewer)
         self._make_rows()
         self.tabs = self._tabs()
         self._connect()
@@ -129,7 +124,7 @@ class ProofreadDock(JobDock):
         """Do what is prepared; where it is being prepared still, as soon as it is."""
         item = self.queue.item
         if self._pending is None:
-            self._is_wanted = bool(self._clicks) or item is not None
+            self._is_wanted = bool(self.hand.clicks) or item is not None
             return
         step, self._pending = self._pending, None
         done = self._do(step, item)
@@ -156,7 +151,6 @@ class ProofreadDock(JobDock):
     def drop(self) -> None:
         """Forget what was clicked."""
         self._forget_clicks()
-        self._say_mode()
 
     def undo(self) -> None:
         """Take the last edit back, also one of yesterday."""
@@ -170,19 +164,6 @@ class ProofreadDock(JobDock):
         """Close the journal and remove the layer; the labels themselves are shown again."""
         if self._leave():
             self.buttons.tell(LEFT)
-
-    def click(self, point: Point, *, is_next: bool = False) -> None:
-        """Take a place in the mode that is on; `is_next` begins the seeds of another part."""
-        if self._desk is None or self.modes.mode in (LOOK, *BRUSHES):
-            return
-        if self.queue.item is not None:
-            self._forget_clicks()
-        colour = self._clicks[-1].colour if self._clicks else 0
-        one_place = self.modes.mode in ("new", "fill")
-        clicks = [] if one_place else self._clicks
-        self._clicks = [*clicks, Click(point, colour + (is_next and bool(self._clicks)))]
-        self._pending, self._is_wanted = None, False
-        self._prepare()
 
     def go_to_error(self, row: Row) -> None:
         """Show a wrong object: the camera at its box, its outlines on it."""
@@ -200,6 +181,8 @@ class ProofreadDock(JobDock):
         for name, words in proof_finding.ORDERS.items():
             self.order.addItem(words, name)
         self.modes = ModeBar()
+        self.hand = Hand(self._viewer, self.modes, self)
+        self.hand.take(None, None)
         self.queue = QueueTab(self._session, self._map)
         self.score = ProofScore()
         self.errors = ErrorTable()
@@ -257,7 +240,8 @@ class ProofreadDock(JobDock):
             choice.currentIndexChanged.connect(self._look_at_layers)
         self.model.seen.connect(self._judge)
         self.truth.currentIndexChanged.connect(self._take_truth)
-        self.modes.turned.connect(self._turn_mode)
+        self.hand.turned.connect(self._forget_clicks)
+        self.hand.clicked.connect(self._prepare)
         self.queue.reached.connect(self._reach)
         self.queue.proposed.connect(self._take_proposal)
         self.queue.missed.connect(self._say)
@@ -281,9 +265,7 @@ class ProofreadDock(JobDock):
         ):
             latest.done.connect(done)
             latest.failed.connect(failed)
-        self._viewer.mouse_drag_callbacks.append(self._press)
         self._viewer.dims.events.current_step.connect(self._turn_section)
-        self._viewer.layers.selection.events.active.connect(self._say_mode)
 
     def _problem(self) -> str:
         if self._desk is None:
@@ -380,6 +362,7 @@ class ProofreadDock(JobDock):
         self._was_editable, source.editable = source.editable, False
         self._viewer.layers.selection.active = self.layer
         self._bind_keys()
+        self.hand.take(desk, self._layer)
         self._turn_begun()
         self._reveal()
         self._take_truth()
@@ -403,7 +386,7 @@ class ProofreadDock(JobDock):
         self._scoring.forget()
         self.errors.errors.show_rows(())
         self.score.forget()
-        self.modes.turn(LOOK)
+        self.hand.take(None, None)
         layer.take_away()
         self._mark.remove()
         if self._source in self._viewer.layers:
@@ -415,19 +398,13 @@ class ProofreadDock(JobDock):
 
     def _tidy_up(self) -> None:
         self._leave()
-        if self._press in self._viewer.mouse_drag_callbacks:
-            self._viewer.mouse_drag_callbacks.remove(self._press)
+        self.hand.leave()
 
     def _turn_begun(self) -> None:
         """Begin becomes Find places and back."""
         is_on = self._desk is not None
         self.buttons.run.setText(FIND if is_on else BEGIN)
         self.buttons.run_about = FIND_ABOUT if is_on else BEGIN_ABOUT
-        self.modes.setEnabled(is_on)
-        if self._layer is not None:
-            why = PYRAMID if self._layer.layer.multiscale else ""
-            for name in BRUSHES:
-                self.modes.refuse(name, why)
         self._judge()
 
     def _bind_keys(self) -> None:
@@ -444,92 +421,34 @@ class ProofreadDock(JobDock):
         for key, do in keys.items():
             self.layer.bind_key(key, _keyed(key, do), overwrite=True)
 
-    def _turn_mode(self, name: str) -> None:
-        self._forget_clicks()
-        layer = self.layer
-        if layer is not None:
-            self._viewer.layers.selection.active = layer
-            if name in BRUSHES:  # napari has no brush in a layer that is hidden
-                results.set_visible(self._viewer, layer, visible=True)
-            layer.mode = BRUSHES.get(name, "pan_zoom")
-            if name == "paint" and self._desk is not None:
-                layer.selected_label = self._label()
-        self._say_mode()
-
-    def _label(self) -> int:
-        """What the brush paints at first: the label in the middle of the view, else a new one."""
-        if self._desk is None or self._layer is None:
-            return 1
-        centre = window.camera(self._viewer).center[-2:]
-        world = (*self._viewer.dims.point[:-2], *centre)
-        point = self._layer.point_at(world)
-        return (self._desk.proof.labels.at(point) if point else 0) or self._desk.proof.fresh()
-
-    def _say_mode(self, *_: object) -> None:
-        layer = self.layer
-        if layer is None:
-            self.banner.say(LOOK)
-            return
-        is_other = self._viewer.layers.selection.active is not layer
-        said = f"select the layer '{layer.name}' to go on" if is_other else ""
-        self.banner.say(self.modes.mode, self._state(), is_other=said)
-
-    def _state(self) -> str:
-        """What came of the clicks so far; empty before the first."""
-        if not self._clicks:
-            return ""
-        if self._pending is not None:
-            return f"{said_of(self._pending)} · {ENTER}"
-        if not modes.is_enough(self.modes.mode, self._clicks):
-            return f"{len(self._clicks)} clicked · {WORDS[self.modes.mode].banner}"
-        return "…"
-
-    def _press(self, _viewer: Any, event: Any) -> Iterator[None]:
-        """A click, told from a drag that moves the image."""
-        if self._layer is None or event.button != 1:
-            return
-        if self.modes.mode == "paint" and "Shift" in event.modifiers:
-            self._pick(event)
-            return
-        begun, moved = np.asarray(event.pos), 0.0
-        yield
-        while event.type == "mouse_move":
-            moved = max(moved, float(np.abs(np.asarray(event.pos) - begun).max()))
-            yield
-        point = self._layer.point_under(event) if moved < STILL_PX else None
-        if point is not None:
-            self.click(point, is_next="Shift" in event.modifiers)
-
-    def _pick(self, event: Any) -> None:
-        point = self._layer.point_under(event) if self._layer is not None else None
-        if point is not None and self._desk is not None:
-            self.layer.selected_label = self._desk.proof.labels.at(point)
-
     def _prepare(self) -> None:
+        """Ask for what the clicks stand for; a place of the queue is left for them."""
         desk, layer = self._desk, self._layer
         if desk is None or layer is None:
             return
-        mode, clicks, section = self.modes.mode, tuple(self._clicks), layer.section
+        self.queue.let_go()
+        self._pending, self._is_wanted = None, False
         try:
             interior = self._interior()
         except ValueError as error:
             self._refuse(str(error))
             return
-        work = partial(proof_finding.prepared, desk, mode, clicks, interior, section)
+        clicks = tuple(self.hand.clicks)
+        work = partial(
+            proof_finding.prepared, desk, self.modes.mode, clicks, interior, layer.section
+        )
         self._preparing.ask(work)
-        self._say_mode()
         self._judge_more()
 
     def _take_step(self, made: tuple[Step | None, LayerData | None]) -> None:
         self._pending, picture = made
         self._show_mark(picture)
-        self._say_mode()
+        self.hand.show_step(self._pending)
         self._go_on_if_wanted()
 
     def _refuse(self, text: str) -> None:
         """An edit cannot be made: it is said, and what was clicked is forgotten."""
         self._forget_clicks()
-        self._say_mode()
         self._say(text, is_problem=True)
 
     def _say(self, text: str, *, is_problem: bool = False) -> None:
@@ -608,7 +527,6 @@ class ProofreadDock(JobDock):
         self.review.judge()
         if self._pending is not None:
             self.queue.ask_again()
-        self._say_mode()
         self._judge_more()
 
     def _turn_review(self) -> None:
@@ -686,7 +604,8 @@ class ProofreadDock(JobDock):
         results.set_visible(self._viewer, self._mark.layer, visible=self.queue.shows.isChecked())
 
     def _forget_clicks(self, *, keeps_item: bool = False) -> None:
-        self._clicks, self._pending, self._is_wanted = [], None, False
+        self._pending, self._is_wanted = None, False
+        self.hand.drop()
         if not keeps_item:
             self.queue.let_go()
         self._preparing.forget()
@@ -720,13 +639,6 @@ class ProofreadDock(JobDock):
             self._follow(self._session.work(self.kind, "Saving the labels", work))
 
 
-def said_of(step: Step) -> str:
-    """A step in words: "merge 12 and 14"."""
-    ids = " and ".join(map(str, step.ids[:3])) + (" …" if len(step.ids) > 3 else "")
-    voxels = f"{step.voxels:,} voxels" if step.voxels else ""
-    return ", ".join(filter(None, (f"{step.operation} {ids}".strip(), voxels)))
-
-
 def _beside(side: Side) -> Path:
     source = Path(side.volume.source or "labels")
     return source.with_name(f"{handover.plain(source.name.split('.')[0])}-proofread.ome.zarr")
@@ -745,6 +657,3 @@ def _keyed(key: str, do: Callable[[], None]) -> Callable[[Any], None]:
         do()
 
     return act
-
-
-__all__ = ["ProofreadDock", "said_of"]
