@@ -26,7 +26,7 @@ from napari_advseg.volume.files import levels, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-SOON = 20_000
+SOON = 60_000
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 12.0, 8.0), "cells")
 SHAPE = (4, 96, 96)
 
