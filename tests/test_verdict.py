@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_advseg import drain, families
+from napari_advseg import drain, families, read, write
 from napari_advseg.model_store import Card, StoredModel, load, save_card, save_weights
 from napari_advseg.progress import BlockDone
 from napari_advseg.proofreading import edits
+from napari_advseg.proofreading.candidates import find
 from napari_advseg.proofreading.proof import Proof
+from napari_advseg.proofreading.queue import ranked
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings.channels import Channels
 from napari_advseg.verdict import WALL, Verdict, by_critic, drawn
@@ -136,6 +138,18 @@ def test_the_queue_of_the_critic_has_the_places_of_the_others(given):
     assert {one.source for one in mixed} == {"mix"}
     assert {str(one.key) for one in by} == {str(one.key) for one in mixed}
     assert [one.worth for one in by] == sorted((one.worth for one in by), reverse=True)
+
+
+def test_a_verdict_that_was_written_sorts_the_queue_without_the_model(given, tmp_path):
+    image, proof, interior = given
+    model = model_of("adversarial_unet", image)
+    verdict = Verdict(image, proof.labels, interior, model)
+    write(Volume(verdict, proof.frame), tmp_path / "verdict.ome.zarr")
+    kept = read(tmp_path / "verdict.ome.zarr").array
+    assert np.array_equal(np.asarray(kept[...]), verdict[...])
+    assert ranked(proof, drain(find(proof, interior, kept)), "critic") == drain(
+        by_critic(proof, image, interior, model)
+    )
 
 
 def test_a_single_section_is_judged(given):
