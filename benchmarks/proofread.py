@@ -41,6 +41,7 @@ from napari_advseg.volume.files import levels, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 from score import phantom
+from session import memory_of_its_own
 
 HEAD = (
     "order",
@@ -64,7 +65,7 @@ def main() -> None:
     """Proofread, or measure, and print what came of it."""
     chosen = options().parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
+        os.environ |= memory_of_its_own(Path(folder))
         result = measured(Path(folder)) if chosen.speed else proofread(chosen, Path(folder))
     print(json.dumps(result))
 

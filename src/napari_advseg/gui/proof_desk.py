@@ -28,6 +28,7 @@ from napari_advseg.proofreading.steps import Point, Step, Turn
 from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.files import levels
 from napari_advseg.volume.lazy import Array, LazyArray
+from napari_advseg.volume.recent import Recent
 from napari_advseg.volume.volume import Volume
 
 COPY = ".ome.zarr"
@@ -89,7 +90,7 @@ def open_desk(
     twins = (path for path in files if Path(path).exists() and holds(path, volume, stopped))
     path = next(twins, None) or named(volume, copy, stopped)
     # What is in memory already is read from there: the file holds the same.
-    base = dataclasses.replace(volume, source=path)
+    base = dataclasses.replace(volume, array=remembering(volume.array), source=path)
     proof, remark = _opened(base, wanted.journals)
     if stopped():
         proof.close()
@@ -98,7 +99,8 @@ def open_desk(
     _warm_up()
     side = dataclasses.replace(wanted.side, volume=base)
     is_lazy = not isinstance(base.array, np.ndarray)
-    coarser = tuple(levels(path)[1:]) if is_lazy else ()
+    found = levels(path)[1:] if is_lazy else ()
+    coarser = tuple(one.like(remembering(one.array)) for one in found)
     return {"desk": Desk(proof, Shadow(proof), side, coarser, remark)}
 
 
@@ -110,6 +112,11 @@ def _opened(base: Volume, journals: Path) -> tuple[OpenProof, str]:
     except Unwritable as fault:
         other = journals / place.name
         return open_proof(base, other, author=_author()), f"{fault} The journal is kept in {other}."
+
+
+def remembering(array: LazyArray) -> LazyArray:
+    """An array that is not in memory, with what was read last of it."""
+    return array if isinstance(array, np.ndarray) else Recent(array)
 
 
 def _warm_up() -> None:

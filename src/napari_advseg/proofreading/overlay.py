@@ -135,7 +135,9 @@ class Edited(Windowed):
 
     def _shown(self, base: LazyArray, window: Window, step: Sequence[int]) -> Array:
         """What `window` of a level shows; `step` is that of a voxel of the level in voxels of the base."""
-        found = np.array(base[window]).astype(IDS, copy=False, order="C")
+        found = np.asarray(base[window]).astype(
+            IDS, order="C"
+        )  # always a copy: it is changed below
         keys, values = self.table
         if keys.size and found.size:
             _look_up(found.reshape(-1), keys, values)
