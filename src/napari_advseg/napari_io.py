@@ -40,7 +40,7 @@ from napari_advseg.volume.files import (
     write,
 )
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
-from napari_advseg.volume.lazy import Cut, LazyArray
+from napari_advseg.volume.lazy import Cut, LazyArray, Level
 from napari_advseg.volume.ome_zarr import SPARSE
 from napari_advseg.volume.synthetic import is_marked, marked
 from napari_advseg.volume.units import PIXEL, unit_name
@@ -93,7 +93,7 @@ def read_layers(path: str | Sequence[str], kind: Kind | None = None) -> list[Lay
     if shown == "labels" and small(pyramid[0]):
         return [(np.asarray(data[...]), attributes, shown)]
     if len(pyramid) > 1:
-        data, attributes["multiscale"] = [level.array for level in pyramid], True
+        data, attributes["multiscale"] = [Level(level.array) for level in pyramid], True
     return [(data, attributes, shown)]
 
 
@@ -320,6 +320,7 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
     """
     multiscale = attributes.get("multiscale")
     array: LazyArray = data[0] if multiscale or isinstance(data, (list, tuple)) else data
+    array = array.whole if isinstance(array, Level) else array
     if not _is_upright(attributes):
         raise Unreadable(
             f"Layer '{attributes.get('name', '')}' is rotated or sheared; reset its "

@@ -121,3 +121,24 @@ def test_a_new_axis_has_length_one():
 
 def test_amounts_are_spelled_for_people():
     assert [errors.amount(n) for n in (12, 4.4e12, 5e15)] == ["12 bytes", "4.4 TB", "5e+03 TB"]
+
+
+def test_a_level_reads_only_the_section_that_is_taken_of_a_view():
+    array = np.arange(5 * 8 * 9).reshape(5, 8, 9)
+    reads = []
+
+    class Seen(Windowed):
+        shape, dtype = array.shape, array.dtype
+
+        def read(self, window):
+            reads.append(tuple(one.stop - one.start for one in window))
+            return array[window]
+
+    level = Level(Seen())
+    view = level[:, 2:7, 1:]
+    assert not reads
+    np.testing.assert_array_equal(view[3, :, :], array[3, 2:7, 1:])
+    np.testing.assert_array_equal(np.asarray(view[1:3, 1:2, :]), array[1:3, 3:4, 1:])
+    assert reads == [(1, 5, 8), (2, 1, 8)]
+    np.testing.assert_array_equal(np.asarray(level), array)
+    np.testing.assert_array_equal(level[-1], array[-1])

@@ -18,6 +18,7 @@ from napari_advseg.gui.session import Session
 from napari_advseg.napari_io import LayerData, volume_to_layer
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.files import levels, read
+from napari_advseg.volume.lazy import Level
 from napari_advseg.volume.volume import Volume
 
 PREVIEW = "Preview (section on screen)"
@@ -140,9 +141,9 @@ def interior_layer(source: Source) -> Layer:
         found = read(source.map_path)
         data, attributes, kind = volume_to_layer(Volume(found.numpy(), found.frame), "image")
     else:
-        pyramid = [level.array for level in levels(source.map_path)]
+        pyramid = [Level(level.array) for level in levels(source.map_path)]
         _, attributes, kind = volume_to_layer(read(source.map_path), "image")
-        data = pyramid if len(pyramid) > 1 else pyramid[0]
+        data = pyramid if len(pyramid) > 1 else pyramid[0].whole
         attributes["multiscale"] = len(pyramid) > 1
     shown = {"name": INTERIOR, "contrast_limits": (0.0, 1.0), "colormap": "gray"}
     return results.made_of((data, {**attributes, **shown}, kind))

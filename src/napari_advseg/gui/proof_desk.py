@@ -27,7 +27,7 @@ from napari_advseg.proofreading.records import expanded
 from napari_advseg.proofreading.steps import Point, Step, Turn
 from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.files import levels
-from napari_advseg.volume.lazy import Array, LazyArray
+from napari_advseg.volume.lazy import Array, LazyArray, Level
 from napari_advseg.volume.recent import Recent
 from napari_advseg.volume.volume import Volume
 
@@ -273,6 +273,7 @@ def interior_of(layer: Any, shape: tuple[int, ...]) -> LazyArray:
         ValueError: it has another shape.
     """
     data = layer.data[0] if layer.multiscale else layer.data
+    data = data.whole if isinstance(data, Level) else data
     if tuple(data.shape) != shape:
         raise ValueError(
             f"The map '{layer.name}' has the shape {tuple(data.shape)} and the labels {shape}; choose the interior map "

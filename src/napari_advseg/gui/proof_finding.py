@@ -14,7 +14,7 @@ from napari_advseg.gui.proof_desk import Desk
 from napari_advseg.model_store import Card
 from napari_advseg.napari_io import LayerData
 from napari_advseg.progress import Phase, Report, Reports, Result, drain
-from napari_advseg.proofreading import queue
+from napari_advseg.proofreading import calibration, queue
 from napari_advseg.proofreading.bake import bake
 from napari_advseg.proofreading.candidates import find
 from napari_advseg.proofreading.followed import FollowedScore
@@ -153,7 +153,9 @@ def expected(proposal: Proposal) -> str:
     if proposal.gain is not None:
         way = "falls" if proposal.gain >= 0 else "rises"
         return f"{what}: VOI {way} by {abs(proposal.gain):.4g} bits."
-    return f"{what}: {item.source} {item.worth:.2f} of 1."
+    hits = calibration.measured().of(item)
+    rate = f" Elsewhere, {hits.words}." if hits is not None else ""
+    return f"{what}: {item.source} {item.worth:.2f} of 1.{rate}"
 
 
 def scored(desk: Desk, truth: Side) -> FollowedScore:

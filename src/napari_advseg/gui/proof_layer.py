@@ -16,7 +16,7 @@ from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.edits import Subject
 from napari_advseg.proofreading.overlay import Edited
 from napari_advseg.proofreading.steps import Point, Step
-from napari_advseg.volume.lazy import Array, Window, Windowed
+from napari_advseg.volume.lazy import Array, Level, Window, Windowed
 from napari_advseg.volume.overlaid import Overlaid
 
 NAME = "{} (proofread)"
@@ -75,7 +75,7 @@ class ProofLayer(QObject):
         super().__init__(window.main_window(viewer))
         self._viewer = viewer
         self.sheet = Sheet(labels)
-        data: Any = [self.sheet, *coarser] if coarser else self.sheet
+        data: Any = [Level(one) for one in (self.sheet, *coarser)] if coarser else self.sheet
         attributes = {
             "name": NAME.format(like.name),
             "scale": like.scale,

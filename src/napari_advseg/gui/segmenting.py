@@ -27,6 +27,7 @@ from napari_advseg.volume.files import levels, read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.part import Part, in_view
+from napari_advseg.volume.lazy import Level
 from napari_advseg.volume.volume import Volume
 
 VIEW_PX = {"cpu": 1024}
@@ -269,9 +270,9 @@ def shown(volume: Volume, path: str) -> LayerData:
     data, attributes, kind = volume_to_layer(volume, "labels")
     if small(volume):
         return np.asarray(data[...]), attributes, kind
-    pyramid = [level.array for level in levels(path)]
+    pyramid = [Level(level.array) for level in levels(path)]
     if len(pyramid) == 1:
-        return pyramid[0], attributes, kind
+        return pyramid[0].whole, attributes, kind
     return pyramid, {**attributes, "multiscale": True}, kind
 
 

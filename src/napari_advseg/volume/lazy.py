@@ -131,6 +131,59 @@ class Cut(Windowed):
         return in_native(self.array[tuple(keys)])
 
 
+class Level(Windowed):
+    """A level of a pyramid for napari, which cuts the view out of all sections first and takes one section of that.
+
+    A key of nothing but slices is only noted; what comes back is read when one of its sections is asked for, or all
+    of it by `np.asarray`.
+
+    Attributes:
+        whole: the array itself.
+    """
+
+    def __init__(self, whole: LazyArray, window: Window | None = None) -> None:
+        self.whole = whole
+        self._window = window or tuple(slice(0, int(length)) for length in whole.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(one.stop - one.start for one in self._window)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return native(self.whole.dtype)
+
+    @property
+    def chunks(self) -> Any:
+        """Those of the whole array."""
+        return getattr(self.whole, "chunks", None)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple) and len(key) == self.ndim and all(map(_is_plain_slice, key)):
+            return Level(self.whole, self._within(_limits(key, self.shape)))
+        return super().__getitem__(key)
+
+    def read(self, window: Window) -> Array:
+        return in_native(np.asarray(self.whole[self._within(window)]))
+
+    def _within(self, window: Window) -> Window:
+        """A window of what is cut out, as one of the whole."""
+        return tuple(
+            slice(ours.start + one.start, ours.start + one.stop)
+            for ours, one in zip(self._window, window, strict=True)
+        )
+
+
+def _is_plain_slice(one: Any) -> bool:
+    return isinstance(one, slice) and one.step in (None, 1)
+
+
+def _limits(key: Window, shape: tuple[int, ...]) -> Window:
+    """Slices with both ends, inside the shape."""
+    ends = (one.indices(length) for one, length in zip(key, shape, strict=True))
+    return tuple(slice(start, max(start, stop)) for start, stop, _ in ends)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Arranged(Windowed):
     """Another array with its axes in another order, some taken at index 0 and some (None) new
