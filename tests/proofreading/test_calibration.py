@@ -10,6 +10,7 @@ from napari_advseg.proofreading.calibration import (
     Calibration,
     Hits,
     calibrated,
+    measured,
     read_calibration,
 )
 from napari_advseg.proofreading.queue import Item
@@ -61,6 +62,15 @@ def test_a_surer_place_is_answered_by_its_own_range():
     assert found.of(Item("split", (3,), (), 0.9, "evidence")) is None
     assert found.of(Item("merge", (3, 4), (), 0.9, "truth")) is None
     assert Calibration().of(Item("merge", (3, 4), (), 0.9)) is None
+
+
+def test_what_comes_with_the_package_answers_for_every_order():
+    found = measured()
+    for order in ("evidence", "uncertainty", "critic", "mix"):
+        for action in ("merge", "split"):
+            hits = found.of(Item(action, (1,), (), 0.5, order))
+            assert hits is not None
+            assert hits.places >= hits.errors >= 0
 
 
 def test_another_file_is_refused(tmp_path):

@@ -45,7 +45,7 @@ def few():
 
 
 def cases(plan):
-    return drain(cases_of(job_of(plan, {"order": "truth"}, 0), plan))
+    return drain(cases_of(job_of(plan, "truth", 0), plan))
 
 
 def map_like(tissue):

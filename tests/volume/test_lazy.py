@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from napari_advseg.volume import errors
 from napari_advseg.volume.files import Unreadable, read
-from napari_advseg.volume.lazy import Arranged, Cut, Windowed
+from napari_advseg.volume.lazy import Arranged, Cut, Level, Windowed
 
 
 class Counting(Windowed):

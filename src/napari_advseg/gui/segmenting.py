@@ -25,9 +25,9 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.files import levels, read
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Level
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.part import Part, in_view
-from napari_advseg.volume.lazy import Level
 from napari_advseg.volume.volume import Volume
 
 VIEW_PX = {"cpu": 1024}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,11 @@ from napari_advseg.studies.queue import Job, trained
 from napari_advseg.verdict import Verdict
 from napari_advseg.volume.volume import Volume
 
+Chosen = TypeVar("Chosen", bound=str)
+
+NO_CRITIC = "The order `critic` did not run: there is no model with a critic of images and maps."
+NOTHING = 1e-9
+"""Bits of VOI: less is the rounding of a gain that is 0."""
 FAMILY = "adversarial_unet"
 SHARE = 0.3
 """Of the objects that are cut, and of those that are joined."""
@@ -95,12 +100,22 @@ def has_critic(plan: Plan) -> bool:
     return family.critic is not None
 
 
-def job_of(plan: Plan, factors: dict[str, Any], seed: int) -> Job:
+def usable(orders: Sequence[Chosen], plan: Plan) -> list[Chosen]:
+    """Those of the orders that can run: that of the critic where there is one."""
+    return [one for one in orders if one != "critic" or has_critic(plan)]
+
+
+def jobs(orders: Sequence[str], plan: Plan) -> list[Job]:
+    """Every order that can run, with every seed."""
+    return [job_of(plan, one, seed) for seed in plan.seeds for one in usable(orders, plan)]
+
+
+def job_of(plan: Plan, order: str, seed: int) -> Job:
     """A run of a study of proofreading; those of one seed share a model."""
     changes = QUICK if plan.scale.name == "tiny" else {}
     tissue = plan.tissue
     return Job(
-        {**factors, "seed": seed},
+        {"order": order, "seed": seed},
         plan.recipe(FAMILY, seed, changes),
         span_of(tissue.training),
         span_of(tissue.validation),

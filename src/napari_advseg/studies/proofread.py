@@ -20,7 +20,15 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.proposals import propose
 from napari_advseg.proofreading.queue import Item, by_truth, ranked, reject, still
 from napari_advseg.studies.figure import curves
-from napari_advseg.studies.flawed import Case, cases_of, has_critic, job_of, trains
+from napari_advseg.studies.flawed import (
+    NO_CRITIC,
+    NOTHING,
+    Case,
+    cases_of,
+    has_critic,
+    jobs,
+    trains,
+)
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job
 from napari_advseg.studies.report import Row, table
@@ -32,8 +40,6 @@ GRACE = 2
 NEARLY = 0.95
 """Of all that can be mended: what is left are specks, which would make up most of the edits."""
 MOST = 100_000
-NOTHING = 1e-9
-"""Bits of VOI: less is the rounding of a gain that is 0."""
 CURVES, DRAWN = "curves.csv", "curves.svg"
 PLACES = 100
 
@@ -44,8 +50,7 @@ Ask = Callable[[Proof, FollowedScore], Reports[list[Item]]]
 
 def proofreading(plan: Plan) -> list[Job]:
     """Every order with every seed; without a critic, the others."""
-    orders = [one for one in ORDERS if one != "critic" or has_critic(plan)]
-    return [job_of(plan, {"order": order}, seed) for seed in plan.seeds for order in orders]
+    return jobs(ORDERS, plan)
 
 
 def followed(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
@@ -157,7 +162,7 @@ def remarks(plan: Plan) -> Iterator[str]:
         f"mean of {SHUFFLES} shuffles of what `evidence` has found."
     )
     if not has_critic(plan):
-        yield "The order `critic` did not run: there is no model with a critic of images and maps."
+        yield NO_CRITIC
 
 
 def files(plan: Plan) -> Iterator[tuple[str, str]]:

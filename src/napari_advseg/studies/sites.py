@@ -18,7 +18,16 @@ from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.proof import Proof
 from napari_advseg.proofreading.proposals import propose
 from napari_advseg.proofreading.queue import Item, Order, ranked
-from napari_advseg.studies.flawed import Case, cases_of, has_critic, job_of, trains
+from napari_advseg.studies.flawed import (
+    NO_CRITIC,
+    NOTHING,
+    Case,
+    cases_of,
+    has_critic,
+    jobs,
+    trains,
+    usable,
+)
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job
 from napari_advseg.studies.report import Row, table
@@ -26,14 +35,12 @@ from napari_advseg.volume.atomic import replace_file
 
 ORDERS: tuple[Order, ...] = ("evidence", "uncertainty", "critic", "mix")
 FIRST = 50
-NOTHING = 1e-9
 CALIBRATION = "calibration.csv"
 
 
 def critic(plan: Plan) -> list[Job]:
     """Every order with every seed; without a critic, the others."""
-    orders = [one for one in ORDERS if one != "critic" or has_critic(plan)]
-    return [job_of(plan, {"order": order}, seed) for seed in plan.seeds for order in orders]
+    return jobs(ORDERS, plan)
 
 
 def found(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
@@ -95,7 +102,7 @@ def remarks(plan: Plan) -> Iterator[str]:
         f"chance would find among the first {FIRST}."
     )
     if not has_critic(plan):
-        yield "The order `critic` did not run: there is no model with a critic of images and maps."
+        yield NO_CRITIC
     yield f"How often places were errors, by worth (`{CALIBRATION}`):"
     lines = ["| order | proposal | worth | places | errors |", "|---|---|---|---|---|"]
     lines += [
@@ -124,12 +131,11 @@ def calibration(plan: Plan) -> Calibration:
 def _places(case: Case, plan: Plan) -> Reports[list[Row]]:
     proof, score = case.opened()
     candidates = yield from case.candidates(proof, judged=True)
-    orders = [one for one in ORDERS if one != "critic" or has_critic(plan)]
     true = true_errors(case, proof, score)
     gains: dict[str, float] = {}
     rows: list[Row] = []
     yield Phase("places", len(candidates))
-    for order in orders:
+    for order in usable(ORDERS, plan):
         for item in ranked(proof, candidates, order):
             key = json.dumps(item.key)
             if key not in gains:
