@@ -7,6 +7,7 @@ import dataclasses
 import io
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
     return _read(Path(path).read_text(encoding="utf-8"), str(path))
 
 
+@cache
 def measured() -> Calibration:
     """What was measured on real tissue and comes with the package; other images and models may differ."""
     name = "calibration.csv"
