@@ -39,6 +39,7 @@ from napari_advseg.recipe import parse_span
 from napari_advseg.samples import neuropil
 from napari_advseg.volume.files import levels, read, write
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.lazy import Level
 from napari_advseg.volume.volume import Volume
 from score import phantom
 from session import memory_of_its_own
@@ -163,7 +164,7 @@ def layer_of(given: Any, name: str) -> Layer:
     data, attributes, kind = volume_to_layer(first, kind)
     attributes["name"] = name
     if isinstance(given, list):
-        data = [level.array for level in given]
+        data = [Level(level.array) for level in given]
         attributes["multiscale"] = True
     if name == "map":
         attributes["contrast_limits"] = (0, 1)
