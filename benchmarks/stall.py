@@ -343,10 +343,10 @@ def score(meter: Meter, dock: Any) -> None:
 def proofread(meter: Meter, viewer: napari.Viewer, dock: Any) -> None:
     """Open the labels with the truth beside them, fill the queue, accept and reject, undo and redo."""
     dock.parentWidget().raise_()
-    labels, truth = (viewer.layers[name] for name in (dock.labels.layer.name, "labels"))
-    dock.labels.choose(labels)
-    if truth is not labels:
-        dock.truth.choose(truth)
+    truth = viewer.layers[1]
+    newest = next(one for one in reversed(viewer.layers) if dock.labels.findData(one) >= 0)
+    dock.labels.choose(newest)
+    dock.truth.choose(truth)
     wait(dock.buttons.run.isEnabled)
     wait(seconds=1)
     meter.phase("before proofreading")
