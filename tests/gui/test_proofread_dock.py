@@ -109,6 +109,15 @@ def prepared(dock, qtbot):
     qtbot.waitUntil(lambda: dock._pending is not None, timeout=SOON)
 
 
+def merge(dock, qtbot, *places):
+    """Click these objects and join them."""
+    dock.modes.turn("merge")
+    for place in places:
+        dock.hand.click(place)
+    prepared(dock, qtbot)
+    dock.accept()
+
+
 def cut_objects(labels, truth):
     """The two largest pieces of each true object that was cut, and a voxel of each in one section."""
     found = []
@@ -288,9 +297,15 @@ def test_the_queue_with_a_truth_lowers_the_score_with_every_enter(dock, viewer, 
     prepared(dock, qtbot)
     assert "VOI falls by" in dock.words.text()
     left = len(worths)
-    for _ in range(2):
+    qtbot.waitUntil(lambda: dock._mark.layer is not None and dock._mark.layer.visible, timeout=SOON)
+    dock.queue.shows.click()
+    assert not dock._mark.layer.visible
+    for press in (
+        lambda: qtbot.keyClick(dock.queue.table, Qt.Key.Key_Return),
+        dock.queue.accept.click,
+    ):
         prepared(dock, qtbot)
-        qtbot.keyClick(dock.queue.table, Qt.Key.Key_Return)
+        press()
         left -= 1
         assert len(dock.queue.table.queue.items) == left
     expected = score(
@@ -339,11 +354,7 @@ def test_edits_of_before_are_there_after_a_restart_and_can_be_taken_back(
     begin(dock, qtbot)
     before = now(dock)
     for one, other in cut_objects(before, truth)[:2]:
-        dock.modes.turn("merge")
-        dock.hand.click(one)
-        dock.hand.click(other)
-        prepared(dock, qtbot)
-        dock.accept()
+        merge(dock, qtbot, one, other)
     after = now(dock)
     dock.end_button.click()
     names = ["map", "truth", "cells"]
@@ -364,11 +375,7 @@ def test_a_truth_that_changes_meanwhile_is_told_and_no_wrong_score_is_shown(
     begin(dock, qtbot, viewer.layers["truth"])
     viewer.layers["truth"].data[:, 10:20, 10:20] = 3
     (one, other), *_ = cut_objects(now(dock), truth)
-    dock.modes.turn("merge")
-    dock.hand.click(one)
-    dock.hand.click(other)
-    prepared(dock, qtbot)
-    dock.accept()
+    merge(dock, qtbot, one, other)
     qtbot.waitUntil(lambda: "truth has changed" in dock.score.words.text(), timeout=SOON)
 
 
@@ -424,11 +431,7 @@ def test_labels_in_memory_are_copied_to_a_file_once_and_found_again(viewer, qtbo
     dock = docked(viewer)
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
-    dock.modes.turn("merge")
-    dock.hand.click(one)
-    dock.hand.click(other)
-    prepared(dock, qtbot)
-    dock.accept()
+    merge(dock, qtbot, one, other)
     folder = dock.desk.proof.folder
     assert Path(dock.desk.proof.base.source).is_dir()
     assert home in folder.parents
@@ -441,11 +444,7 @@ def test_labels_in_memory_are_copied_to_a_file_once_and_found_again(viewer, qtbo
 def test_removing_the_layer_ends_proofreading_and_loses_nothing(dock, viewer, qtbot, truth):
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
-    dock.modes.turn("merge")
-    dock.hand.click(one)
-    dock.hand.click(other)
-    prepared(dock, qtbot)
-    dock.accept()
+    merge(dock, qtbot, one, other)
     folder = dock.desk.proof.folder
     viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: dock.desk is None, timeout=SOON)
@@ -480,11 +479,7 @@ def test_a_pyramid_takes_every_mode_but_the_brushes(viewer, qtbot, truth, tmp_pa
     assert layer.multiscale
     assert all(not dock.modes.buttons[name].isEnabled() for name in BRUSHES)
     (one, other), *_ = cut_objects(labels, np.kron(truth, np.ones((1, 6, 6), np.uint32)))
-    dock.modes.turn("merge")
-    dock.hand.click(one)
-    dock.hand.click(other)
-    prepared(dock, qtbot)
-    dock.accept()
+    merge(dock, qtbot, one, other)
     for level in layer.data:
         assert labels[other] not in np.asarray(level[...])
 
@@ -526,11 +521,7 @@ def test_saved_labels_are_those_on_screen_and_the_original_is_not_offered_for_it
 ):
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
-    dock.modes.turn("merge")
-    dock.hand.click(one)
-    dock.hand.click(other)
-    prepared(dock, qtbot)
-    dock.accept()
+    merge(dock, qtbot, one, other)
     target = tmp_path / "right.ome.zarr"
     monkeypatch.setattr(proofread_dock, "browse_new", lambda *_: str(target))
     dock.save.click()

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_advseg.gui.panel import note
 from napari_advseg.gui.plots import Plot
+from napari_advseg.gui.score_numbers import number_grid
 from napari_advseg.proofreading.followed import Reached
 
 ROWS = (
@@ -32,27 +32,15 @@ class ProofScore(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cells: dict[tuple[str, str], QLabel] = {}
-        grid = QGridLayout()
-        grid.setVerticalSpacing(1)
-        grid.setColumnStretch(0, 1)
-        for column, head in enumerate(HEADS, 1):
-            grid.addWidget(_right(head), 0, column)
-        for row, (title, name, meaning) in enumerate(ROWS, 1):
-            label = QLabel(title)
-            label.setToolTip(meaning)
-            grid.addWidget(label, row, 0)
-            for column, head in enumerate(HEADS, 1):
-                self.cells[head, name] = _right("–")
-                grid.addWidget(self.cells[head, name], row, column)
+        grid, self.cells = number_grid(ROWS, HEADS)
         self.curve = Plot("VOI over edits")
         self.words = note()
-        self.words.setText(NO_TRUTH)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 6, 0)
         column.addLayout(grid)
         column.addWidget(self.curve, stretch=1)
         column.addWidget(self.words)
+        self.forget()
 
     def show_curve(self, curve: Sequence[Reached], problem: str = "") -> None:
         """Show what was reached after each step; `problem` says why it is no longer true."""
@@ -76,10 +64,3 @@ class ProofScore(QWidget):
             cell.setText("–")
         self.curve.clear()
         self.words.setText(why)
-
-
-def _right(words: str) -> QLabel:
-    label = QLabel(words)
-    label.setAlignment(Qt.AlignmentFlag.AlignRight)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

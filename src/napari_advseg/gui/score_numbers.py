@@ -3,7 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
@@ -66,26 +66,31 @@ OBJECTS = (
 )
 
 
+def number_grid(
+    rows: Iterable[tuple[str, str, str]], heads: Sequence[str]
+) -> tuple[QGridLayout, dict[tuple[str, str], QLabel]]:
+    """Rows of (title, name, meaning) with an empty cell under each head, and the cells by head and name."""
+    cells: dict[tuple[str, str], QLabel] = {}
+    grid = QGridLayout()
+    grid.setVerticalSpacing(1)
+    grid.setColumnStretch(0, 1)
+    for column, head in enumerate(heads, 1):
+        grid.addWidget(_right(head), 0, column)
+    for row, (title, name, meaning) in enumerate(rows, 1):
+        grid.addWidget(_said(title, meaning), row, 0)
+        for column, head in enumerate(heads, 1):
+            cells[head, name] = cell = _right("")
+            cell.setToolTip(meaning)
+            grid.addWidget(cell, row, column)
+    return grid, cells
+
+
 class ScoreNumbers(QWidget):
     """One column for each way to handle predicted walls."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.cells: dict[tuple[str, str], QLabel] = {}
-        grid = QGridLayout()
-        grid.setVerticalSpacing(1)
-        grid.setColumnStretch(0, 1)
-        for column, head in enumerate(HEADS, 1):
-            grid.addWidget(_right(head), 0, column)
-        for row, (title, name, meaning) in enumerate(ROWS, 1):
-            label = QLabel(title)
-            label.setToolTip(meaning)
-            grid.addWidget(label, row, 0)
-            for column, head in enumerate(HEADS, 1):
-                cell = _right("")
-                cell.setToolTip(meaning)
-                self.cells[head, name] = cell
-                grid.addWidget(cell, row, column)
+        grid, self.cells = number_grid(ROWS, HEADS)
         self.words = note()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 6, 0)
