@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -286,17 +288,23 @@ def test_the_distance_tells_like_from_unlike_and_blurred():
 
 @pytest.mark.slow
 def test_it_learns_stripes():
-    """Methods 12, on a CPU: grey values like the real ones, and no collapse."""
+    """Methods 12, in miniature: grey values come near the real ones, and no collapse."""
+
+    def grainy(count, seed):  # two bare grey values would fill two bins, which nothing drawn meets
+        plain = batch(count, seed=seed)
+        grain = torch.randn(plain.image.shape, generator=torch.Generator().manual_seed(seed))
+        return dataclasses.replace(plain, image=(plain.image + 0.06 * grain).clamp(0, 1))
+
     run = running(
-        steps=400, ema=0.99, widths=(32, 32, 16), init_size=16, objective="r1",
+        steps=1200, ema=0.99, widths=(32, 32, 16), init_size=16, objective="r1",
         optimiser={"learning_rate": 2e-3, "beta1": 0.0, "beta2": 0.99},
         critic_optimiser={"learning_rate": 2e-3, "beta1": 0.0, "beta2": 0.99},
     )  # fmt: skip
-    judged = [batch(64, seed=1000)]
+    judged = [grainy(64, seed=5000)]
     first = run.validate(judged)
-    for seed in range(400):
-        run.take_step(batch(16, seed=seed))
+    for seed in range(1200):
+        run.take_step(grainy(16, seed=seed))
     last = run.validate(judged)
-    assert last["loss"] < 0.4 * first["loss"]
-    assert last["histogram"] < 0.25
-    assert last["diversity"] > 0.5
+    assert last["loss"] < 0.2 * first["loss"]
+    assert last["histogram"] < 0.4 < first["histogram"]
+    assert 0.5 < last["diversity"] < 1.5

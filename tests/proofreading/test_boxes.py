@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.proofreading.boxes import added, shared, size, window_of, within, without
+from napari_advseg.proofreading.boxes import added, holds, shared, size, window_of, within, without
 
 SHAPE = (4, 6, 7)
 
@@ -27,6 +27,7 @@ def test_they_cover_what_a_mask_would_and_never_overlap(changes, limits):
     for one, is_added in changes:
         boxes = (added if is_added else without)(boxes, one)
         mask[window_of(one)] = is_added
+    assert all(holds(boxes, point) == mask[point] for point in np.ndindex(SHAPE))
     covered = np.zeros(SHAPE, int)
     for one in boxes:
         covered[window_of(one)] += 1

@@ -11,7 +11,7 @@ from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.followed import FollowedScore
 from napari_advseg.proofreading.proof import Proof, open_proof
 from napari_advseg.proofreading.proposals import propose
-from napari_advseg.proofreading.queue import by_evidence, by_truth, reject
+from napari_advseg.proofreading.queue import by_evidence, by_truth, reject, still
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
@@ -96,6 +96,26 @@ def test_what_was_rejected_or_locked_does_not_come_back(tmp_path):
     assert first not in left
     assert not [one for one in left if 6 in one.labels]
     again.close()
+
+
+def test_what_lies_in_reviewed_boxes_is_not_listed():
+    truth, interior = tissue()
+    proof = proof_of(wrong(truth))
+    found = drain(by_evidence(proof, interior))
+    merge, split = (next(one for one in found if one.action == what) for what in ("merge", "split"))
+    proof.do(edits.review(proof, np.s_[:, : SIDE // 2, :]))
+    assert still(proof, merge) == merge  # one of its places lies outside
+    proof.do(edits.review(proof, np.s_[:, :SIDE, :SIDE]))
+    assert still(proof, merge) is None
+    assert still(proof, split) == split
+    left = drain(by_evidence(proof, interior))
+    assert split in left
+    assert merge not in left
+    proof.do(edits.review(proof, np.s_[:, :, :]))
+    assert not drain(by_evidence(proof, interior))
+    proof.undo()
+    proof.undo()
+    assert merge in drain(by_evidence(proof, interior))
 
 
 def test_an_item_that_is_no_more_is_refused():

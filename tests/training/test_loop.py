@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_advseg import drain, families, model_store, segment, write
-from napari_advseg.progress import Saved, StepDone, Validated, Warned
+from napari_advseg.progress import Saved, Saving, StepDone, Validated, Warned
 from napari_advseg.recipe import train_recipe
 from napari_advseg.settings.training import PlateauSettings, TrainingSettings
 from napari_advseg.training import loop
@@ -48,11 +48,16 @@ def model_rows(folder):
     return [line.split(",") for line in (folder / model_store.LOG).read_text().split()[1:]]
 
 
-def stopped_after(running, step):
+def stopped_at(running, step, kind=StepDone):
+    """Cancel at the first report of a kind after a step; whether there is one before the next step."""
+    taken = 0
     for report in running:
-        if isinstance(report, StepDone) and report.step == step:
+        if isinstance(report, StepDone):
+            taken = report.step
+        if taken == step and isinstance(report, kind):
             running.close()
-            return
+            return True
+    return False
 
 
 def test_a_training_reports_saves_and_calibrates(tissue, tmp_path):
@@ -77,17 +82,35 @@ def test_thresholds_are_not_chosen_on_what_was_learnt(tissue):
     assert "kept, judged on sections [0]" in said
 
 
-@pytest.mark.parametrize("step", [1, 4, 7])
-def test_cancel_and_resume_equal_an_unbroken_run(tissue, tmp_path, step):
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        (1, StepDone),
+        (3, StepDone),
+        (3, Saving),
+        (3, Validated),
+        (6, Saving),
+        (7, StepDone),
+        (8, StepDone),
+        (8, Saving),
+        (8, Validated),
+    ],
+)
+def test_cancel_and_resume_equal_an_unbroken_run(tissue, tmp_path, step, kind):
+    """Wherever it is cancelled: also between a step and the validation that lowers the rate."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    expected = drain(fit(*tissue, recipe(whole)))
-    stopped_after(fit(*tissue, recipe(broken)), step)
+    settings = {"plateau": {"patience": 0, "factor": 0.1, "reductions": 9}}
+    expected = drain(fit(*tissue, recipe(whole, **settings)))
+    assert stopped_at(fit(*tissue, recipe(broken, **settings)), step, kind)
     assert model_store.load_state(broken).facts["step"] == step
-    resumed = drain(fit(*tissue, recipe(broken), resume=True))
-    for key, value in expected.weights.items():
-        np.testing.assert_array_equal(resumed.weights[key], value)
-    assert resumed.card.labelling == expected.card.labelling
-    assert losses(broken) == losses(whole)
+    resumed = drain(fit(*tissue, recipe(broken, **settings), resume=True))
+    for which in ("best", "last"):
+        ours, theirs = (model_store.load(one, which) for one in (broken, whole))
+        for key, value in theirs.weights.items():
+            np.testing.assert_array_equal(ours.weights[key], value)
+    for fact in ("labelling", "calibration", "best_step", "best_loss", "last_step"):
+        assert getattr(resumed.card, fact) == getattr(expected.card, fact)
+    assert model_rows(broken) == model_rows(whole)
 
 
 def test_a_training_without_a_folder_equals_one_with(tissue, tmp_path):

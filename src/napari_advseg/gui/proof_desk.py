@@ -24,6 +24,7 @@ from napari_advseg.proofreading.proof import OpenProof, Proof, open_proof
 from napari_advseg.proofreading.proposals import Proposal
 from napari_advseg.proofreading.queue import Item, still
 from napari_advseg.proofreading.records import expanded
+from napari_advseg.proofreading.regions import connected
 from napari_advseg.proofreading.steps import Point, Step, Turn
 from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.files import levels
@@ -198,6 +199,18 @@ class Shadow:
             self._follow()
             return step_of(mode, self._proof, clicks, interior)
 
+    def look_around(self, point: Point, interior: LazyArray | None) -> None:
+        """Read what a split of the object at a place is going to read, so that it need not wait for the disk.
+
+        Raises:
+            ValueError: as `connected`.
+        """
+        with self._lock:
+            self._follow()
+            region = connected(self._proof.labels, [point])
+        if interior is not None:
+            interior[region.window]
+
     def label_at(self, point: Point) -> int:
         """The label of a voxel."""
         with self._lock:
@@ -266,18 +279,26 @@ def drawn(step: Step, labels: Array, shape: tuple[int, ...], section: int) -> Ar
     return mask
 
 
-def interior_of(layer: Any, shape: tuple[int, ...]) -> LazyArray:
-    """The interior map of a layer, on labels of `shape`.
+class InteriorMap:
+    """The interior map of a layer, with what was read last of it."""
 
-    Raises:
-        ValueError: it has another shape.
-    """
-    data = layer.data[0] if layer.multiscale else layer.data
-    data = data.whole if isinstance(data, Level) else data
-    if tuple(data.shape) != shape:
-        raise ValueError(
-            f"The map '{layer.name}' has the shape {tuple(data.shape)} and the labels {shape}; choose the interior map "
-            "that the labels were made from."
-        )
-    found: LazyArray = data
-    return found
+    def __init__(self) -> None:
+        self._data: Any = None
+        self._map: LazyArray | None = None
+
+    def of(self, layer: Any, shape: tuple[int, ...]) -> LazyArray:
+        """The map of a layer, on labels of `shape`.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        data = layer.data[0] if layer.multiscale else layer.data
+        data = data.whole if isinstance(data, Level) else data
+        if tuple(data.shape) != shape:
+            raise ValueError(
+                f"The map '{layer.name}' has the shape {tuple(data.shape)} and the labels {shape}; choose the "
+                "interior map that the labels were made from."
+            )
+        if self._map is None or data is not self._data:
+            self._data, self._map = data, remembering(data)
+        return self._map

@@ -77,8 +77,9 @@ class ProofreadDock(JobDock):
         self._pending: Step | None = None
         self._is_wanted = False
         self._found: Comparison | None = None
-        self._preparing, self._scoring, self._marking = (
-            Latest(self._session, self) for _ in range(3)
+        self._interior_map = proof_desk.InteriorMap()
+        self._preparing, self._reading, self._scoring, self._marking = (
+            Latest(self._session, self) for _ in range(4)
         )
         self._mark = results.OwnLayer(
             self._viewer, MARK, colormap=results.flat_colours(COLOURS), opacity=1.0
@@ -445,6 +446,10 @@ class ProofreadDock(JobDock):
         self._show_mark(picture)
         self.hand.show_step(self._pending)
         self._go_on_if_wanted()
+        if self._desk is not None and self.modes.mode == "split" and len(self.hand.clicks) == 1:
+            (first,) = self.hand.clicks
+            shadow = self._desk.shadow
+            self._reading.ask(partial(shadow.look_around, first.point, self._map()))
 
     def _refuse(self, text: str) -> None:
         """An edit cannot be made: it is said, and what was clicked is forgotten."""
@@ -621,7 +626,7 @@ class ProofreadDock(JobDock):
         """
         if self.interior.layer is None or self._desk is None:
             return None
-        return proof_desk.interior_of(self.interior.layer, self._desk.proof.labels.shape)
+        return self._interior_map.of(self.interior.layer, self._desk.proof.labels.shape)
 
     def _map(self) -> LazyArray | None:
         try:

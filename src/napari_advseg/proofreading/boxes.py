@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from napari_advseg.proofreading.steps import Box
+from napari_advseg.proofreading.steps import Box, Point
 from napari_advseg.volume.lazy import Window
 
 Boxes = tuple[Box, ...]
@@ -30,6 +30,13 @@ def shared(one: Box, other: Box) -> Box | None:
 def within(boxes: Iterable[Box], limits: Box) -> Boxes:
     """What of the boxes lies inside another."""
     return tuple(part for box in boxes if (part := shared(box, limits)) is not None)
+
+
+def holds(boxes: Iterable[Box], point: Point) -> bool:
+    """Whether a voxel lies in one of the boxes."""
+    return any(
+        all(begin <= k < end for k, (begin, end) in zip(point, box, strict=True)) for box in boxes
+    )
 
 
 def size(boxes: Iterable[Box]) -> int:

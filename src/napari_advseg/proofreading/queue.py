@@ -12,6 +12,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from napari_advseg.progress import Reports
+from napari_advseg.proofreading import boxes
 from napari_advseg.proofreading.candidates import SIGNALS, Action, Candidate, find
 from napari_advseg.proofreading.overlay import IDS
 from napari_advseg.proofreading.proof import Proof
@@ -147,7 +148,9 @@ def by_truth(proof: Proof, sites: Iterable[Site]) -> list[Item]:
 
 
 def waiting(proof: Proof, items: Iterable[Item]) -> list[Item]:
-    """The items that nobody has rejected and that touch no locked object, the largest worth first."""
+    """The items that nobody has rejected, that touch no locked object and lie in no reviewed box, the largest worth
+    first.
+    """
     rejected = {
         json.dumps(one.content, sort_keys=True) for one in proof.notes if one.about == REJECTED
     }
@@ -156,23 +159,32 @@ def waiting(proof: Proof, items: Iterable[Item]) -> list[Item]:
         for one in items
         if one.worth > 0
         and proof.locked.isdisjoint(one.labels)
+        and not _is_reviewed(proof, one)
         and json.dumps(one.key, sort_keys=True) not in rejected
     ]
     return sorted(left, key=lambda one: (-one.worth, one.action, one.labels))
 
 
 def still(proof: Proof, item: Item) -> Item | None:
-    """The item as the labels are now: of the objects at its places; None where nothing is left to do there.
+    """The item as the labels are now: of the objects at its places; None where nothing is left to do there, or where
+    all was reviewed since.
 
     Objects that were merged since are one at both places, those that were split are two.
     """
     if not item.points:
         return item
+    if _is_reviewed(proof, item):
+        return None
     labels = tuple(dict.fromkeys(_nearest(proof, point) for point in item.points))
     wanted = len(item.points) if item.action == "merge" else 1
     if 0 in labels or len(labels) != wanted or not proof.locked.isdisjoint(labels):
         return None
     return dataclasses.replace(item, labels=labels)
+
+
+def _is_reviewed(proof: Proof, item: Item) -> bool:
+    """Whether all its places lie in boxes that somebody has found right as they are."""
+    return bool(item.points) and all(boxes.holds(proof.boxes, point) for point in item.points)
 
 
 def reject(proof: Proof, item: Item) -> None:

@@ -81,10 +81,13 @@ def train(
     Raises:
         Diverged: the loss was not finite more often than the settings allow.
     """
-    good, is_healthy = run.state(), True
     judged = [tensors(run, batch) for batch in withheld]
     watch = Watch()
     try:
+        is_healthy = True
+        if owes(run) and judged:  # it was broken off between a step and its validation
+            is_healthy = yield from judge(run, judged, keeper, best, watch)
+        good = run.state()
         with prefetched(examples) as batch_at:
             while run.step < run.settings.steps:
                 started = time.perf_counter()
@@ -97,10 +100,8 @@ def train(
                 if run.contest is not None:
                     yield run.contest
                     yield from (Warned(alarm.text) for alarm in watch.see(run.contest))
-                if due(run, run.settings.validate_every) and judged:
-                    found = yield from validate(run, judged, keeper, best)
-                    yield from (Warned(alarm.text) for alarm in watch.measure(found))
-                    is_healthy = yield from looked_at(run, judged, keeper, watch)
+                if owes(run) and judged:
+                    is_healthy = yield from judge(run, judged, keeper, best, watch)
                     if not is_healthy and run.settings.roll_back:
                         watch.forget()
                         if (yield from retreated(run, good, keeper)):
@@ -115,17 +116,28 @@ def train(
         raise
 
 
+def judge(
+    run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best, watch: Watch
+) -> Generator[Report, None, bool]:
+    """Validate and look at samples; whether the run is still healthy."""
+    found = yield from validate(run, withheld, keeper, best)
+    yield from (Warned(alarm.text) for alarm in watch.measure(found))
+    return (yield from looked_at(run, withheld, keeper, watch))
+
+
 def validate(
     run: Run, withheld: list[TensorBatch], keeper: Keeper, best: Best
 ) -> Generator[Report, None, dict[str, float]]:
     """Measure, lower the rate if the loss stands still, keep the weights if they are the best yet."""
     measures = run.validate(withheld)
     loss = measures.pop("loss")
-    run.plateau.see(loss)
     better = math.isfinite(loss) and loss < best.loss
     if better:
-        best.loss, best.step = loss, run.step
         yield Saving("best model")
+    # Whoever stops here has either all of the following or none of it, and then it is done on resuming.
+    run.see(loss)
+    if better:
+        best.loss, best.step = loss, run.step
         keeper.best(run, best)
     yield Validated(run.step, loss, measures, better, run.learning_rates)
     return measures
@@ -173,6 +185,11 @@ def retreated(run: Run, good: State, keeper: Keeper) -> Generator[Report, None, 
     else:
         yield Warned(f"Went back to step {run.step} with half the learning rate.")
     return is_over
+
+
+def owes(run: Run) -> bool:
+    """Whether the step last taken is to be validated and was not yet."""
+    return run.validated < run.step and due(run, run.settings.validate_every)
 
 
 def due(run: Run, every: int) -> bool:

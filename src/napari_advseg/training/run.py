@@ -45,6 +45,7 @@ class Run:
         self.settings = settings
         self.seed = seed
         self.step = 0
+        self.validated = 0
         self.restarts = 0
         self.plateau = Plateau(settings.plateau)
         self.contest: Contest | None = None
@@ -119,6 +120,11 @@ class Run:
         gradients = [w.grad for w in self.family.modules[player].parameters() if w.grad is not None]
         return float(torch.nn.utils.get_total_norm(gradients))
 
+    def see(self, loss: float) -> None:
+        """Take note of the validation loss of this step: the rate falls where it stands still."""
+        self.plateau.see(loss)
+        self.validated = self.step
+
     def begin_average(self) -> None:
         """Average anew from the networks as they are: they were given other weights."""
         self.average = Average(self.family.modules, self.settings.ema)
@@ -171,13 +177,18 @@ class Run:
                 tensors |= {
                     f"adam.{name}.{index}.{key}": _copy(value) for key, value in memory.items()
                 }
-        return State(
-            {"step": self.step, "restarts": self.restarts, "plateau": self.plateau.facts()}, tensors
-        )
+        facts = {
+            "step": self.step,
+            "validated": self.validated,
+            "restarts": self.restarts,
+            "plateau": self.plateau.facts(),
+        }
+        return State(facts, tensors)
 
     def recall(self, state: State) -> None:
         """Go back (or on) to `state`."""
         self.step = int(state.facts["step"])
+        self.validated = int(state.facts.get("validated", self.step))  # older states do not say
         self.restarts = int(state.facts["restarts"])
         self.plateau.recall(state.facts["plateau"])
         self.family.put_weights(under("network.", state.tensors))
