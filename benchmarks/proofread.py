@@ -8,7 +8,8 @@ decision goes to the CSV, pictures of the first order to DIR; the last line is a
 
 `--speed` measures 125 x 1250 x 1250 labels with an interior map instead, in memory, in zarr and as a pyramid: from
 Enter to the picture of a merge and of a split, and from the last click to the preview, .8 s after the first click.
-Without either the labels are synthetic, and DIR gets the pictures of the documentation: `python benchmarks/proofread.py --out docs/images`.
+Without either the labels are synthetic, and DIR gets the pictures of the documentation:
+`python benchmarks/proofread.py --out docs/images`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QFileDialog
 
 import napari_advseg as advseg
 from napari_advseg.gui import proof_finding, proofread_dock, window
@@ -25,6 +27,7 @@ from napari_advseg.scoring import score
 from napari_advseg.volume.files import levels, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
+from napari_advseg.volume.zarr_store import Chunked
 
 SOON = 60_000
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 12.0, 8.0), "cells")
@@ -315,13 +318,57 @@ def test_the_queue_with_a_truth_lowers_the_score_with_every_enter(dock, viewer, 
         lambda: dock.score.cells["Now", "voi"].text() == f"{expected.voi:.4f}", timeout=SOON
     )
     assert float(dock.score.cells["Change", "voi"].text()) < 0
-    dock.undo()
+    dock.undo_button.click()
     assert len(dock.queue.table.queue.items) == left + 1
+    dock.redo_button.click()
+    assert len(dock.queue.table.queue.items) == left
+    assert not dock.redo_button.isEnabled()
     assert any(row.what == "truth" for row in dock.errors.errors.rows)
     dock.errors.step(1)
     qtbot.waitUntil(
         lambda: dock._mark.layer is not None and dock._mark.layer.data.any(), timeout=SOON
     )
+
+
+def test_a_split_reads_nothing_from_the_disk_after_its_first_seed(
+    dock, viewer, qtbot, truth, interior, tmp_path, monkeypatch
+):
+    viewer.add_layer(layer_of(interior, "map on disk", "image", path=tmp_path / "map.ome.zarr"))
+    begin(dock, qtbot)
+    dock.interior.choose(viewer.layers["map on disk"])
+    z, y, x = cut_objects(cut_in_two(truth), truth)[0][0]
+    label = dock.desk.proof.labels.at((z, y, x))
+    places = np.argwhere(np.asarray(dock.desk.proof.labels[z]) == label)
+    ends = [(z, *map(int, places[k])) for k in (0, -1)]
+    reads = []
+    read = Chunked.read
+    monkeypatch.setattr(Chunked, "read", lambda *given: reads.append(given[0]) or read(*given))
+    dock.modes.turn("split")
+    dock.hand.click(ends[0])
+    qtbot.waitUntil(lambda: bool(reads) and not dock._reading._is_busy, timeout=SOON)
+    assert any(one.path.parent.name == "map.ome.zarr" for one in reads)
+    reads.clear()
+    dock.hand.click(ends[1], is_next=True)
+    prepared(dock, qtbot)
+    assert not reads
+
+
+def test_places_in_a_section_found_right_are_passed_over(dock, viewer, qtbot):
+    begin(dock, qtbot)
+    dock.interior.choose(viewer.layers["map"])
+    find(dock, qtbot, "evidence")
+    prepared(dock, qtbot)
+    first = dock.queue.item
+    sections = {point[0] for point in first.points}
+    for z in sections:
+        viewer.dims.set_current_step(0, z)
+        dock.review.section.click()
+    qtbot.waitUntil(lambda: dock.queue.item is not first, timeout=SOON)
+    assert first not in dock.queue.table.queue.items
+    find(dock, qtbot, "evidence")
+    listed = [{point[0] for point in item.points} for item in dock.queue.table.queue.items]
+    assert listed
+    assert not any(places <= sections for places in listed)
 
 
 def test_what_is_rejected_does_not_come_back_also_after_a_restart(dock, viewer, qtbot):
@@ -332,6 +379,7 @@ def test_what_is_rejected_does_not_come_back_also_after_a_restart(dock, viewer, 
     prepared(dock, qtbot)
     assert "evidence" in dock.words.text()
     first = dock.queue.table.item
+    assert dock._layer.section in {point[0] for point in first.points}
     native = viewer.window._qt_viewer.canvas.native
     viewer.layers.selection.active = layer
     qtbot.keyClick(native, Qt.Key.Key_Down)
@@ -340,12 +388,16 @@ def test_what_is_rejected_does_not_come_back_also_after_a_restart(dock, viewer, 
     assert dock.queue.table.item == first
     qtbot.keyClick(native, Qt.Key.Key_Backspace)
     assert first not in dock.queue.table.queue.items
+    prepared(dock, qtbot)
+    second = dock.queue.table.item
+    dock.queue.reject.click()
+    assert second not in dock.queue.table.queue.items
     dock.end()
     assert dock.desk is None
     begin(dock, qtbot)
     find(dock, qtbot, "evidence")
-    assert len(dock.queue.table.queue.items) == every - 1
-    assert first not in dock.queue.table.queue.items
+    assert len(dock.queue.table.queue.items) == every - 2
+    assert {first, second}.isdisjoint(dock.queue.table.queue.items)
 
 
 def test_edits_of_before_are_there_after_a_restart_and_can_be_taken_back(
@@ -484,6 +536,40 @@ def test_a_pyramid_takes_every_mode_but_the_brushes(viewer, qtbot, truth, tmp_pa
         assert labels[other] not in np.asarray(level[...])
 
 
+def test_a_store_of_a_billion_voxels_is_proofread_without_reading_it(
+    make_napari_viewer, home, fake_child, qtbot, tmp_path, monkeypatch
+):
+    path = tmp_path / "huge.zarr"
+    array = zarr.create_array(path, shape=(1000, 1000, 1000), chunks=(10, 100, 100), dtype="u4")
+    array[500:510, 400:500, 400:500] = 7
+    array[500:510, 400:500, 500:600] = 8
+    voxels = []
+    once = Chunked.read
+
+    def counted(self, window):
+        voxels.append(np.prod([one.stop - one.start for one in window]))
+        return once(self, window)
+
+    monkeypatch.setattr(Chunked, "read", counted)
+    viewer = make_napari_viewer(show=True)
+    data, attributes, kind = volume_to_layer(read(path, missing="fill"), "labels")
+    viewer.add_layer(Layer.create(data, attributes, kind))
+    viewer.dims.set_current_step(0, 505)
+    dock = docked(viewer)
+    layer = begin(dock, qtbot)
+    here, there = (505, 450, 450), (505, 450, 550)
+    merge(dock, qtbot, here, there)
+    assert int(layer.data[there]) == 7
+    dock.modes.turn("split")
+    for k, place in enumerate((here, there)):
+        dock.hand.click(place, is_next=bool(k))
+    prepared(dock, qtbot)
+    dock.accept()
+    assert int(layer.data[there]) != int(layer.data[here])
+    viewer.dims.set_current_step(0, 250)
+    assert sum(voxels) < array.size / 20
+
+
 def test_labels_of_one_section(viewer, qtbot, truth, tmp_path):
     labels = cut_in_two(truth)[1]
     frame = Frame("yx", FRAME.scale[1:], FRAME.units[1:], FRAME.translate[1:], "section")
@@ -613,7 +699,7 @@ def test_labels_of_a_file_are_not_copied_unless_they_were_painted_on(
 
 
 def test_what_is_reviewed_is_learnt_from_and_the_new_labels_are_opened(
-    make_napari_viewer, home, truth, qtbot, tmp_path
+    make_napari_viewer, home, truth, qtbot, tmp_path, monkeypatch
 ):
     image = neuropil(SHAPE)[0]
     changes = {
@@ -650,6 +736,7 @@ def test_what_is_reviewed_is_learnt_from_and_the_new_labels_are_opened(
         qtbot.waitUntil(lambda: "What changed" in viewer.layers, timeout=SOON)
     folder = tmp_path / "report"
     folder.mkdir()
-    dock.review.save_report(dock.desk, folder)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    dock.review.report.click()
     qtbot.waitUntil((folder / "review.csv").exists, timeout=SOON)
     assert "| review | 4 |" in (folder / "review.md").read_text()

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_advseg.gui.comparison import Side, outlines
 from napari_advseg.gui.handover import GivenUp, Stopped, holds, named, plain
+from napari_advseg.gui.results import made_of
 from napari_advseg.napari_io import LayerData
 from napari_advseg.progress import Phase, Report
 from napari_advseg.proofreading import proposals
@@ -121,10 +122,10 @@ def remembering(array: LazyArray) -> LazyArray:
 
 
 def _warm_up() -> None:
-    """Have ready what is compiled when the first objects are joined; else the viewer waits for it."""
+    """Have ready what is compiled when labels are drawn and objects joined; else the viewer waits for it."""
     edited = Edited(np.ones((1, 2, 2), np.uint32))
     edited.rename(1, 2)
-    np.asarray(edited[0])
+    made_of((edited, {}, "labels"))
 
 
 def _author() -> str:

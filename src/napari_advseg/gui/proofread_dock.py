@@ -11,6 +11,7 @@ from typing import Any
 import napari
 import numpy as np
 from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_advseg.gui import (
@@ -20,6 +21,7 @@ from napari_advseg.gui import (
     proof_desk,
     proof_finding,
     results,
+    turns,
     window,
 )
 from napari_advseg.gui.comparison import Comparison, Row, Side
@@ -81,6 +83,12 @@ class ProofreadDock(JobDock):
         self._preparing, self._reading, self._scoring, self._marking = (
             Latest(self._session, self) for _ in range(4)
         )
+        self._is_marked = False
+        # The camera moves in a turn of its own: drawing another place takes as long as drawing what was done here.
+        self._jumping = QTimer(self)
+        self._jumping.setSingleShot(True)
+        self._jumping.setInterval(turns.BETWEEN_MS)
+        self._jumping.timeout.connect(self._jump)
         self._mark = results.OwnLayer(
             self._viewer, MARK, colormap=results.flat_colours(COLOURS), opacity=1.0
         )
@@ -464,12 +472,13 @@ class ProofreadDock(JobDock):
         """Look at a place of the queue; its proposal follows."""
         self._forget_clicks(keeps_item=True)
         self._say("…" if item is not None else EMPTY)
-        if item is not None:
-            self._jump(item)
+        self._jumping.start()
         self._judge_more()
 
-    def _jump(self, item: Item) -> None:
-        if self._desk is None or not item.points:
+    def _jump(self) -> None:
+        """Show the place of the queue that is looked at now."""
+        item = self.queue.item
+        if self._desk is None or item is None or not item.points:
             return
         points = np.array(item.points, float)
         low, high = points.min(0), points.max(0)
@@ -595,18 +604,19 @@ class ProofreadDock(JobDock):
         if picture is None:
             self._blank()
         else:
+            self._is_marked = True
             self._mark.show(picture)
             self._turn_mark()
 
     def _blank(self) -> None:
         """Show no change; the layer stays, as making it takes longer than all else."""
-        if self._mark.layer is not None and self._desk is not None:
-            ndim = self._mark.layer.ndim
-            nothing = np.zeros((1,) * ndim, np.uint8)
-            self._mark.show((nothing, self._desk.side.placed((0,) * ndim), "labels"))
+        if self._is_marked:
+            self._is_marked = False
+            self._turn_mark()
 
     def _turn_mark(self, *_: object) -> None:
-        results.set_visible(self._viewer, self._mark.layer, visible=self.queue.shows.isChecked())
+        is_shown = self._is_marked and self.queue.shows.isChecked()
+        results.set_visible(self._viewer, self._mark.layer, visible=is_shown)
 
     def _forget_clicks(self, *, keeps_item: bool = False) -> None:
         self._pending, self._is_wanted = None, False
