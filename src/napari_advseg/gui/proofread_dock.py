@@ -20,7 +20,6 @@ from napari_advseg.gui import (
     handover,
     proof_desk,
     proof_finding,
-    results,
     turns,
     window,
 )
@@ -36,6 +35,7 @@ from napari_advseg.gui.model_choice import ModelChoice
 from napari_advseg.gui.panel import LayerChoice, browse_new, in_scroll_area, note, side_by_side
 from napari_advseg.gui.proof_desk import Desk, Wanted
 from napari_advseg.gui.proof_layer import ProofLayer, painted_steps
+from napari_advseg.gui.proof_mark import ProofMark
 from napari_advseg.gui.proof_score import ProofScore
 from napari_advseg.gui.queue_tab import QueueTab
 from napari_advseg.gui.review_tab import ReviewTab
@@ -50,8 +50,6 @@ from napari_advseg.proofreading.steps import Step, Turn
 from napari_advseg.recipe import Judge
 from napari_advseg.volume.lazy import LazyArray
 
-MARK = "What would change"
-COLOURS = ("#ffe600", "#00e5ff", "#ff4fd8", "#7dff5a", "#ff9a3c", "#b9a6ff")
 BEGIN, FIND = "Begin", "Find places"
 BEGIN_ABOUT = (
     "Open the labels in a new layer that takes edits; they themselves are never written to"
@@ -80,18 +78,15 @@ class ProofreadDock(JobDock):
         self._is_wanted = False
         self._found: Comparison | None = None
         self._interior_map = proof_desk.InteriorMap()
-        self._preparing, self._reading, self._scoring, self._marking = (
-            Latest(self._session, self) for _ in range(4)
+        self._preparing, self._reading, self._scoring = (
+            Latest(self._session, self) for _ in range(3)
         )
-        self._is_marked = False
         # The camera moves in a turn of its own: drawing another place takes as long as drawing what was done here.
         self._jumping = QTimer(self)
         self._jumping.setSingleShot(True)
         self._jumping.setInterval(turns.BETWEEN_MS)
         self._jumping.timeout.connect(self._jump)
-        self._mark = results.OwnLayer(
-            self._viewer, MARK, colormap=results.flat_colours(COLOURS), opacity=1.0
-        )
+        self._mark = ProofMark(self._session, self._viewer, self)
         self._make_rows()
         self.tabs = self._tabs()
         self._connect()
@@ -178,7 +173,7 @@ class ProofreadDock(JobDock):
         """Show a wrong object: the camera at its box, its outlines on it."""
         if self._found is not None:
             camera.jump(self._viewer, *comparison.place(self._found, row))
-            self._marking.ask(partial(comparison.highlight, self._found, row))
+            self._mark.ask(partial(comparison.highlight, self._found, row))
 
     def _make_rows(self) -> None:
         self.labels = LayerChoice(self._viewer, Labels)
@@ -256,7 +251,7 @@ class ProofreadDock(JobDock):
         self.queue.missed.connect(self._say)
         self.errors.chosen.connect(self.go_to_error)
         self.errors.errors.filter(lambda row: row.what != "site")
-        self.queue.shows.toggled.connect(self._turn_mark)
+        self.queue.shows.toggled.connect(self._mark.switch)
         self.review.section_toggled.connect(self._turn_review)
         for signal, do in (
             (self.queue.accepted, self.accept),
@@ -270,10 +265,10 @@ class ProofreadDock(JobDock):
         for latest, done, failed in (
             (self._preparing, self._take_step, self._refuse),
             (self._scoring, self._show_score, self.score.forget),
-            (self._marking, self._show_mark, self._refuse),
         ):
             latest.done.connect(done)
             latest.failed.connect(failed)
+        self._mark.failed.connect(self._refuse)
         self._viewer.dims.events.current_step.connect(self._turn_section)
 
     def _problem(self) -> str:
@@ -451,7 +446,7 @@ class ProofreadDock(JobDock):
 
     def _take_step(self, made: tuple[Step | None, LayerData | None]) -> None:
         self._pending, picture = made
-        self._show_mark(picture)
+        self._mark.show(picture)
         self.hand.show_step(self._pending)
         self._go_on_if_wanted()
         if self._desk is not None and self.modes.mode == "split" and len(self.hand.clicks) == 1:
@@ -489,7 +484,7 @@ class ProofreadDock(JobDock):
 
     def _take_proposal(self, proposal: Proposal, picture: LayerData | None) -> None:
         self._pending = proposal.step
-        self._show_mark(picture)
+        self._mark.show(picture)
         self._say(proof_finding.expected(proposal))
         self._go_on_if_wanted()
 
@@ -534,7 +529,7 @@ class ProofreadDock(JobDock):
         """Show that a step was done or taken back, and let threads know."""
         desk.shadow.say(record, desk.proof.fresh() - 1)
         layer.redraw(step)
-        self._blank()
+        self._mark.blank()
         self.queue.forget_near(step)
         if self.truth.layer is not None:
             self._scoring.ask(desk.shadow.score)
@@ -596,27 +591,7 @@ class ProofreadDock(JobDock):
         """Another section is on screen: what would change is shown there."""
         desk, layer, step = self._desk, self._layer, self._pending
         if desk is not None and layer is not None and step is not None:
-            self._marking.ask(partial(desk.shadow.picture, step, desk.side, layer.section))
-
-    def _show_mark(self, picture: LayerData | None) -> None:
-        if self._desk is None or (picture is None and self._mark.layer is None):
-            return
-        if picture is None:
-            self._blank()
-        else:
-            self._is_marked = True
-            self._mark.show(picture)
-            self._turn_mark()
-
-    def _blank(self) -> None:
-        """Show no change; the layer stays, as making it takes longer than all else."""
-        if self._is_marked:
-            self._is_marked = False
-            self._turn_mark()
-
-    def _turn_mark(self, *_: object) -> None:
-        is_shown = self._is_marked and self.queue.shows.isChecked()
-        results.set_visible(self._viewer, self._mark.layer, visible=is_shown)
+            self._mark.ask(partial(desk.shadow.picture, step, desk.side, layer.section))
 
     def _forget_clicks(self, *, keeps_item: bool = False) -> None:
         self._pending, self._is_wanted = None, False
@@ -624,8 +599,7 @@ class ProofreadDock(JobDock):
         if not keeps_item:
             self.queue.let_go()
         self._preparing.forget()
-        self._marking.forget()
-        self._blank()
+        self._mark.blank()
         self._judge_more()
 
     def _interior(self) -> LazyArray | None:
