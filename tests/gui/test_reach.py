@@ -125,6 +125,16 @@ def settle() -> None:
         QApplication.processEvents()
 
 
+def test_the_tabs_of_the_docks_show_their_whole_names(docks):
+    bars = docks[0].window().findChildren(QTabBar)
+    bar = next(one for one in bars if "Annotate" in map(one.tabText, range(one.count())))
+    assert bar.count() == len(docks)
+    for k in range(bar.count()):
+        place = bar.tabRect(k)
+        assert place.height() > bar.fontMetrics().horizontalAdvance(bar.tabText(k))
+        assert bar.rect().contains(place)
+
+
 def test_every_control_says_what_it_is_and_what_it_does(docks):
     lacking = []
     for dock in docks:

@@ -68,6 +68,7 @@ def session_of(viewer: Any) -> Session:
     if found is None:
         found = Session(viewer)
         ProjectWindow(found, viewer)
+        window.tabs_beside(viewer)
     return found
 
 

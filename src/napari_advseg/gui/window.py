@@ -24,7 +24,8 @@ from napari.utils.notifications import (
 )
 from napari.utils.theme import get_theme
 from qtpy.compat import isalive
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMainWindow, QTabWidget, QWidget
 
 try:
     from napari.utils.task_status import Status
@@ -51,6 +52,7 @@ __all__ = [
     "selection_kept",
     "show_error",
     "show_info",
+    "tabs_beside",
     "undrawn",
     "unwrapped",
 ]
@@ -124,6 +126,12 @@ def overlays(layer: Any) -> Mapping[str, Any]:
     """What napari draws on a layer besides its data: outlines, brush, lasso."""
     found: Mapping[str, Any] = getattr(layer, "_overlays", {})
     return found
+
+
+def tabs_beside(viewer: Any) -> None:
+    """Put the tabs of docks on the right beside them: below, seven names would be cut to their first letters."""
+    area = Qt.DockWidgetArea.RightDockWidgetArea
+    main_window(viewer).setTabPosition(area, QTabWidget.TabPosition.East)
 
 
 @contextmanager
