@@ -113,7 +113,7 @@ def learn(viewer: napari.Viewer, dock: TrainDock, camera: Camera, folder: Path, 
 
 def fill(viewer: napari.Viewer, dock: MendDock, camera: Camera) -> None:
     """Paint over the stain and let the model fill it."""
-    viewer.layers.remove(layer_of(viewer, Image, "clean"))
+    layer_of(viewer, Image, "clean").visible = False
     bring_to_front(dock)
     dock.image.choose(layer_of(viewer, Image, "tissue"))
     dock.new.click()
