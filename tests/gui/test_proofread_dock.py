@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,33 @@ def test_a_split_is_drawn_before_it_is_made_and_only_its_box_is_drawn_again(
     assert drawn == [(rows, columns)]
     assert rows * columns < before[z].size
     np.testing.assert_array_equal(layer._slice.image.raw, after[z])
+
+
+def test_of_lines_asked_for_one_after_the_other_the_last_are_shown(dock, qtbot):
+    begin(dock, qtbot)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def picture(number):
+        data = np.full((1, 2, 2), number, np.uint8)
+        return data, dock.desk.side.placed((0, 0, 0)), "labels"
+
+    def slow():
+        begun.set()
+        may_end.wait(SOON / 1000)
+        return picture(1)
+
+    dock._mark.ask(slow)
+    assert begun.wait(SOON / 1000)
+    dock._mark.ask(lambda: picture(2))
+    may_end.set()
+    qtbot.waitUntil(
+        lambda: dock._mark.layer is not None and (dock._mark.layer.data == 2).all(), timeout=SOON
+    )
+    qtbot.waitUntil(lambda: dock._mark.layer.visible, timeout=SOON)
+    dock._mark.ask(lambda: picture(3))
+    dock._mark.blank()
+    qtbot.wait(200)
+    assert not dock._mark.layer.visible
 
 
 def test_enter_before_the_preview_is_ready_counts_when_it_is(dock, qtbot, truth):

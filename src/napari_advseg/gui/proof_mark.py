@@ -30,7 +30,7 @@ class ProofMark(QObject):
         )
         self._is_drawn, self._is_on = False, True
         self._drawing = Latest(session, self)
-        self._drawing.done.connect(self.show)
+        self._drawing.done.connect(self._draw)
         self._drawing.failed.connect(self.failed)
 
     @property
@@ -43,19 +43,13 @@ class ProofMark(QObject):
         self._drawing.ask(draw)
 
     def show(self, picture: LayerData | None) -> None:
-        """Show lines in place of those before; none where nothing is to be seen."""
-        self.blank()
-        if picture is not None:
-            self._own.show(picture)
-            self._is_drawn = True
-            self._look()
+        """Show lines in place of those before and of those asked for; none where nothing is to be seen."""
+        self._drawing.forget()
+        self._draw(picture)
 
     def blank(self) -> None:
         """Show nothing; the layer is only hidden, as making it takes longer than all else."""
-        self._drawing.forget()
-        if self._is_drawn:
-            self._is_drawn = False
-            self._look()
+        self.show(None)
 
     def switch(self, is_on: bool) -> None:  # noqa: FBT001 - what a check box emits
         """Show the lines, or never any."""
@@ -66,6 +60,15 @@ class ProofMark(QObject):
         """Take the layer away."""
         self.blank()
         self._own.remove()
+
+    def _draw(self, picture: LayerData | None) -> None:
+        if self._is_drawn:  # hidden meanwhile, it is drawn once and not for each change
+            self._is_drawn = False
+            self._look()
+        if picture is not None:
+            self._own.show(picture)
+            self._is_drawn = True
+            self._look()
 
     def _look(self) -> None:
         results.set_visible(self._viewer, self.layer, visible=self._is_drawn and self._is_on)
