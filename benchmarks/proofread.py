@@ -7,7 +7,8 @@ lower VOI, Backspace where not. "random" goes through the places of all other or
 decision goes to the CSV, pictures of the first order to DIR; the last line is an object.
 
 `--speed` measures 125 x 1250 x 1250 labels with an interior map instead, in memory, in zarr and as a pyramid: from
-Enter to the picture of a merge and of a split, and from the last click to the preview, .8 s after the first click.
+Enter to the picture of a merge and of a split, and from the last click to the preview,
+`--between` .8 s after the first click.
 Without either the labels are synthetic, and DIR gets the pictures of the documentation:
 `python benchmarks/proofread.py --out docs/images`.
 """
@@ -70,7 +71,7 @@ def main() -> None:
     chosen = options().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= memory_of_its_own(Path(folder))
-        result = measured(Path(folder)) if chosen.speed else proofread(chosen, Path(folder))
+        result = (measured if chosen.speed else proofread)(chosen, Path(folder))
     print(json.dumps(result))
 
 
@@ -90,6 +91,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--between", type=float, default=BETWEEN_S)
     return parser
 
 
@@ -308,7 +310,7 @@ def synthetic() -> dict[str, Any]:
     }
 
 
-def measured(folder: Path) -> dict[str, Any]:
+def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """From Enter to the picture, in milliseconds, on large labels in memory, in zarr, and as a pyramid."""
     labels = phantom(*LARGE)[0]
     given = {
@@ -321,7 +323,7 @@ def measured(folder: Path) -> dict[str, Any]:
         "zarr": lambda: {name: read(path) for name, path in paths.items()},
         "pyramid": lambda: {name: levels(path) for name, path in paths.items()},
     }
-    return {name: timed(way()) for name, way in ways.items()}
+    return {name: timed(way(), chosen.between) for name, way in ways.items()}
 
 
 def walls(labels: Any) -> Any:
@@ -332,8 +334,8 @@ def walls(labels: Any) -> Any:
     return interior
 
 
-def timed(given: dict[str, Any]) -> dict[str, Any]:
-    """Merges and splits of objects in the middle section."""
+def timed(given: dict[str, Any], between_s: float) -> dict[str, Any]:
+    """Merges and splits of objects in the middle section, each with two clicks so long after each other."""
     bench = Bench(given)
     bench.begin()
     dock, viewer = bench.dock, bench.viewer
@@ -350,7 +352,7 @@ def timed(given: dict[str, Any]) -> dict[str, Any]:
             section = np.asarray(dock.desk.proof.labels[z])
             points = pair(section, mode, rng, z)
             dock.hand.click(points[0])
-            run_for(BETWEEN_S)
+            run_for(between_s)
             begun = time.perf_counter()
             dock.hand.click(points[1], is_next=mode == "split")
             while dock._pending is None:  # noqa: SLF001

@@ -1,10 +1,11 @@
 """What retraining on reviewed sections gives on sections that nobody reviewed.
 
 `python benchmarks/retrain.py --image raw.tif --truth truth.tif --train 0:3 --steps 100 --review 3,5,7,9,11
---unseen 13:20 --out DIR [--seed 0] [--rows rows.csv]`: a quick U-Net learns sections 0 to 2 and labels all; a script
-in the proofreader's place paints the reviewed sections as the truth has them and marks them as right; the model goes on
-learning from them as `napari-advseg journal retrain` does. What stands in DIR is not made again. One row per model and
-unseen section goes to the CSV, the means to the console.
+--unseen 13:20 --out DIR [--seeds 0,1,2] [--rows rows.csv]`: a quick U-Net learns sections 0 to 2 and labels all; a
+script in the proofreader's place paints the reviewed sections as the truth has them and marks them as right; the model goes on
+learning from them as `napari-advseg journal retrain` does. What stands in DIR/seed-N is not made again. One row per
+seed, model and unseen section goes to the CSV; the means over sections and their standard deviation over seeds are
+printed.
 """
 
 from __future__ import annotations
@@ -31,28 +32,23 @@ from napari_advseg.volume.lazy import Array
 from napari_advseg.volume.volume import Volume
 
 MEASURES = ("adapted_rand_error", "voi_split", "voi_merge", "voi")
+LABELS, FIRST, RETRAINED = "labels.ome.zarr", "first", "retrained"
 HEAD = ("seed", "model", "section", *MEASURES)
 
 
 def main() -> None:
     """Train, label, review, retrain, score."""
     chosen = options().parse_args()
-    truth, labels = read(chosen.truth), first_labels(chosen)
-    review(labels, truth, [int(z) for z in chosen.review.split(",")])
-    result = retrained(chosen, labels)
-    replayed = result.get("replayed", {})
-    left = len(replayed.get("conflicts", ()))
-    print(f"taken: {result['is_taken']}; replayed: {replayed.get('done')}, did not fit: {left}")
-    made = {"first": labels, "retrained": Path(result.get("labels") or labels)}
-    rows = [
-        {"seed": chosen.seed, "model": name, **row}
-        for name, path in made.items()
-        for row in scores(read(path), truth, parse_span(chosen.unseen))
-    ]
-    for name in made:
+    rows = [row for seed in map(int, chosen.seeds.split(",")) for row in rows_of(chosen, seed)]
+    for name in dict.fromkeys(row["model"] for row in rows):
         for measure in MEASURES:
-            values = [row[measure] for row in rows if row["model"] == name]
-            print(f"{name:10} {measure:20} {statistics.mean(values):.4f}")
+            seeds: dict[int, list[float]] = {}
+            for row in rows:
+                if row["model"] == name:
+                    seeds.setdefault(row["seed"], []).append(row[measure])
+            means = [statistics.mean(values) for values in seeds.values()]
+            spread = f" +- {statistics.stdev(means):.4f}" if len(means) > 1 else ""
+            print(f"{name:10} {measure:20} {statistics.mean(means):.4f}{spread}")
     if chosen.rows is not None:
         with chosen.rows.open("w", newline="") as file:
             writer = csv.DictWriter(file, HEAD)
@@ -71,21 +67,38 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--review", required=True)
     parser.add_argument("--unseen", required=True)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", type=Path)
     return parser
 
 
-def first_labels(chosen: argparse.Namespace) -> Path:
+def rows_of(chosen: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
+    """The scores of both models of a seed on every unseen section."""
+    folder = chosen.out / f"seed-{seed}"
+    truth, labels = read(chosen.truth), first_labels(chosen, folder, seed)
+    review(labels, truth, [int(z) for z in chosen.review.split(",")])
+    result = retrained(chosen, folder, seed)
+    replayed = result.get("replayed", {})
+    left = len(replayed.get("conflicts", ()))
+    print(f"taken: {result['is_taken']}; replayed: {replayed.get('done')}, did not fit: {left}")
+    made = {"first": labels, "retrained": Path(result.get("labels") or labels)}
+    return [
+        {"seed": seed, "model": name, **row}
+        for name, path in made.items()
+        for row in scores(read(path), truth, parse_span(chosen.unseen))
+    ]
+
+
+def first_labels(chosen: argparse.Namespace, place: Path, seed: int) -> Path:
     """The labels of the first model in the folder, made now where they are missing."""
-    path, folder = chosen.out / "labels.ome.zarr", chosen.out / "first"
+    path, folder = place / LABELS, place / FIRST
     if path.exists():
         return path
     if not (folder / model_store.CARD).exists():
         changes = {
             "sections": chosen.train,
-            "seed": chosen.seed,
+            "seed": seed,
             "out": str(folder),
             "training": {"steps": chosen.steps},
         }
@@ -122,18 +135,18 @@ def put_right(proof: OpenProof, z: int, truth: Array) -> None:
             proof.do(edits.paint(proof, plane, mask, label))
 
 
-def retrained(chosen: argparse.Namespace, labels: Path) -> dict[str, Any]:
+def retrained(chosen: argparse.Namespace, place: Path, seed: int) -> dict[str, Any]:
     """What retraining made, or has made before."""
     recipe = Retrain(
-        journal=str(beside(labels)),
-        labels=str(labels),
+        journal=str(beside(place / LABELS)),
+        labels=str(place / LABELS),
         image=chosen.image,
-        model=str(chosen.out / "first"),
-        out=str(chosen.out / "retrained"),
-        seed=chosen.seed,
+        model=str(place / FIRST),
+        out=str(place / RETRAINED),
+        seed=seed,
     )
     with Bar(Console(stderr=True)) as bar:
-        is_begun = (chosen.out / "retrained").exists()
+        is_begun = (place / RETRAINED).exists()
         running = pipeline.execute(recipe.model_dump(), resume=is_begun)
         return advseg.drain(running, bar.show)
 
