@@ -2,10 +2,10 @@
 
 `python benchmarks/retrain.py --image raw.tif --truth truth.tif --train 0:3 --steps 100 --review 3,5,7,9,11
 --unseen 13:20 --out DIR [--seeds 0,1,2] [--rows rows.csv]`: a quick U-Net learns sections 0 to 2 and labels all; a
-script in the proofreader's place paints the reviewed sections as the truth has them and marks them as right; the model goes on
-learning from them as `napari-advseg journal retrain` does. What stands in DIR/seed-N is not made again. One row per
-seed, model and unseen section goes to the CSV; the means over sections and their standard deviation over seeds are
-printed.
+script in the proofreader's place paints the reviewed sections as the truth has them and marks them as right; the
+model goes on learning from them as `napari-advseg journal retrain` does. What stands in DIR/seed-N is not made again.
+One row per seed, model and unseen section goes to the CSV; the means over sections and their standard deviation over
+seeds are printed.
 """
 
 from __future__ import annotations
