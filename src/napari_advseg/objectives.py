@@ -16,29 +16,36 @@ from napari_advseg.losses import weighted_mean
 from napari_advseg.settings.critic import Objective
 
 Critic = Callable[[Tensor], Tensor]
+DRIFT = 0.001
 
 
 def critic_loss(
-    kind: Objective, real: Tensor, fake: Tensor, weight: Tensor, smooth: float = 1.0
+    kind: Objective,
+    real: Tensor,
+    fake: Tensor,
+    weight: Tensor,
+    smooth: float = 1.0,
+    drift: float = DRIFT,
 ) -> Tensor:
-    """What the critic lowers: high scores for `real`, low ones for `fake`, each half.
+    """What the critic lowers: high scores for `real` plus low ones for `fake` (methods, section 0).
 
-    `smooth` below 1 is the target for real scores (one-sided label smoothing, Salimans et al. 2016).
+    `smooth` below 1 is the target for real scores (one-sided label smoothing, Salimans et al. 2016); `drift` keeps
+    those of wgan-gp near 0 (Karras et al. 2018, appendix A.1).
     """
     real, fake = real.float(), fake.float()
     if kind == "lsgan":
-        terms = (real - smooth) ** 2, fake**2
+        terms = 0.5 * (real - smooth) ** 2, 0.5 * fake**2
     elif kind == "hinge":
         terms = F.relu(smooth - real), F.relu(1 + fake)
     elif kind == "wgan-gp":
-        return weighted_mean(fake, weight) - weighted_mean(real, weight)
+        terms = drift * real**2 - real, fake
     else:
         ones = torch.full_like(real, smooth)
         terms = (
             F.binary_cross_entropy_with_logits(real, ones, reduction="none"),
             F.softplus(fake),
         )
-    return 0.5 * (weighted_mean(terms[0], weight) + weighted_mean(terms[1], weight))
+    return weighted_mean(terms[0], weight) + weighted_mean(terms[1], weight)
 
 
 def fooling_loss(kind: Objective, fake: Tensor, weight: Tensor) -> Tensor:

@@ -209,5 +209,5 @@ class Encoder(nn.Module):
 
 
 def hinge(real: Tensor, fake: Tensor) -> Tensor:
-    """The critic's loss, both halves in full: 2 where every score is 0."""
-    return 2 * critic_loss("hinge", real, fake, torch.ones_like(real))
+    """The critic's loss: 2 where every score is 0."""
+    return critic_loss("hinge", real, fake, torch.ones_like(real))

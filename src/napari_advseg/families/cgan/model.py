@@ -139,7 +139,8 @@ class Model(Family[CganSettings]):
         scores = {"real": critic(real), "fake": critic(fake)}
         weight = patch_weight(batch.weight, scores["real"])
         loss = critic_loss(chosen.objective, scores["real"], scores["fake"], weight, chosen.smooth)
-        return Turn("critic", loss + penalty(chosen.objective, critic, real, fake), scores=scores)
+        loss = 0.5 * (loss + penalty(chosen.objective, critic, real, fake))
+        return Turn("critic", loss, scores=scores)
 
     def _task(self, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """What the generator is given and what is wanted of it, in [-1, 1]."""

@@ -171,10 +171,9 @@ class Model(Family[StyleGanSettings]):
         network, kind = self.modules["critic"], self.settings.objective
         scores = {"real": network(real, reached), "fake": network(fake, reached)}
         weight = torch.ones_like(scores["real"].float())
-        verdict = critic_loss(kind, scores["real"], scores["fake"], weight)
         terms = {
-            # Elsewhere real and made count one half each.
-            "verdict": verdict if kind == "wgan-gp" else 2 * verdict,
+            # The drift is logged as a term of its own.
+            "verdict": critic_loss(kind, scores["real"], scores["fake"], weight, drift=0.0),
             "penalty": penalty(kind, lambda image: network(image, reached), real, fake),
         }
         if kind == "wgan-gp":
