@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from napari_advseg.objectives import critic_loss, falseness, fooling_loss, patch_weight, penalty
+from napari_advseg.settings.critic import Objective
 
 REAL = np.array([1.5, -0.5, 0.25, 40.0])
 FAKE = np.array([-2.0, 0.75, 0.5, -30.0])
@@ -23,6 +26,7 @@ def softplus(x):
 
 CRITIC_TERMS = {
     "vanilla": lambda a, b: (softplus(-a), softplus(b)),
+    "minimax": lambda a, b: (softplus(-a), softplus(b)),
     "lsgan": lambda a, b: ((a - 1) ** 2 / 2, b**2 / 2),
     "hinge": lambda a, b: (np.maximum(0, 1 - a), np.maximum(0, 1 + b)),
     "wgan-gp": lambda a, b: (0.001 * a**2 - a, b),
@@ -30,6 +34,7 @@ CRITIC_TERMS = {
 }
 FOOLING_TERMS = {
     "vanilla": lambda b: softplus(-b),
+    "minimax": lambda b: -softplus(b),
     "lsgan": lambda b: (b - 1) ** 2,
     "hinge": lambda b: -b,
     "wgan-gp": lambda b: -b,
@@ -37,11 +42,16 @@ FOOLING_TERMS = {
 }
 NUMBERS = {  # the critic's loss at scores 2 and -1, and the other's at score -1
     "vanilla": (0.126928 + 0.313262, 1.313262),
+    "minimax": (0.126928 + 0.313262, -0.313262),
     "lsgan": (0.5 + 0.5, 4.0),
     "hinge": (0.0 + 0.0, 1.0),
     "wgan-gp": (-1.996 - 1.0, 1.0),
     "r1": (0.126928 + 0.313262, 1.313262),
 }
+
+
+def test_every_objective_that_can_be_chosen_is_in_these_tables():
+    assert set(get_args(Objective)) == set(NUMBERS) == set(CRITIC_TERMS) == set(FOOLING_TERMS)
 
 
 def tensor(values):
@@ -101,7 +111,7 @@ def test_the_drift_of_wgan_gp_can_be_chosen():
     assert found == pytest.approx([-3.0, -2.1])
 
 
-SLOPES = {"vanilla": 0.0, "lsgan": 0.0, "hinge": 0.0}
+SLOPES = {"vanilla": 0.0, "minimax": 0.0, "lsgan": 0.0, "hinge": 0.0}
 SLOPES |= {"wgan-gp": 10 * (3 - 1) ** 2, "r1": 10 / 2 * 3**2}
 
 
@@ -148,8 +158,8 @@ def test_a_penalty_teaches_the_critic(kind, expected):
 
 @pytest.mark.parametrize(
     ("kind", "undecided", "slope"),
-    [("vanilla", 0.0, 1), ("hinge", 0.0, 1), ("wgan-gp", 0.0, 1), ("r1", 0.0, 1), ("lsgan", 0.5, 4)],
-)  # fmt: skip
+    [(kind, 0.5, 4) if kind == "lsgan" else (kind, 0.0, 1) for kind in NUMBERS],
+)
 def test_falseness_falls_along_a_sigmoid_through_a_half(kind, undecided, slope):
     scores = np.array([-1.0, undecided, 2.0])
     expected = 1 / (1 + np.exp(slope * (scores - undecided)))

@@ -55,6 +55,8 @@ def fooling_loss(kind: Objective, fake: Tensor, weight: Tensor) -> Tensor:
         return weighted_mean((fake - 1) ** 2, weight)
     if kind in ("hinge", "wgan-gp"):
         return -weighted_mean(fake, weight)
+    if kind == "minimax":
+        return -weighted_mean(F.softplus(fake), weight)
     return weighted_mean(F.softplus(-fake), weight)
 
 

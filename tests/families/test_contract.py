@@ -344,7 +344,7 @@ class TestCgan(FamilyContract):
         counted = parameters(families.find("cgan"), "seed")
         assert counted == {"generator": 54_407_809, "critic": 2_764_609}
 
-    @pytest.mark.parametrize("objective", ["vanilla", "lsgan", "hinge", "wgan-gp", "r1"])
+    @pytest.mark.parametrize("objective", ["vanilla", "minimax", "lsgan", "hinge", "wgan-gp", "r1"])
     def test_every_objective_learns_the_map(self, objective):
         critic = {"widths": (8, 16), "objective": objective, "norm": "instance", "optimiser": ADAM}
         run = self.run(steps=60, critic=critic)

@@ -11,7 +11,7 @@ from torch import nn
 from napari_advseg.networks.critic import PATCH_70, PatchCritic
 from napari_advseg.objectives import critic_loss, falseness
 
-KINDS = ("vanilla", "lsgan", "hinge", "wgan-gp", "r1")
+KINDS = ("vanilla", "minimax", "lsgan", "hinge", "wgan-gp", "r1")
 CRITICS = {
     "patch of 70 px": {"widths": (4, 4, 4, 4)},
     "two levels": {"widths": (4, 4)},
@@ -71,7 +71,7 @@ def test_what_scores_higher_looks_less_false(kind):
     assert 0 < found.min() < found.max() < 1
 
 
-@pytest.mark.parametrize("kind", ["vanilla", "lsgan", "hinge", "r1"])
+@pytest.mark.parametrize("kind", ["vanilla", "minimax", "lsgan", "hinge", "r1"])
 def test_an_undecided_critic_takes_it_for_half_false(kind):
     """Where real and fake score alike, the score that costs least is the one at which nothing is decided."""
     at = torch.linspace(-2, 2, 401)

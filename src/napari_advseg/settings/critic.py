@@ -9,9 +9,9 @@ from pydantic import model_validator
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.training import AdamSettings
 
-Objective = Literal["vanilla", "lsgan", "hinge", "wgan-gp", "r1"]
-"""vanilla: Goodfellow et al. 2014, non-saturating; lsgan: Mao et al. 2017; hinge: Lim and Ye 2017;
-wgan-gp: Gulrajani et al. 2017; r1: vanilla with the penalty of Mescheder et al. 2018."""
+Objective = Literal["vanilla", "minimax", "lsgan", "hinge", "wgan-gp", "r1"]
+"""vanilla: Goodfellow et al. 2014, non-saturating; minimax: the same, saturating; lsgan: Mao et al. 2017;
+hinge: Lim and Ye 2017; wgan-gp: Gulrajani et al. 2017; r1: vanilla with the penalty of Mescheder et al. 2018."""
 
 
 class CriticSettings(Settings):
@@ -31,8 +31,8 @@ class CriticSettings(Settings):
     objective: Objective = setting(
         "vanilla",
         "Objective",
-        "vanilla (non-saturating), lsgan, hinge, wgan-gp (gradient penalty) or r1 (vanilla with a "
-        "penalty at real images).",
+        "vanilla (-log D, non-saturating), minimax (log(1 - D), which teaches little while the critic wins), "
+        "lsgan, hinge, wgan-gp (gradient penalty) or r1 (vanilla with a penalty at real images).",
     )
     smooth: float = setting(
         1.0,

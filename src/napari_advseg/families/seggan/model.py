@@ -174,10 +174,10 @@ class Model(Family[SegGanSettings]):
 
     def _fooling(self, painted: Tensor, batch: TensorBatch) -> Tensor:
         scores = self._judged(painted * batch.known)
-        weight = self._weight(batch, scores)
-        if self.settings.adversarial == "saturating":
-            return losses.weighted_mean(-F.softplus(scores.float()), weight)
-        return fooling_loss("vanilla", scores, weight)
+        saturates = self.settings.adversarial == "saturating"
+        return fooling_loss(
+            "minimax" if saturates else "vanilla", scores, self._weight(batch, scores)
+        )
 
     def _softened(self, target: Tensor) -> Tensor:
         """One-hot maps mixed with a uniform one, a new share for each image."""
