@@ -33,17 +33,18 @@ def cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def dice(logits: Tensor, target: Tensor, weight: Tensor, gives: Gives = "interior") -> Tensor:
-    """1 - Dice overlap over the whole batch; scalar in [0, 1].
+    """1 - Dice overlap over the whole batch, (2 sum w p y + 1) / (sum w p + sum w y + 1); scalar in [0, 1].
 
     Of the boundary maps 1 - sigmoid(l) and 1 - y, or of the softmax and y, mean over the classes.
     """
     if gives == "classes":
-        found, drawn = torch.softmax(logits.float(), dim=1) * weight, target * weight
+        found, drawn = torch.softmax(logits.float(), dim=1), target
     else:
-        found, drawn = (1 - torch.sigmoid(logits.float())) * weight, (1 - target) * weight
+        found, drawn = 1 - torch.sigmoid(logits.float()), 1 - target
     over = (0, *range(2, target.ndim))
-    both = (found * drawn).sum(over)
-    return (1 - (2 * both + 1) / (found.sum(over) + drawn.sum(over) + 1)).mean()
+    both = (weight * found * drawn).sum(over)
+    either = (weight * (found + drawn)).sum(over)
+    return (1 - (2 * both + 1) / (either + 1)).mean()
 
 
 def class_measures(logits: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
