@@ -94,8 +94,14 @@ def stride(levels: int) -> int:
 def context(levels: int) -> int:
     """Pixels around an output pixel that can influence it, rounded up to the stride.
 
-    Two 3 x 3 convolutions at level l reach 2 * 2^l pixels, on the way down and (but for the deepest) up.
+    Two 3 x 3 convolutions reach 2 pixels of their level. A pixel begun is a whole one of the next deeper level, and
+    that is two of the level above it.
     """
-    reach = 2 * ((1 << levels) - 1) + 2 * ((1 << (levels - 1)) - 1)
+    reach = 0
+    for _ in range(levels - 1):
+        reach = -(-(reach + 2) // 2)
+    reach += 2
+    for _ in range(levels - 1):
+        reach = 2 * reach + 2
     step = stride(levels)
     return -(-reach // step) * step
