@@ -37,6 +37,53 @@ def test_the_published_critic_sees_70_pixels_every_8():
 
 
 @pytest.mark.parametrize("name", CRITICS)
+def test_a_score_sees_exactly_the_patch_that_is_stated(name):
+    critic = even(**CRITICS[name])
+    scores = []
+    for at in (5, 6):
+        image = torch.rand(1, 1, 200, 200, requires_grad=True)
+        critic(image)[0, 0, at, at].backward()
+        rows = torch.nonzero(image.grad[0, 0].amax(1)).flatten()
+        assert len(rows) == rows.max() - rows.min() + 1 == critic.sees
+        scores.append(int(rows.min()))
+    assert scores[1] - scores[0] == critic.step
+
+
+@pytest.mark.parametrize(("side", "scores"), [(256, 30), (128, 14)])
+def test_the_published_critic_gives_the_published_number_of_scores(side, scores):
+    with torch.device("meta"):
+        found = PatchCritic(2)(torch.empty(1, 2, side, side))
+    assert found.shape == (1, 1, scores, scores)
+
+
+@pytest.mark.parametrize(
+    ("channels", "options", "count"),
+    [
+        (6, {}, 2_768_705),
+        (4, {}, 2_766_657),
+        (2, {}, 2_764_609),
+        (1, {"norm": "instance"}, 2_762_689),
+        (3, {"norm": "instance"}, 2_764_737),
+        (3, {"widths": (64, 128, 256), "all_strided": True, "biased": True}, 663_745),
+        (1, {"widths": (64, 128, 256), "all_strided": True, "biased": True}, 661_697),
+    ],
+)
+def test_counts_are_the_published_ones(channels, options, count):
+    with torch.device("meta"):
+        critic = PatchCritic(channels, **options)
+    assert sum(weight.numel() for weight in critic.parameters()) == count
+
+
+def test_spectral_norm_bounds_the_slope_of_every_layer():
+    critic = PatchCritic(1, (4, 8), norm="none", spectral=True).eval()
+    layers = [part for part in critic.modules() if isinstance(part, nn.Conv2d)]
+    assert len(layers) == 3
+    for layer in layers:
+        largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+        assert float(largest) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("name", CRITICS)
 @given(height=st.integers(24, 90), width=st.integers(24, 90))
 @settings(max_examples=8, deadline=None)
 def test_every_pixel_of_a_map_of_any_size_has_a_score(name, height, width):
