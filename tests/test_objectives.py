@@ -14,9 +14,9 @@ from napari_advseg.settings.critic import Objective
 REAL = np.array([1.5, -0.5, 0.25, 40.0])
 FAKE = np.array([-2.0, 0.75, 0.5, -30.0])
 WEIGHTS = {
-    "equal weights": np.ones(4),
-    "unequal weights": np.array([1.0, 0.5, 2.0, 0.0]),
-    "a single weight": np.array([0.0, 0.0, 0.25, 0.0]),
+    "equal": np.ones(4),
+    "unequal": np.array([1.0, 0.5, 2.0, 0.0]),
+    "single": np.array([0.0, 0.0, 0.25, 0.0]),
 }
 
 
