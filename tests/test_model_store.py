@@ -18,6 +18,7 @@ from napari_advseg import first_model, model_store
 from napari_advseg.model_store import Card, State, UnreadableModel
 from napari_advseg.recipe import train_recipe
 from napari_advseg.volume.atomic import replace_file
+from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 
 
@@ -45,6 +46,20 @@ def test_a_model_survives_its_folder(folder):
     for key, value in weights().items():
         np.testing.assert_array_equal(model.weights[key], value)
         assert model.weights[key].shape == value.shape
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_pixels_of_an_image_are_counted_in_pixels_of_the_training_image_along_each_axis(deep):
+    axes, sizes = ("zyx", (40.0, 4.0, 5.0)) if deep else ("yx", (4.0, 5.0))
+    trained = card(voxel_size=sizes, units=("nanometer",) * len(axes))
+    micrometers = Frame("zyx", (0.1, 0.006, 0.02), ("micrometer",) * 3)
+    assert trained.factors(micrometers) == pytest.approx((6 / 4, 20 / 5))
+
+
+def test_pixels_of_unknown_size_count_as_those_of_the_training_image():
+    known = card(voxel_size=(4.0, 5.0), units=("nanometer",) * 2)
+    assert known.factors(Frame("yx", (6.0, 20.0))) == (1, 1)
+    assert card().factors(Frame("yx", (6.0, 20.0), ("nanometer",) * 2)) == (1, 1)
 
 
 def test_weights_kept_small_are_used_in_full_precision(folder):

@@ -74,6 +74,19 @@ def test_any_window_is_that_of_a_plain_array_and_all_can_be_taken_back(data):
     np.testing.assert_array_equal(labels.base, array)
 
 
+def test_more_labels_than_16_bits_count_are_painted_and_taken_back():
+    many = np.arange(1, 70_001, dtype=np.uint64).reshape(2, 140, 250)
+    labels = Edited(np.zeros(many.shape, np.uint32))
+    grid = Grid(many.shape, np.dtype(np.uint64))
+    for k, section in enumerate(many):
+        window = (slice(k, k + 1), slice(0, 140), slice(0, 250))
+        painted = masked(grid, window, None, np.zeros((1, 140, 250), np.uint64), section.reshape(-1))
+        done = labels.paint(painted)
+    np.testing.assert_array_equal(labels[...], many)
+    labels.put_back(done)
+    np.testing.assert_array_equal(labels[...], many * (np.arange(2) == 0)[:, None, None])
+
+
 def test_an_id_that_was_joined_can_be_painted_again_and_stays_apart():
     labels = Edited(np.array([[1, 2, 3]], np.uint32))
     first = labels.rename(2, 1)

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from napari_advseg.proofreading import edits
 from napari_advseg.proofreading.boxes import size
 from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import open_proof
+from napari_advseg.proofreading.proof import Proof, Stale, open_proof
 from napari_advseg.scoring import LiveScore, scored_table
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -227,6 +227,57 @@ class Proofreading(RuleBasedStateMachine):
         if hasattr(self, "proof"):
             self.proof.close()
             shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def proof():
+    """Objects 1 to 4 in a section of 2 x 3 pixels, kept nowhere."""
+    labels = np.array([[1, 1, 2], [3, 4, 4]], np.uint32)
+    return Proof(Volume(labels, Frame("yx", (4.0, 6.0)), kind="labels"))
+
+
+def test_a_mark_that_is_taken_back_locks_nothing_and_locks_when_done_again(proof):
+    proof.do(edits.mark(proof, ids=[2]))
+    assert proof.locked == {2}
+    proof.undo()
+    assert proof.locked == set()
+    proof.do(edits.merge(proof, ids=[1, 2]))
+    proof.undo()
+    proof.do(edits.mark(proof, ids=[2, 3]))
+    proof.do(edits.unmark(proof, ids=[3]))
+    proof.undo()
+    assert proof.locked == {2, 3}
+    proof.redo()
+    assert proof.locked == {2}
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda proof: edits.merge(proof, ids=[1, 2]),
+        lambda proof: edits.delete(proof, ids=[2]),
+        lambda proof: edits.paint(proof, (slice(0, 1), slice(1, 3)), None, 1),
+        lambda proof: edits.paint(proof, (slice(0, 1), slice(0, 1)), None, 2),
+        lambda proof: edits.mark(proof, ids=[2]),
+    ],
+    ids=["merge", "delete", "paint over", "paint with", "mark"],
+)
+def test_an_edit_that_was_prepared_before_a_mark_is_refused_after_it(proof, prepare):
+    step, before = prepare(proof), proof.labels[...]
+    proof.do(edits.mark(proof, ids=[2]))
+    with pytest.raises(ValueError, match="Object 2 is marked as correct"):
+        proof.do(step)
+    np.testing.assert_array_equal(proof.labels[...], before)
+    assert [one.operation for one in proof.steps] == ["mark"]
+
+
+def test_an_edit_of_voxels_that_changed_since_is_refused(proof):
+    window = (slice(0, 1), slice(1, 3))
+    step = edits.paint(proof, window, None, 3)
+    proof.do(edits.paint(proof, (slice(0, 1), slice(2, 3)), None, 4))
+    with pytest.raises(Stale, match="prepare it again"):
+        proof.do(step)
+    assert proof.labels[...].tolist() == [[1, 1, 4], [3, 4, 4]]
 
 
 @pytest.mark.parametrize("examples", [8, pytest.param(50, marks=pytest.mark.slow)])

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from napari_advseg.volume.blend import Blender
-from napari_advseg.volume.tiles import TileGrid
+from napari_advseg.volume.tiles import Tile, TileGrid, along
 
 GRIDS = st.fixed_dictionaries(
     {
@@ -58,6 +58,40 @@ def test_weights_sum_to_one_and_reads_are_aligned(case):
         assert tile.side <= max(grid.tile, 0) + 0 or max(grid.shape) <= grid.tile
     assert len(tiles) == len(grid)
     np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_a_tile_reads_its_part_and_the_halo_up_to_the_border():
+    """Of a section of 40 x 60; the numbers are those of the definition."""
+    rows, columns = np.ones(8, np.float32), np.ones(16, np.float32)
+    inner = Tile((40, 60), 4, top=12, left=20, rows=rows, columns=columns)
+    assert inner.counts == (slice(12, 20), slice(20, 36))
+    assert inner.reads == (slice(8, 24), slice(16, 40))
+    assert inner.inside == (slice(4, 12), slice(4, 20))
+    assert inner.side == 24
+    corner = Tile((40, 60), 4, top=32, left=44, rows=rows, columns=columns)
+    assert corner.reads == (slice(28, 40), slice(40, 60))
+    first = Tile((40, 60), 4, top=0, left=0, rows=rows, columns=columns)
+    assert first.reads == (slice(0, 12), slice(0, 20))
+    assert first.inside == (slice(0, 8), slice(0, 16))
+
+
+@settings(max_examples=60, deadline=None)
+@given(GRIDS)
+def test_what_is_read_reaches_the_halo_beyond_what_counts_and_no_further(case):
+    grid = grid_of(case)
+    for tile in grid:
+        for read, counts, length in zip(tile.reads, tile.counts, grid.shape, strict=True):
+            assert read.start == max(0, counts.start - grid.halo)
+            assert read.stop == min(length, counts.stop + grid.halo)
+
+
+def test_neighbouring_parts_fade_into_each_other_over_the_overlap():
+    parts = along(20, tile=12, halo=2, overlap=2)
+    assert [start for start, _ in parts] == [0, 6, 12]
+    first, middle, last = (weights.tolist() for _, weights in parts)
+    assert first == [1] * 6 + [0.75, 0.25]
+    assert middle == [0.25, 0.75] + [1] * 4 + [0.75, 0.25]
+    assert last == [0.25, 0.75] + [1] * 6
 
 
 def test_a_tile_without_room_for_its_context_is_refused_with_the_least_size():
