@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from napari_advseg import cli
 from napari_advseg.samples import neuropil
@@ -14,13 +15,27 @@ from napari_advseg.samples import neuropil
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# A fast test draws the same examples every time; the slow tier looks for new ones.
+settings.register_profile("fast", derandomize=True, deadline=None)
+settings.register_profile("slow", derandomize=False, deadline=None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="run the tests marked slow too")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = config.getoption("--hypothesis-profile", None) or os.environ.get("HYPOTHESIS_PROFILE")
+    settings.load_profile(chosen or ("slow" if is_slow(config) else "fast"))
+
+
+def is_slow(config: pytest.Config) -> bool:
+    """Whether the tests marked slow are asked for."""
+    return config.getoption("--runslow") or "slow" in config.getoption("-m")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--runslow") or "slow" in config.getoption("-m"):
+    if is_slow(config):
         return
     for item in items:
         if "slow" in item.keywords:
