@@ -28,7 +28,7 @@ from napari_advseg.volume.synthetic import marked
 from napari_advseg.volume.volume import Volume
 
 NM = ("nanometer",) * 3
-FRAME = Frame("zyx", (50, 4, 4), NM, (100, 8, 12), "raw", ("seen",))
+FRAME = Frame("zyx", (50, 4, 6), NM, (100, 8, 12), "raw", ("seen",))
 ARRAY = np.random.default_rng(0).integers(0, 255, (3, 20, 30), np.uint8)
 
 
@@ -51,7 +51,7 @@ def test_a_file_becomes_a_lazy_layer_that_knows_its_place(tmp_path, name, kind):
     assert (data.shape, data.dtype, data.ndim) == (ARRAY.shape, ARRAY.dtype, 3)
     np.testing.assert_array_equal(data[1], ARRAY[1])
     np.testing.assert_array_equal(np.asarray(data), ARRAY)
-    assert attributes["scale"] == [50, 4, 4]
+    assert attributes["scale"] == [50, 4, 6]
     assert attributes["translate"] == [100, 8, 12]
     assert attributes["units"] == list(NM)
     assert attributes["name"] == "raw"
@@ -76,9 +76,9 @@ def test_a_volume_survives_being_a_layer(axes):
     space = [axis in "zyx" for axis in axes]
     frame = Frame(
         axes,
-        tuple(3.0 if real else 1.0 for real in space),
+        tuple(3.0 + k if real else 1.0 for k, real in enumerate(space)),
         tuple("nanometer" if real else "" for real in space),
-        tuple(5.0 if real else 0.0 for real in space),
+        tuple(5.0 * k if real else 0.0 for k, real in enumerate(space)),
         "raw",
         ("seen",),
     )
@@ -89,10 +89,10 @@ def test_a_volume_survives_being_a_layer(axes):
 
 
 def test_units_may_be_objects_of_pint():
-    attributes = {"units": (Unit("micrometer"),) * 3, "scale": np.array([2.0, 1, 1])}
+    attributes = {"units": (Unit("micrometer"),) * 3, "scale": np.array([2.0, 1, 3])}
     volume = layer_to_volume(ARRAY, attributes)
     assert volume.frame.units == ("micrometer",) * 3
-    assert volume.frame.scale == (2, 1, 1)
+    assert volume.frame.scale == (2, 1, 3)
     assert volume.array is ARRAY
 
 
@@ -106,11 +106,11 @@ def test_labels_layers_are_checked_and_keep_64_bit():
 
 def test_an_rgb_layer_has_a_channel_axis():
     colours = np.zeros((4, 20, 30, 3), np.uint8)
-    volume = layer_to_volume(colours, {"rgb": True, "scale": (5, 2, 2)})
+    volume = layer_to_volume(colours, {"rgb": True, "scale": (5, 2, 3)})
     assert (volume.axes, volume.shape, volume.frame.scale) == (
         "czyx",
         (3, 4, 20, 30),
-        (1, 5, 2, 2),
+        (1, 5, 2, 3),
     )
 
 
@@ -124,6 +124,21 @@ def test_what_is_transparent_is_no_colour():
 def test_the_viewers_order_of_axes_is_told():
     assert layer_axes({"axis_labels": ("x", "z", "y")}, 3) == "xzy"
     assert layer_axes({"axis_labels": ("-2", "-1")}, 2) == "yx"
+
+
+def test_a_layer_in_another_order_of_axes_is_turned_with_its_sizes_and_place():
+    data = np.arange(3 * 4 * 5).reshape(4, 3, 5)
+    placed = {"axis_labels": ("x", "z", "y"), "scale": (6, -40, 4), "translate": (18, 80, 8)}
+    volume = layer_to_volume(data, placed)
+    assert (volume.axes, volume.shape) == ("zyx", (3, 5, 4))
+    assert (volume.frame.scale, volume.frame.translate) == ((40, 4, 6), (80, 8, 18))
+    np.testing.assert_array_equal(volume.numpy(), data.transpose(1, 2, 0))
+
+
+def test_colours_lie_at_the_origin_of_their_own_axis():
+    colours = np.zeros((4, 20, 30, 3), np.uint8)
+    found = layer_to_volume(colours, {"rgb": True, "translate": (80, 8, 18)}).frame
+    assert (found.axes, found.translate) == ("czyx", (0, 80, 8, 18))
 
 
 def test_axes_that_cannot_be_told_are_asked_for():
@@ -230,7 +245,7 @@ def test_napari_shows_the_layer_as_it_is(tmp_path, name, kind):
     path = str(write(Volume(array, FRAME), tmp_path / name, kind=kind))
     layer = layers.Layer.create(*read_layers(path)[0])
     assert [str(unit) for unit in layer.units] == list(NM)
-    np.testing.assert_array_equal(layer.scale, [50, 4, 4])
+    np.testing.assert_array_equal(layer.scale, [50, 4, 6])
     np.testing.assert_array_equal(layer.translate, [100, 8, 12])
     data, attributes, layer_type = layer.as_layer_data_tuple()
     volume = layer_to_volume(data, attributes, layer_type)

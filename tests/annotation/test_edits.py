@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_advseg.annotation.between import Between
 from napari_advseg.annotation.edits import between, copied, fill
 from napari_advseg.annotation.shares import Count, Shares, count, hatched, highest_id
 from napari_advseg.volume.frame import Frame
@@ -24,7 +25,7 @@ def applied(edit, section):
 
 
 def stack(*sections, axes="zyx"):
-    return Volume(np.stack(sections), Frame(axes, (40.0, 4.0, 4.0)), kind="labels")
+    return Volume(np.stack(sections), Frame(axes, (40.0, 4.0, 6.0)), kind="labels")
 
 
 @settings(max_examples=50, deadline=None)
@@ -57,6 +58,17 @@ def test_sections_between_are_filled_from_both_sides_and_in_order():
     areas = [(section == 3).sum() for section in (ends[0], *found, ends[4])]
     assert areas == sorted(areas)
     assert found[1][8, 25] == 8
+
+
+def test_sections_between_follow_the_size_of_pixels_along_y_and_x():
+    """A square becomes a larger one: what is near along y is not what is near along x."""
+    below, nothing, above = (np.zeros((20, 30), np.uint32) for _ in range(3))
+    below[9:11, 13:15], above[2:18, 4:24] = 7, 7
+    labels = stack(below, nothing, above)
+    expected, turned = (Between.of(below, above, step).at(0.5) for step in ((1.0, 1.5), (1.5, 1.0)))
+    (edit,) = between(labels, 0, 2)
+    np.testing.assert_array_equal(applied(edit, nothing), expected)
+    assert (expected != turned).any()
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,7 @@ def written(folder, array, frame, kind):
 def places(frame, shape):
     """Where the middle of every voxel lies, one grid an axis, in the units of the frame."""
     steps = np.indices(shape)
-    return [
-        at + k * size for at, k, size in zip(frame.translate, steps, frame.scale, strict=True)
-    ]
+    return [at + k * size for at, k, size in zip(frame.translate, steps, frame.scale, strict=True)]
 
 
 @pytest.mark.parametrize("axis", [1, 2])
