@@ -303,6 +303,41 @@ def test_intensity_follows_gain_offset_and_gamma():
     assert not np.array_equal(out, image)
 
 
+def test_intensity_is_gain_then_offset_then_gamma():
+    """(x (1 + c (u - 1/2)) + b (v - 1/2)) to the power 2^(g (2 w - 1)), with u, v, w uniform (Lee et al. 2017)."""
+    image, chosen = grey((1, 1, 6, 9)), only(intensity=1.0, contrast=0.6, brightness=0.4, gamma=0.9)
+    for seed in range(5):
+        source = rng(seed)
+        source.random()  # whether it happens
+        u, v, w = source.random(3)
+        straight = np.clip(image * (1 + 0.6 * (u - 0.5)) + 0.4 * (v - 0.5), 0, 1)
+        found = spoiled(image.copy(), image[0], chosen, rng(seed))
+        np.testing.assert_allclose(found, straight**2 ** (0.9 * (2 * w - 1)), atol=1e-5)
+
+
+def test_blur_is_as_strong_as_asked():
+    image = grey((1, 1, 20, 30))
+    out = spoiled(image.copy(), image[0], only(blur=1.0, blur_sigma=(1.5, 1.5)), rng(0))
+    np.testing.assert_allclose(out, blurred(image, 1.5, NO_AUGMENTATION.blur_kernel), atol=1e-6)
+
+
+def test_elastic_deformation_shows_what_lies_where_the_flow_points():
+    """An image that shows its own places, y in one channel and x in the other."""
+    places = np.indices((40, 56), np.float32)[:, None]
+    moved, _ = rearranged(
+        places, places[0].astype(int), only(elastic=1.0, elastic_sigma=2.0), rng(3)
+    )
+    source = rng(3)
+    source.random(5)  # three flips, a misalignment, and whether it happens
+    flow = flow_pool(NO_AUGMENTATION.elastic_grid)[int(source.integers(FLOWS))]
+    signs = source.choice(np.array([-1, 1], np.float32), 2)
+    first = source.integers(flow.shape[-1], size=2)
+    part = np.roll(flow, -first, axis=(1, 2))[:, :40, :56] * 2 * signs[:, None, None]
+    limits = np.array([39, 55])[:, None, None]
+    expected = np.clip(places[:, 0] + part, 0, limits)
+    np.testing.assert_allclose(moved[:, 0], expected, atol=1e-3)
+
+
 def test_intensity_changes_whole_stacks_or_every_section():
     kinds = set()
     for seed in range(20):
