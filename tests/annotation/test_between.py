@@ -132,6 +132,18 @@ def test_pixels_that_are_not_square_count_by_their_size():
     assert (wide != Between.of(below, above).at(0.5)).any()
 
 
+def test_a_pixel_that_turns_at_a_height_shows_the_section_above_from_the_middle_on():
+    low, high = np.array([[1, 1, 1, 1]]), np.array([[2, 2, 2, 2]])
+    made = Between(low, high, np.array([[0, 0.25, 0.5, 1]], np.float32))
+    shown = {height: made.at(height).tolist() for height in (0, 0.25, 0.5, 1)}
+    assert shown == {
+        0: [[1, 1, 1, 1]],
+        0.25: [[2, 1, 1, 1]],
+        0.5: [[2, 2, 2, 1]],
+        1: [[2, 2, 2, 2]],
+    }
+
+
 def test_heights_lie_evenly_between_two_sections():
     assert heights(3, 7) == {4: 0.25, 5: 0.5, 6: 0.75} == heights(7, 3)
     assert heights(3, 4) == heights(3, 3) == {}

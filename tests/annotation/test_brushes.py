@@ -24,6 +24,10 @@ def test_a_new_object_has_a_free_id_and_no_colour_of_a_mark(highest):
     assert 1 <= turn_of(value) <= COLOURS
 
 
+def test_colours_come_by_turns_from_the_first_id_on():
+    assert [turn_of(value) for value in (1, 2, 50, 51, 100, 101)] == [1, 2, 50, 1, 50, 1]
+
+
 def test_objects_are_counted_from_1():
     assert next_object(0) == 1
 

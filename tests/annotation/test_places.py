@@ -49,6 +49,17 @@ def test_a_guess_is_1_and_certainty_0(measure):
     np.testing.assert_allclose(uncertainty(classes, measure), [[0, 1]], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("shares", "margin", "entropy"),
+    [((0.8, 0.2), 0.4, 0.721928), ((0.5, 0.3, 0.2), 0.8, 0.937231), ((0, 0.9, 0.1), 0.2, 0.295900)],
+)
+def test_the_margin_is_1_less_the_lead_and_entropy_that_of_a_guess_divided(shares, margin, entropy):
+    """-sum p log p / log k, for k classes."""
+    maps = np.array(shares, np.float32)[:, None, None]
+    assert uncertainty(maps, "margin").item() == pytest.approx(margin, abs=1e-5)
+    assert uncertainty(maps, "entropy").item() == pytest.approx(entropy, abs=1e-5)
+
+
 def test_no_number_stays_no_number_and_is_never_suggested():
     map_ = np.full((32, 32), 0.5, np.float32)
     map_[:, :16] = np.nan
