@@ -73,5 +73,5 @@ def call(monkeypatch, capfd):
 
 @pytest.fixture(scope="session")
 def tissue() -> tuple[object, object]:
-    """Six small synthetic sections with a drawn wall: image and labels as Volumes."""
-    return neuropil((6, 96, 96), seed=3, wall=1)
+    """Image and labels of six small sections with drawn walls; sides and voxel size differ along all axes."""
+    return neuropil((6, 80, 112), seed=3, voxel_nm=(40.0, 4.0, 6.0), wall=1)

@@ -81,7 +81,7 @@ def test_train_segment_score_from_file_to_number(call, files, model, tmp_path):
     )
     assert code == 0, err
     labels, interior = advseg.read(out), advseg.read(probabilities)
-    assert labels.shape == interior.shape == (3, 96, 96)
+    assert labels.shape == interior.shape == (3, 80, 112)
     assert labels.dtype.kind in "iu"
     raw = advseg.read(image).frame
     assert labels.frame.scale == raw.scale
@@ -331,7 +331,7 @@ def test_image_and_labels_of_different_shape_are_refused_with_both(call, tmp_pat
     )
     code, _, err = call("train", "--image", files[0], "--labels", small, "--out", tmp_path / "m")
     assert code == 2
-    assert "(6, 96, 96)" in err
+    assert "(6, 80, 112)" in err
     assert "(6, 50, 96)" in err
     assert not (tmp_path / "m").exists()
 
@@ -339,7 +339,7 @@ def test_image_and_labels_of_different_shape_are_refused_with_both(call, tmp_pat
 def test_empty_and_one_class_annotations_are_refused_before_the_start(call, tmp_path, files):
     for value in (0, 5):
         labels = advseg.write(
-            Volume(np.full((6, 96, 96), value, np.uint16), Frame("zyx")), tmp_path / f"{value}.tif"
+            Volume(np.full((6, 80, 112), value, np.uint16), Frame("zyx")), tmp_path / f"{value}.tif"
         )
         code, _, err = call(
             "train", "--image", files[0], "--labels", labels, "--out", tmp_path / "m"
@@ -351,7 +351,7 @@ def test_empty_and_one_class_annotations_are_refused_before_the_start(call, tmp_
 def test_colour_images_are_refused_by_a_grey_model_and_taken_by_a_colour_one(
     call, tmp_path, files, model
 ):
-    colour = Volume(np.random.default_rng(0).integers(0, 255, (3, 96, 96), np.uint8), Frame("cyx"))
+    colour = Volume(np.random.default_rng(0).integers(0, 255, (3, 80, 112), np.uint8), Frame("cyx"))
     path = advseg.write(colour, tmp_path / "rgb.ome.zarr")
     code, _, err = call("segment", "--image", path, "--model", model, "--out", tmp_path / "l.tif")
     assert code == 2
@@ -395,4 +395,4 @@ def test_an_existing_output_is_kept(call, tmp_path, files, model):
         "--overwrite",
     )
     assert code == 0, err
-    assert advseg.read(tmp_path / "labels.tif").shape == (6, 96, 96)
+    assert advseg.read(tmp_path / "labels.tif").shape == (6, 80, 112)

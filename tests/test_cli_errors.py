@@ -12,7 +12,7 @@ from napari_advseg.scoring.locate import error_map
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (50.0, 4.0, 4.0), ("nanometer",) * 3)
+FRAME = Frame("zyx", (50.0, 4.0, 6.0), ("nanometer",) * 3)
 
 
 def truth_and_labels():

@@ -14,7 +14,7 @@ from napari_advseg.proofreading.proof import open_proof
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)
 CELLS = np.repeat(np.repeat(np.arange(1, 7).reshape(1, 2, 3), 6, 1), 6, 2).repeat(2, 0)
 
 

@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
     (base / "masks").mkdir()
     for seed, side in enumerate((48, 64, 56, 48)):
         grey, classes = striped(side, seed)
-        frame = Frame("yx", (4.0, 4.0), ("nanometer",) * 2)
+        frame = Frame("yx", (4.0, 6.0), ("nanometer",) * 2)
         advseg.write(Volume(grey, frame), base / "images" / f"cell{seed}.tif")
         save_mask(classes, base / "masks" / f"cell{seed}_classes.png")
     return base
@@ -104,7 +104,7 @@ def test_palette_masks_are_learnt_segmented_and_scored(call, folder, model, tmp_
     ]
     assert read_card(model).recipe.examples.targets.classes == (0, 1, 2)
     found = advseg.read(out / "cell1.tif")
-    assert found.frame.scale == (4.0, 4.0)
+    assert found.frame.scale == (4.0, 6.0)
     assert set(np.unique(found.numpy())) <= {0, 1, 2}
     alone = advseg.drain(advseg.segment(folder / "images" / "cell1.tif", model)).labels
     np.testing.assert_array_equal(found.numpy(), alone.numpy())

@@ -29,11 +29,11 @@ QUICK = {
 def files(tmp_path_factory):
     """Image, map and labels of which one object is cut in two, and models with and without a critic."""
     folder = tmp_path_factory.mktemp("judge")
-    image, truth = neuropil((4, 64, 64))
+    image, truth = neuropil((4, 56, 72), voxel_nm=(40.0, 4.0, 6.0))
     labels = truth.numpy().astype(np.uint32)
     largest = np.bincount(labels.ravel())[1:].argmax() + 1
     here = labels == largest
-    labels[here & (np.arange(64) > np.median(np.nonzero(here)[2]))] = labels.max() + 1
+    labels[here & (np.arange(72) > np.median(np.nonzero(here)[2]))] = labels.max() + 1
     interior = np.where(truth.numpy() > 0, 0.9, 0.1).astype(np.float32)
     paths = {
         "image": write(image, folder / "image.ome.zarr"),

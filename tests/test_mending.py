@@ -33,7 +33,7 @@ NARROW = {"width": 4, "critic_width": 4}
 
 @pytest.fixture(scope="module")
 def tissue():
-    return neuropil((3, 60, 70), seed=3, wall=1)
+    return neuropil((3, 60, 70), seed=3, voxel_nm=(40.0, 4.0, 6.0), wall=1)
 
 
 @pytest.fixture(scope="module")

@@ -221,10 +221,11 @@ def test_agreement_counts_pixels_and_measures_labels():
 def test_another_voxel_size_than_in_training_is_warned_of():
     model = model_of((4, 4))
     model = StoredModel(
-        model.card.changed(voxel_size=(4.0, 4.0), units=("nanometer",) * 2), model.weights
+        model.card.changed(voxel_size=(4.0, 6.0), units=("nanometer",) * 2), model.weights
     )
     near, far, foreign = (
-        image(32, 32, scale=(size,) * 2, units=("nanometer",) * 2) for size in (4.4, 8.0, 40.0)
+        image(32, 32, scale=(size, 1.5 * size), units=("nanometer",) * 2)
+        for size in (4.4, 8.0, 40.0)
     )
     as_it_is = FP32.changed(resize=False)
     for settings in (FP32, as_it_is):

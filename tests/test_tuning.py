@@ -16,11 +16,11 @@ from napari_advseg.tuning import STEPS, choose_thresholds
 @pytest.fixture(scope="module")
 def tissue():
     """Interior maps whose walls have holes of .7 in cells of .9, and the truth."""
-    truth = neuropil((2, 128, 128), seed=6)[1].numpy()
-    drawn = neuropil((2, 128, 128), seed=6, wall=2)[1].numpy()
+    truth = neuropil((2, 112, 144), seed=6)[1].numpy()
+    drawn = neuropil((2, 112, 144), seed=6, wall=2)[1].numpy()
     rng = np.random.default_rng(0)
     maps = np.where(drawn > 0, 0.9, 0.2).astype(np.float32)
-    holes = np.kron(rng.random((2, 16, 16)) < 0.12, np.ones((1, 8, 8))).astype(bool)
+    holes = np.kron(rng.random((2, 14, 18)) < 0.12, np.ones((1, 8, 8))).astype(bool)
     maps[holes & (drawn == 0)] = 0.7
     return list(maps), list(truth)
 

@@ -95,7 +95,7 @@ def test_the_withheld_sections_are_the_default(trained, tmp_path):
     assert result["saved"] is False
     assert len(found.cells) == 4
     kept = advseg.read(result["probabilities"])
-    assert kept.shape == (1, 96, 96)
+    assert kept.shape == (1, 80, 112)
     assert result["map_sections"] == [0]
 
 
@@ -238,7 +238,7 @@ def test_cancel_leaves_nothing(trained, model, tmp_path):
 
 
 def test_empty_labels_are_refused_before_anything_is_predicted(trained, tmp_path, monkeypatch):
-    empty = advseg.write(np.zeros((6, 96, 96), np.uint8), tmp_path / "empty.tif")
+    empty = advseg.write(np.zeros((6, 80, 112), np.uint8), tmp_path / "empty.tif")
     monkeypatch.setattr("napari_advseg.training.tune.predicted", lambda *_: pytest.fail("predicts"))
     with pytest.raises(ValueError, match="0 everywhere in these sections"):
         run(recipe(trained, tmp_path / "t", labels=str(empty), sections="0:6"))
@@ -247,11 +247,11 @@ def test_empty_labels_are_refused_before_anything_is_predicted(trained, tmp_path
 @pytest.mark.parametrize(
     ("shape", "fields", "words"),
     [
-        ((4, 96, 96), {}, "4 sections and the image or map 6"),
-        ((4, 96, 96), {"sections": "1:3"}, "4 sections and the image or map 6"),
-        ((6, 90, 96), {"sections": "4:6"}, r"\(2, 96, 96\).*\(2, 90, 96\) differ"),
-        ((6, 96, 96), {"sections": "5:9"}, "5:9 are not inside 0:6"),
-        ((6, 96, 96), {"choose": [0.4, 0.4]}, "was not tried"),
+        ((4, 80, 112), {}, "4 sections and the image or map 6"),
+        ((4, 80, 112), {"sections": "1:3"}, "4 sections and the image or map 6"),
+        ((6, 78, 112), {"sections": "4:6"}, r"\(2, 80, 112\).*\(2, 78, 112\) differ"),
+        ((6, 80, 112), {"sections": "5:9"}, "5:9 are not inside 0:6"),
+        ((6, 80, 112), {"choose": [0.4, 0.4]}, "was not tried"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(shape, fields, words, trained, map_, tmp_path):

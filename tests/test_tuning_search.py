@@ -30,7 +30,7 @@ SMALL = {"thresholds": (0.5, 0.8), "gaps": (0.0, 0.08, 0.2)}
 
 @pytest.fixture(scope="module")
 def stack():
-    """Two sections of 96 x 96 with gaps in their walls: interior map and truth."""
+    """Two sections of 96 x 120 with gaps in their walls: interior map and truth."""
     pairs = [voronoi_phantom(seed, size=96, cells=9, gaps=4) for seed in (0, 1)]
     return tuple(np.stack(arrays) for arrays in zip(*pairs, strict=True))
 
@@ -267,7 +267,7 @@ def test_a_section_that_is_all_wall_has_no_flattering_score(stack):
     ("change", "fields", "words"),
     [
         (lambda m, t: (m, t * 0), {}, "no truth that is scored"),
-        (lambda m, t: (m, t[:1]), {}, r"shape \(2, 96, 96\) and truth of shape \(1, 96, 96\)"),
+        (lambda m, t: (m, t[:1]), {}, r"shape \(2, 96, 120\) and truth of shape \(1, 96, 120\)"),
         (lambda m, t: (m * 255, t), {}, r"probabilities in \[0, 1\]"),
         (lambda m, t: (t, t), {}, "type int64 has no known range"),
         (lambda m, t: (m, -t), {}, "negative id"),
@@ -301,7 +301,7 @@ def test_a_border_that_takes_all_truth_is_said(stack):
 
 def test_lists_of_sections_must_fit_each_other(stack):
     maps, true = stack
-    with pytest.raises(ValueError, match=r"\(96, 96\) and the truth of shape \(96, 90\)"):
+    with pytest.raises(ValueError, match=r"\(96, 120\) and the truth of shape \(96, 90\)"):
         drain(choose_thresholds(list(maps), [true[0], true[1, :, :90]]))
 
 

@@ -38,7 +38,7 @@ TINY = {
 }
 
 
-def tissue(shape=(8, 48, 48), voxel=(40.0, 4.0, 4.0), units=NANOMETERS, wall=1):
+def tissue(shape=(8, 48, 56), voxel=(40.0, 4.0, 6.0), units=NANOMETERS, wall=1):
     """Synthetic neuropil with the voxel size as given."""
     image, labels = neuropil(shape, seed=0, wall=wall)
     frame = Frame("zyx", voxel, units, name="tissue")
@@ -66,7 +66,7 @@ def stored(widths=(4, 4, 8), channels=None, examples=None, **model):
         recipe=recipe,
         normaliser=Normaliser(low=0, high=255, fill=128),
         channels=family.channels,
-        voxel_size=(40, 4, 4),
+        voxel_size=(40, 4, 6),
         units=NANOMETERS,
     )
     weights = {

@@ -20,7 +20,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
 
 
 @pytest.fixture
@@ -50,20 +50,20 @@ def test_an_unmodified_file_goes_by_its_path(stored, tmp_path):
 
 def test_a_file_whose_scale_was_changed_in_the_viewer_is_not_copied_but_placed(stored, tmp_path):
     (layer,) = (Layer.create(*data) for data in read_layers(stored))
-    layer.scale = (50, 4, 4)
+    layer.scale = (50, 4, 6)
     recipe = segmented(layer, tmp_path)
     assert recipe.image == stored
-    assert recipe.placed.scale == (50, 4, 4)
+    assert recipe.placed.scale == (50, 4, 6)
     assert recipe.placed.translate == FRAME.translate
     assert recipe.placed.units == FRAME.units
 
 
 def test_an_array_in_memory_is_copied_with_its_place(tmp_path):
     data = np.random.default_rng(0).random((3, 20, 24), np.float32)
-    layer = Image(data, scale=(40, 4, 4), translate=(80, 0, 8), units=("nm",) * 3)
+    layer = Image(data, scale=(40, 4, 6), translate=(80, 0, 8), units=("nm",) * 3)
     copy = read(segmented(layer, tmp_path).image)
     np.testing.assert_array_equal(copy.numpy(), data)
-    assert copy.frame.scale == (40, 4, 4)
+    assert copy.frame.scale == (40, 4, 6)
     assert copy.frame.translate == (80, 0, 8)
     assert copy.frame.units == ("nanometer",) * 3
 
@@ -134,9 +134,9 @@ def test_a_folder_without_model_says_so(tmp_path):
     [
         (
             {"best_step": 300, "best_loss": 0.2},
-            "unet, 300 steps; voxel 4 x 4 nm; on validation: voi 0.5",
+            "unet, 300 steps; voxel 4 x 6 nm; on validation: voi 0.5",
         ),
-        ({}, "unet, 700 steps; voxel 4 x 4 nm; on what it was trained on: voi 0.5"),
+        ({}, "unet, 700 steps; voxel 4 x 6 nm; on what it was trained on: voi 0.5"),
     ],
     ids=["validated", "never validated"],
 )
@@ -144,7 +144,7 @@ def test_a_model_says_how_long_it_learnt_and_what_it_was_judged_on(fields, words
     card = Card(
         recipe=train_recipe("unet", "quick"),
         normaliser=Normaliser(low=0, high=255),
-        voxel_size=(4.0, 4.0),
+        voxel_size=(4.0, 6.0),
         units=("nanometer",) * 2,
         last_step=700,
         calibration={"voi": 0.5},
@@ -177,7 +177,7 @@ def test_a_preview_of_one_section_is_flat(tmp_path):
 
 def test_the_section_on_screen_is_found_from_the_world(make_napari_viewer):
     viewer = make_napari_viewer()
-    viewer.add_image(np.zeros((5, 8, 8)), scale=(40, 4, 4), translate=(80, 0, 8), units=("nm",) * 3)
+    viewer.add_image(np.zeros((5, 8, 8)), scale=(40, 4, 6), translate=(80, 0, 8), units=("nm",) * 3)
     viewer.dims.set_current_step(0, 3)
     assert section_on_screen(viewer, FRAME, 5) == 3
     assert section_on_screen(viewer, FRAME, 2) == 1

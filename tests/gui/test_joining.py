@@ -20,7 +20,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
 SOON = 20_000
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 4.0))
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 4.0))
 SETTINGS = LabellingSettings(
     threshold=0.5, volume="agglomerated", agglomeration=AgglomerationSettings(threshold=0.3)
 )

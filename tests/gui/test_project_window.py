@@ -31,7 +31,7 @@ from napari_advseg.volume.volume import Volume
 
 SOON = 60_000
 PAINTER = Path(__file__).with_name("viewer_painter.py")
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
 
 
 @pytest.fixture
@@ -144,9 +144,9 @@ def test_closing_by_the_window_or_the_viewer_deletes_nothing_and_it_all_comes_ba
     viewer, here = window()
     opened(qtbot, here, home / "tissue")
     image = add_file(viewer, raw)
-    image.name, image.scale = "EM", (50, 5, 5)
+    image.name, image.scale = "EM", (50, 5, 7)
     cells = viewer.add_labels(
-        np.zeros(SHAPE, np.uint64), name="cells", scale=(50, 5, 5), units=("nm",) * 3
+        np.zeros(SHAPE, np.uint64), name="cells", scale=(50, 5, 7), units=("nm",) * 3
     )
     cells.paint((1, 20, 20), 2**63 + 1)
     painted = cells.data.copy()
@@ -158,7 +158,7 @@ def test_closing_by_the_window_or_the_viewer_deletes_nothing_and_it_all_comes_ba
     assert [layer.name for layer in viewer.layers] == ["EM", "cells"]
     image, cells = viewer.layers
     for layer in viewer.layers:
-        np.testing.assert_allclose(layer.scale, (50, 5, 5))
+        np.testing.assert_allclose(layer.scale, (50, 5, 7))
         assert str(layer.units[0]) == "nanometer"
     np.testing.assert_allclose(image.translate, FRAME.translate)
     np.testing.assert_array_equal(cells.data, painted)

@@ -27,7 +27,7 @@ from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.part import Part
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
 ALL = Look(0, (-0.5, 1e9), (-0.5, 1e9))
 
 
@@ -89,7 +89,7 @@ def a_pyramid(shape, chunks, computed=None):
     ("array", "options", "words"),
     [
         (np.zeros((20, 512, 512), np.uint8), {}, "20 sections of 512 x 512, uint8"),
-        (np.zeros((1, 30, 40), np.uint16), {"scale": (50, 4, 4)}, "1 section of 30 x 40, uint16"),
+        (np.zeros((1, 30, 40), np.uint16), {"scale": (50, 4, 6)}, "1 section of 30 x 40, uint16"),
         (np.zeros((30, 40), np.float32), {}, "30 x 40, float32, voxel size unknown (yx)"),
         (np.zeros((30, 40, 3), np.uint8), {"rgb": True}, "30 x 40 in 3 channels"),
         (np.zeros((5, 30, 40, 4), np.uint8), {"rgb": True}, "5 sections of 30 x 40 in 3 channels"),
@@ -163,8 +163,8 @@ def test_of_a_large_field_of_view_the_middle_is_shown(model, tmp_path):
 
 
 def test_a_network_that_sees_the_image_enlarged_is_shown_less_of_it(tmp_path):
-    model = a_model(tmp_path / "fine", voxel_size=(4.0, 4.0), units=("nanometer",) * 2)
-    layer = Image(np.zeros((4000, 3000), np.uint8), scale=(8, 8), units=("nm",) * 2)
+    model = a_model(tmp_path / "fine", voxel_size=(4.0, 6.0), units=("nanometer",) * 2)
+    layer = Image(np.zeros((4000, 3000), np.uint8), scale=(8, 6), units=("nm",) * 2)
     glance, _ = glanced(layer, model, ALL, tmp_path)
     assert glance.part(model_store.read_card(model))[0].shape == (512, 512)
 
@@ -206,7 +206,7 @@ def stored(tmp_path):
 
 def opened_by_another_reader(path, kind):
     array = zarr.open_array(f"{path}/0", mode="r")
-    layer = Image(da.from_zarr(array) if kind == "dask" else array, scale=(50, 4, 4))
+    layer = Image(da.from_zarr(array) if kind == "dask" else array, scale=(50, 4, 6))
     layer._source = SimpleNamespace(path=path)
     return layer
 
@@ -218,12 +218,12 @@ def test_a_store_that_another_reader_opened_is_not_copied(kind, stored, model, t
     found = segmenting.segmentation(recipe, handover.taken(layer), errand())
     assert Path(found.image).is_relative_to(stored)
     assert found.sections == (1, 3)
-    assert found.placed.scale == (50, 4, 4)
+    assert found.placed.scale == (50, 4, 6)
     look = Look(2, (10, 30), (20, 60))
     _, recipe = glanced(layer, model, look, tmp_path)
     assert Path(recipe.image).is_relative_to(stored)
     assert (recipe.sections, recipe.part) == ((2, 3), (10, 31, 20, 61))
-    assert recipe.placed.scale == (50, 4, 4)
+    assert recipe.placed.scale == (50, 4, 6)
 
 
 def test_a_lazy_layer_that_shows_other_data_than_its_file_is_copied(stored, model, tmp_path):

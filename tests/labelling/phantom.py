@@ -5,10 +5,11 @@ from scipy.ndimage import binary_dilation
 
 
 def voronoi_phantom(seed, size=160, cells=14, gaps=6, radius=3.5):
-    """Interior map (walls .1, gaps .86, cells .95) and true cells, both (size, size)."""
+    """Interior map (walls .1, gaps .86, cells .95) and true cells, both (size, size * 5 / 4)."""
     rng = np.random.default_rng(seed)
-    points = rng.uniform(0, size, (cells, 2))
-    grid = np.stack(np.mgrid[:size, :size], -1)
+    shape = size, size * 5 // 4
+    points = rng.uniform(0, shape, (cells, 2))
+    grid = np.stack(np.indices(shape), -1)
     truth = ((grid[:, :, None] - points) ** 2).sum(-1).argmin(-1) + 1
     border = np.zeros(truth.shape, bool)
     border[:, :-1] |= truth[:, :-1] != truth[:, 1:]

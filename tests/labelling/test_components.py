@@ -95,7 +95,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(monkeypatch)
 
 
 def test_the_frame_is_kept_and_says_how():
-    frame = Frame("czyx", (1.0, 40.0, 4.0, 4.0), ("", *["nanometer"] * 3))
+    frame = Frame("czyx", (1.0, 40.0, 4.0, 6.0), ("", *["nanometer"] * 3))
     found = drain(label(Volume(np.ones((1, 2, 4, 4)), frame), volume="components"))
-    assert found.frame.scale == (40.0, 4.0, 4.0)
+    assert found.frame.scale == (40.0, 4.0, 6.0)
     assert found.frame.history == ("labelled above 0.81 as connected parts",)

@@ -17,7 +17,7 @@ from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (0.0, 8.0, 12.0), "tissue", ("made",))
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (0.0, 8.0, 12.0), "tissue", ("made",))
 
 
 @pytest.fixture

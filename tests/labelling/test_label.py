@@ -13,7 +13,7 @@ from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (0.0, 8.0, 12.0), "tissue", ("made",))
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (0.0, 8.0, 12.0), "tissue", ("made",))
 
 
 def tissue(sections=5, size=64):
@@ -52,10 +52,10 @@ def test_one_section_comes_back_as_one_section():
 
 def test_a_channel_axis_of_length_1_is_dropped():
     maps = tissue()
-    channel = Volume(maps[None], Frame("czyx", (1.0, 40.0, 4.0, 4.0)))
+    channel = Volume(maps[None], Frame("czyx", (1.0, 40.0, 4.0, 6.0)))
     labels = drain(label(channel))
     assert labels.axes == "zyx"
-    assert labels.frame.scale == (40.0, 4.0, 4.0)
+    assert labels.frame.scale == (40.0, 4.0, 6.0)
     np.testing.assert_array_equal(labels.numpy(), drain(label(maps)).numpy())
 
 
@@ -163,8 +163,8 @@ def test_ids_are_numbered_without_holes_in_every_way(way):
 def test_a_channel_axis_makes_no_difference_in_any_way(way):
     maps = tissue(3)
     maps[1, :9, :9] = np.nan
-    channel = Volume(maps[None], Frame("czyx", (1.0, 40.0, 4.0, 4.0)))
-    plain = Volume(maps, Frame("zyx", (40.0, 4.0, 4.0)))
+    channel = Volume(maps[None], Frame("czyx", (1.0, 40.0, 4.0, 6.0)))
+    plain = Volume(maps, Frame("zyx", (40.0, 4.0, 6.0)))
     found = drain(label(channel, volume=way, minimum_size=30))
     assert found.axes == "zyx"
     np.testing.assert_array_equal(

@@ -50,7 +50,7 @@ def shuffled(stack, seed):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("voxel", [(20.0, 4.0, 4.0), (10.0, 10.0, 10.0)])
 def test_sections_of_true_cells_become_the_cells_again(seed, voxel):
-    truth = neuropil((6, 96, 96), seed=seed, voxel_nm=voxel)[1]
+    truth = neuropil((6, 80, 96), seed=seed, voxel_nm=voxel)[1]
     sections = Volume(shuffled(truth.numpy(), seed), truth.frame)
     found = drain(link(sections, match="one-to-one"))
     assert one_to_one(found.numpy(), truth.numpy())

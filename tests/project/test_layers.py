@@ -24,7 +24,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.overlaid import Overlaid
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
 SHAPE = (3, 8, 9)
 
 
@@ -34,7 +34,7 @@ def project(tmp_path):
     made = create(tmp_path / "tissue")
     path = write(Volume(np.arange(216, dtype=np.uint8).reshape(SHAPE), FRAME), tmp_path / "raw.tif")
     relative, absolute = made.named(str(path))
-    moved = Placed(scale=(50.0, 5.0, 5.0), translate=(0.0, 0.0, 0.0), units=("nanometer",) * 3)
+    moved = Placed(scale=(50.0, 5.0, 7.0), translate=(0.0, 0.0, 0.0), units=("nanometer",) * 3)
     made.show([Shown(name="EM", path=relative, absolute=absolute, placed=moved)])
     annotate(made, "cells")
     return made
@@ -59,7 +59,7 @@ def test_images_and_annotations_are_layers_where_they_were(project):
         ("cells", "labels"),
     ]
     image, cells = found.layers
-    assert image[1]["scale"] == [50, 5, 5]
+    assert image[1]["scale"] == [50, 5, 7]
     assert cells[1]["scale"] == list(FRAME.scale)
     assert cells[0].sum() == 7 * 6
     assert cells[0].flags.writeable

@@ -186,7 +186,7 @@ def test_models_and_results_are_listed(project):
 
 def test_annotations_are_listed_by_age_and_a_damaged_one_is_named(project):
     for name, made in (("cells", "2026-11-02"), ("mitochondria", "2026-11-01")):
-        entry = Annotated(name=name, made=made, placed=Placed(scale=(40.0, 4.0, 4.0)))
+        entry = Annotated(name=name, made=made, placed=Placed(scale=(40.0, 4.0, 6.0)))
         save_annotation(project.annotations / name, entry)
     broken = project.annotations / "broken"
     broken.mkdir()
@@ -207,7 +207,7 @@ def test_new_things_get_names_that_are_free(project):
 
 
 def test_json_is_for_people_too(project):
-    project.show([Shown(name="raw", path="../raw.tif", placed=Placed(scale=(4.0, 4.0)))])
+    project.show([Shown(name="raw", path="../raw.tif", placed=Placed(scale=(4.0, 6.0)))])
     tree = json.loads((project.folder / "project.json").read_text(encoding="utf-8"))
     assert tree["images"][0]["path"] == "../raw.tif"
     assert tree["format"] == projects.entries.FORMAT

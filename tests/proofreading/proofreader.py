@@ -18,7 +18,7 @@ SHAPE = (3, 30, 30)
 def base():
     """Small cells."""
     ids = np.arange(1, 3 * 36 + 1, dtype=np.uint32).reshape(3, 6, 6)
-    return Volume(ids.repeat(5, 1).repeat(5, 2), Frame("zyx", (40.0, 4.0, 4.0)), kind="labels")
+    return Volume(ids.repeat(5, 1).repeat(5, 2), Frame("zyx", (40.0, 4.0, 6.0)), kind="labels")
 
 
 def act(proof, number):

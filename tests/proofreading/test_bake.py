@@ -16,7 +16,7 @@ from napari_advseg.volume.files import levels
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, name="cells")
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, name="cells")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)
 SIDE = 16
 
 

@@ -13,7 +13,7 @@ from napari_advseg.volume.volume import Volume
 ALL = slice(0, 1), slice(0, 9)
 
 
-def proof_of(array, scale=(40.0, 4.0, 4.0)):
+def proof_of(array, scale=(40.0, 4.0, 6.0)):
     array = np.asarray(array)
     frame = Frame("zyx"[3 - array.ndim :], scale[3 - array.ndim :])
     return Proof(Volume(array, frame, kind="labels"), author="Ada")

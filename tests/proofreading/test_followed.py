@@ -12,7 +12,7 @@ from napari_advseg.proofreading.proof import Proof
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_truth_that_was_replaced_is_told_and_no_wrong_score_is_shown(proof, tr
     ("frame", "cut", "why"),
     [
         (FRAME, slice(0, 2), "shape"),
-        (Frame("zyx", (40.0, 8.0, 8.0), ("nanometer",) * 3), slice(None), "voxel size"),
+        (Frame("zyx", (40.0, 8.0, 12.0), ("nanometer",) * 3), slice(None), "voxel size"),
     ],
 )
 def test_a_truth_on_other_voxels_is_refused(proof, truth, frame, cut, why):

@@ -28,7 +28,7 @@ from napari_advseg.volume.files import read
 from napari_advseg.volume.frame import Frame
 
 SHAPE = (2, 5, 6)
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, name="cells", history=("painted",))
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, name="cells", history=("painted",))
 
 
 def stroke(array, z=0, y=slice(1, 3), x=slice(2, 5), value=7):

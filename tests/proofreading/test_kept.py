@@ -227,5 +227,5 @@ def test_bytes_that_are_no_step_are_damaged(spoilt):
 def test_the_frame_of_the_labels_is_remembered(folder):
     worked(folder, 0)
     kept = kept_in(folder)
-    assert kept.frame == Frame("zyx", (40.0, 4.0, 4.0))
+    assert kept.frame == Frame("zyx", (40.0, 4.0, 6.0))
     assert kept.steps[0].author == "Ada"

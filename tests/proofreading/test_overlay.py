@@ -80,7 +80,9 @@ def test_more_labels_than_16_bits_count_are_painted_and_taken_back():
     grid = Grid(many.shape, np.dtype(np.uint64))
     for k, section in enumerate(many):
         window = (slice(k, k + 1), slice(0, 140), slice(0, 250))
-        painted = masked(grid, window, None, np.zeros((1, 140, 250), np.uint64), section.reshape(-1))
+        painted = masked(
+            grid, window, None, np.zeros((1, 140, 250), np.uint64), section.reshape(-1)
+        )
         done = labels.paint(painted)
     np.testing.assert_array_equal(labels[...], many)
     labels.put_back(done)
@@ -137,7 +139,7 @@ def huge(tmp_path):
 
 
 def test_a_store_of_a_billion_voxels_is_edited_without_reading_it(huge, tmp_path):
-    volume = Volume(huge, Frame("zyx", (40.0, 4.0, 4.0)), kind="labels")
+    volume = Volume(huge, Frame("zyx", (40.0, 4.0, 6.0)), kind="labels")
     proof = open_proof(volume, tmp_path / "huge.proofreading")
     assert len(huge.seen) <= 64  # the fingerprint
     huge.seen.clear()

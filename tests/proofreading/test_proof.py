@@ -53,7 +53,7 @@ class Proofreading(RuleBasedStateMachine):
         self.truth = draw.integers(0, 4, shape).repeat(2, axis=-1)[..., : shape[-1]]
         self.folder = Path(tempfile.mkdtemp())
         axes = "zyx"[3 - len(shape) :]
-        self.base = Volume(labels, Frame(axes, (40.0, 4.0, 4.0)[3 - len(shape) :]), kind="labels")
+        self.base = Volume(labels, Frame(axes, (40.0, 4.0, 6.0)[3 - len(shape) :]), kind="labels")
         self.before = labels.copy()
         self.scoring = scoring
         self.states = [(labels.copy(), frozenset(), np.zeros(shape, bool))]

@@ -14,7 +14,7 @@ from napari_advseg.proofreading.replay import in_words, replay
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)
 CELLS = np.repeat(np.repeat(np.arange(1, 13).reshape(1, 3, 4), 6, 1), 6, 2).repeat(2, 0)
 
 
@@ -207,7 +207,7 @@ def test_a_review_that_is_there_already_and_one_taken_back(record):
     ("other", "why"),
     [
         (Volume(CELLS[:1], FRAME), "shape"),
-        (Volume(CELLS, Frame("zyx", (30.0, 4.0, 4.0), ("nanometer",) * 3)), "voxel size"),
+        (Volume(CELLS, Frame("zyx", (30.0, 4.0, 6.0), ("nanometer",) * 3)), "voxel size"),
     ],
 )
 def test_another_image_is_refused(record, other, why):

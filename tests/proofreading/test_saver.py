@@ -13,7 +13,7 @@ from napari_advseg.proofreading.records import Edit, masked
 from napari_advseg.proofreading.saver import Saver, Source, TakenOver, Unwritten, Written
 from napari_advseg.volume.frame import Frame
 
-FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
+FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)
 
 
 class Desk:

@@ -27,7 +27,7 @@ TINY = {
 def home(tmp_path_factory):
     """Image, truth, model, and labels that were proofread, as files; to be copied."""
     folder = tmp_path_factory.mktemp("tissue")
-    image, truth = neuropil((6, 64, 64), seed=3)
+    image, truth = neuropil((6, 64, 72), seed=3, voxel_nm=(40.0, 4.0, 6.0))
     write(image, folder / "raw.tif")
     write(truth, folder / "truth.tif")
     recipe = train_recipe("unet", "quick", {**TINY, "out": str(folder / "old")})

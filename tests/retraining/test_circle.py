@@ -170,12 +170,12 @@ def test_a_single_image_of_two_reviewed_parts(work, generous):
     paths = {"journal": str(work / "flat-truth.tif"), "image": str(work / "flat-raw.tif")}
     made = drain(execute(recipe_of(work, **paths)))
     assert made["verdict"]["is_withheld"]
-    assert [one["box"] for one in made["verdict"]["blocks"]] == [[[44, 64], [0, 64]]]
+    assert [one["box"] for one in made["verdict"]["blocks"]] == [[[44, 64], [0, 72]]]
     learnt = read(work / "new" / "learnt.ome.zarr").numpy()
     assert learnt[:36].any()
     assert not learnt[40:].any()
     new = reopened(found(made["labels"]), made["labels"])
-    assert new.boxes == (((0, 40), (0, 64)), ((44, 64), (0, 64)))
+    assert new.boxes == (((0, 40), (0, 72)), ((44, 64), (0, 72)))
 
 
 STOPS = (

@@ -13,7 +13,7 @@ from napari_advseg.retraining.judging import judge
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, painted_frame
 from napari_advseg.volume.volume import Volume
 
-BLOCKS = (((1, 3), (0, 64), (0, 64)), ((4, 5), (8, 40), (16, 64)))
+BLOCKS = (((1, 3), (0, 64), (0, 72)), ((4, 5), (8, 40), (16, 64)))
 
 
 @pytest.fixture(scope="module")

@@ -86,11 +86,11 @@ def test_what_is_lost_and_what_is_found():
 
 def test_words_and_place():
     one = changes(
-        Volume(CELLS, Frame("zyx", (40.0, 4.0, 4.0))),
-        Volume(CELLS * 0 + 1, Frame("zyx", (40.0, 4.0, 4.0))),
+        Volume(CELLS, Frame("zyx", (40.0, 4.0, 6.0))),
+        Volume(CELLS * 0 + 1, Frame("zyx", (40.0, 4.0, 6.0))),
     )
     assert one.words == "1 merged, 0 split, 0 gone, 0 new"
-    assert one.layer.frame.scale == (40.0, 4.0, 4.0)
+    assert one.layer.frame.scale == (40.0, 4.0, 6.0)
     assert one.layer.kind == "labels"
 
 

@@ -270,14 +270,14 @@ class TestInput:
         assert score(truth[None], truth).scored > 0
 
     def test_voxel_sizes_that_differ_are_both_named(self):
-        truth = Volume(cells(), Frame("yx", (4.0, 4.0), ("nanometer",) * 2))
-        labels = Volume(cells(), Frame("yx", (8.0, 8.0), ("nanometer",) * 2))
+        truth = Volume(cells(), Frame("yx", (4.0, 6.0), ("nanometer",) * 2))
+        labels = Volume(cells(), Frame("yx", (8.0, 6.0), ("nanometer",) * 2))
         with pytest.raises(ValueError, match=r"8\.0.*4\.0.*resample"):
             score(labels, truth)
 
     def test_the_same_size_in_other_units_is_the_same(self):
-        truth = Volume(cells(), Frame("yx", (4.0, 4.0), ("nanometer",) * 2))
-        labels = Volume(cells(), Frame("yx", (0.004, 0.004), ("micrometer",) * 2))
+        truth = Volume(cells(), Frame("yx", (4.0, 6.0), ("nanometer",) * 2))
+        labels = Volume(cells(), Frame("yx", (0.004, 0.006), ("micrometer",) * 2))
         assert score(labels, truth).voi == 0
         assert score(truth.numpy(), truth).voi == 0
 

@@ -390,7 +390,7 @@ class TestErrorMap:
         assert painted.numpy().any()
 
     def test_it_lies_where_the_labels_lie_and_is_written_section_by_section(self, tmp_path):
-        frame = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 0.0, 0.0))
+        frame = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 0.0))
         painted = error_map(Volume(neurites(1), frame), neurites(0))
         again = advseg.read(advseg.write(painted, tmp_path / "errors.ome.zarr"))
         assert (again.frame.scale, again.frame.translate) == (frame.scale, frame.translate)

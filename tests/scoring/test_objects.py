@@ -454,8 +454,8 @@ class TestInput:
             object_score(np.ones((4, 5), int), np.ones((5, 4), int))
 
     def test_voxel_sizes_that_differ_are_both_named(self):
-        truth = Volume(cells(), Frame("yx", (4.0, 4.0), ("nanometer",) * 2))
-        labels = Volume(cells(), Frame("yx", (8.0, 8.0), ("nanometer",) * 2))
+        truth = Volume(cells(), Frame("yx", (4.0, 6.0), ("nanometer",) * 2))
+        labels = Volume(cells(), Frame("yx", (8.0, 6.0), ("nanometer",) * 2))
         with pytest.raises(ValueError, match=r"8\.0.*4\.0.*resample"):
             object_score(labels, truth)
 

@@ -210,7 +210,7 @@ def test_a_network_of_volumes_needs_to_know_the_voxel_size(few, tmp_path):
     with pytest.raises(ValueError, match="voxel size of .* is not known.*--voxel 50,4,4"):
         drain(run(STUDIES["unet-2d-3d"], Plan(TINY, unknown, (0,), tmp_path / "study")))
     assert not (tmp_path / "study").exists()
-    known = dataclasses.replace(few, image=sized(image, (50.0, 4.0, 4.0)))
+    known = dataclasses.replace(few, image=sized(image, (50.0, 4.0, 6.0)))
     assert STUDIES["unet-2d-3d"].queue(Plan(TINY, known, (0,), tmp_path / "study"))
 
 

@@ -36,7 +36,7 @@ def tissue():
     cells = np.where(inside, 1 + y // 12 + 6 * (x // 12), 0).astype(np.uint32)
     noise = np.random.default_rng(0).normal(0, 8, (5, 64, 72))
     grey = (60 + 120 * inside + noise).clip(0, 255).astype(np.uint8)
-    frame = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
+    frame = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)
     return Volume(grey, frame), Volume(np.stack([cells] * 5), frame, kind="labels")
 
 

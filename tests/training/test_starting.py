@@ -34,7 +34,7 @@ def recipe(family, out=None, **changes):
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    image, labels = neuropil((3, 48, 48), seed=3, wall=1)
+    image, labels = neuropil((3, 40, 56), seed=3, voxel_nm=(40.0, 4.0, 6.0), wall=1)
     place = tmp_path_factory.mktemp("sources")
     for family in ("unet", "boundless"):
         drain(fit(image, labels, recipe(family, place / family)))

@@ -14,7 +14,7 @@ from napari_advseg.volume.files import Unreadable, Unwritable, missing_chunks, r
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import painted_frame
 
-FRAME = painted_frame(Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, name="cells"))
+FRAME = painted_frame(Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, name="cells"))
 SHAPE = (3, 300, 280)
 
 

@@ -11,7 +11,7 @@ from napari_advseg.volume.volume import Volume
 
 COLOURS = Volume(
     np.random.default_rng(0).integers(0, 255, (3, 4, 8, 9), np.uint8),
-    Frame("czyx", (1, 40, 4, 4), ("", *("nanometer",) * 3), (0, 80, 0, 8)),
+    Frame("czyx", (1, 40, 4, 6), ("", *("nanometer",) * 3), (0, 80, 0, 8)),
 )
 
 
@@ -22,7 +22,7 @@ def test_one_channel_of_a_colour_stack(channel):
     wanted = np.rint(stack.mean(0)).astype(np.uint8) if channel == "mean" else stack[channel]
     np.testing.assert_array_equal(one.numpy(), wanted)
     np.testing.assert_array_equal(one.section(3), wanted[3])
-    assert (one.axes, one.frame.scale, one.frame.translate) == ("zyx", (40, 4, 4), (80, 0, 8))
+    assert (one.axes, one.frame.scale, one.frame.translate) == ("zyx", (40, 4, 6), (80, 0, 8))
     assert "channel" in one.frame.history[-1]
     assert one.dtype == np.uint8
 

@@ -91,8 +91,8 @@ def test_the_source_is_remembered_and_a_cut_forgets_it(tmp_path):
     [
         (
             (70, 570, 496),
-            Frame("zyx", (50, 4, 4), ("nanometer",) * 3),
-            "70 sections of 570 x 496, uint8, 50 x 4 x 4 nm (zyx)",
+            Frame("zyx", (50, 4, 6), ("nanometer",) * 3),
+            "70 sections of 570 x 496, uint8, 50 x 4 x 6 nm (zyx)",
         ),
         (
             (1, 5, 6),

@@ -19,9 +19,9 @@ def cremi(tmp_path):
     path = tmp_path / "sample A.h5"
     with h5py.File(path, "w") as file:
         raw = file.create_dataset("volumes/raw", data=RAW, chunks=(2, 8, 8), compression="gzip")
-        raw.attrs["resolution"] = (40.0, 4.0, 4.0)
+        raw.attrs["resolution"] = (40.0, 4.0, 6.0)
         ids = file.create_dataset("volumes/labels/neuron_ids", data=IDS)
-        ids.attrs["resolution"] = (40.0, 4.0, 4.0)
+        ids.attrs["resolution"] = (40.0, 4.0, 6.0)
         ids.attrs["offset"] = (40.0, 20.0, 36.0)
     return path
 
@@ -29,7 +29,7 @@ def cremi(tmp_path):
 def test_raw_is_what_a_cremi_file_means(cremi):
     volume = read(cremi)
     assert volume.axes == "zyx"
-    assert volume.frame.scale == (40, 4, 4)
+    assert volume.frame.scale == (40, 4, 6)
     assert volume.frame.units == ("nanometer",) * 3
     assert volume.kind == "image"
     np.testing.assert_array_equal(volume.numpy(), RAW)

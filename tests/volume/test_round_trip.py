@@ -91,7 +91,7 @@ def test_a_unit_that_tiff_does_not_know_is_refused(tmp_path):
 
 def test_a_tiff_is_a_plain_stack_for_other_programs(tmp_path):
     array = np.arange(5 * 30 * 20, dtype=np.uint16).reshape(5, 30, 20)
-    path = write(Volume(array, Frame("zyx", (50, 4, 4), ("nanometer",) * 3)), tmp_path / "a.tif")
+    path = write(Volume(array, Frame("zyx", (50, 4, 6), ("nanometer",) * 3)), tmp_path / "a.tif")
     with tifffile.TiffFile(path) as file:
         assert file.is_ome
         assert file.series[0].axes == "ZYX"
@@ -100,11 +100,11 @@ def test_a_tiff_is_a_plain_stack_for_other_programs(tmp_path):
 
 def test_the_pyramid_halves_until_it_is_small(tmp_path):
     array = np.random.default_rng(0).integers(0, 255, (3, 1100, 700), np.uint8)
-    frame = Frame("zyx", (50, 4, 4), ("nanometer",) * 3, (100, 8, 12))
+    frame = Frame("zyx", (50, 4, 6), ("nanometer",) * 3, (100, 8, 12))
     found = levels(write(Volume(array, frame), tmp_path / "a.ome.zarr"))
     assert [level.shape for level in found] == [(3, 1100, 700), (3, 550, 350), (3, 275, 175)]
-    assert found[1].frame.scale == (50, 8, 8)
-    assert found[1].frame.translate == (100, 10, 14)
+    assert found[1].frame.scale == (50, 8, 12)
+    assert found[1].frame.translate == (100, 10, 15)
     mean = array.reshape(3, 550, 2, 350, 2).mean((2, 4))
     assert np.abs(found[1].numpy() - mean).max() <= 0.5
 
@@ -129,7 +129,7 @@ def test_isotropic_images_are_halved_along_z_too(tmp_path):
 @pytest.mark.parametrize("kind", ["image", "labels"])
 def test_the_metadata_agrees_with_the_specification(tmp_path, version, kind):
     models = pytest.importorskip(f"ome_zarr_models.v0{version[-1]}")
-    frame = Frame("czyx", (1, 50, 4, 4), ("", *("nanometer",) * 3), (0, 1, 2, 3), "raw")
+    frame = Frame("czyx", (1, 50, 4, 6), ("", *("nanometer",) * 3), (0, 1, 2, 3), "raw")
     volume = Volume(np.zeros((2, 2, 600, 3), np.uint8), frame)
     path = write(volume, tmp_path / "a.ome.zarr", version=version, kind=kind)
     import zarr

@@ -20,7 +20,7 @@ from napari_advseg.volume import ome_tiff, sections
 from napari_advseg.volume.files import Incomplete, Unreadable, Unwritable, create, read, write
 from napari_advseg.volume.frame import Frame
 
-FRAME = Frame("zyx", (50, 4, 4), ("nanometer",) * 3, name="a")
+FRAME = Frame("zyx", (50, 4, 6), ("nanometer",) * 3, name="a")
 ARRAY = np.random.default_rng(0).integers(0, 255, (5, 20, 30), np.uint8)
 NAMES = ["a.tif", "a.ome.zarr"]
 
@@ -126,7 +126,7 @@ import numpy as np
 from napari_advseg.volume.files import create
 from napari_advseg.volume.frame import Frame
 array = np.random.default_rng(0).integers(0, 255, (5, 20, 30), np.uint8)
-frame = Frame("zyx", (50, 4, 4), ("nanometer",) * 3, name="a")
+frame = Frame("zyx", (50, 4, 6), ("nanometer",) * 3, name="a")
 with create(sys.argv[1], array.shape, array.dtype, frame) as writer:
     for index in range(3):
         writer.write(index, array[index])

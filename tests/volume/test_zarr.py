@@ -73,10 +73,10 @@ def test_an_array_is_zyx_however_it_is_stored(tmp_path, how, dtype):
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_resolution_and_offset_are_nanometers(tmp_path, version):
-    attributes = {"resolution": [40, 4, 4], "offset": [80, 8, 12]}
+    attributes = {"resolution": [40, 4, 6], "offset": [80, 8, 12]}
     path = stored(tmp_path / "a.zarr", zarr_format=version, attributes=attributes)
     frame = read(path).frame
-    assert (frame.scale, frame.translate) == ((40, 4, 4), (80, 8, 12))
+    assert (frame.scale, frame.translate) == ((40, 4, 6), (80, 8, 12))
     assert frame.units == ("nanometer",) * 3
 
 
@@ -156,13 +156,13 @@ OME_04 = {
                 {
                     "path": "s0",
                     "coordinateTransformations": [
-                        {"type": "scale", "scale": [1, 20, 2, 2]},
+                        {"type": "scale", "scale": [1, 20, 2, 3]},
                         {"type": "translation", "translation": [0, 5, 6, 7]},
                     ],
                 },
                 {
                     "path": "s1",
-                    "coordinateTransformations": [{"type": "scale", "scale": [1, 20, 4, 4]}],
+                    "coordinateTransformations": [{"type": "scale", "scale": [1, 20, 4, 6]}],
                 },
             ],
             "coordinateTransformations": [{"type": "scale", "scale": [1, 2, 2, 2]}],
@@ -189,11 +189,11 @@ def test_ome_zarr_gives_place_and_levels(tmp_path, attributes, version):
     path = ome(tmp_path / "a.ome.zarr", attributes, version)
     volume = read(path)
     assert (volume.axes, volume.frame.name) == ("zyx", "a")
-    assert volume.frame.scale == (40, 4, 4)
+    assert volume.frame.scale == (40, 4, 6)
     assert volume.frame.translate == (10, 12, 14)
     assert volume.kind == ("labels" if version == 3 else "image")
     assert [level.shape for level in levels(path)] == [(6, 20, 30), (6, 10, 15)]
-    assert read(path, level=1).frame.scale == (40, 8, 8)
+    assert read(path, level=1).frame.scale == (40, 8, 12)
     assert read(path / "s1").frame == read(path, level=1).frame.__class__(
         **{**vars(read(path, level=1).frame), "name": "s1"}
     )
