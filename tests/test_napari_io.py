@@ -135,10 +135,12 @@ def test_a_layer_in_another_order_of_axes_is_turned_with_its_sizes_and_place():
     np.testing.assert_array_equal(volume.numpy(), data.transpose(1, 2, 0))
 
 
-def test_colours_lie_at_the_origin_of_their_own_axis():
-    colours = np.zeros((4, 20, 30, 3), np.uint8)
-    found = layer_to_volume(colours, {"rgb": True, "translate": (80, 8, 18)}).frame
-    assert (found.axes, found.translate) == ("czyx", (0, 80, 8, 18))
+def test_colours_lie_at_the_origin_of_their_own_axis_between_time_and_place():
+    colours = np.zeros((2, 4, 20, 30, 3), np.uint8)
+    placed = {"scale": (1, 40, 4, 6), "translate": (7, 80, 8, 18), "axis_labels": tuple("tzyx")}
+    found = layer_to_volume(colours, {"rgb": True, **placed}).frame
+    assert found.axes == "tczyx"
+    assert (found.scale, found.translate) == ((1, 1, 40, 4, 6), (7, 0, 80, 8, 18))
 
 
 def test_axes_that_cannot_be_told_are_asked_for():

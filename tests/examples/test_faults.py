@@ -50,6 +50,20 @@ def test_out_of_focus_blurs_one_or_two_neighbours_and_nothing_else(shape, seed):
     assert made[:, changed].std() < image[:, changed].std()
 
 
+def test_what_is_out_of_focus_is_blurred_by_2_to_5_pixels():
+    """A point becomes a Gaussian, cut off at two deviations, with 1 / (2 pi sigma^2) at its middle."""
+    points = np.zeros((1, 6, 31, 41), np.float32)
+    points[..., 15, 20] = 1
+    peaks = []
+    for seed in range(30):
+        chosen = NO_AUGMENTATION.changed(out_of_focus=1.0)
+        made = spoiled(points.copy(), points[0], chosen, np.random.default_rng(seed))
+        peaks += [peak for peak in made[0, :, 15, 20] if peak < 1]
+    sigmas = np.sqrt(1 / (2 * np.pi * np.array(peaks)))
+    assert 1.8 < sigmas.min() < 2.5
+    assert 4 < sigmas.max() < 5.1
+
+
 def test_a_constant_out_of_focus_is_the_constant():
     image = np.full((1, 3, 20, 20), 0.4, np.float32)
     chosen = NO_AUGMENTATION.changed(out_of_focus=1.0)
