@@ -23,5 +23,7 @@ def test_unknown_fields_are_named_with_those_that_exist():
 
 
 def test_every_value_out_of_bounds_is_named():
-    with pytest.raises(ValueError, match=r"^threshold=1: [^\n]*; depth='deep': [^\n]*\.$"):
+    with pytest.raises(
+        ValueError, match=r"^threshold=1: input [^\n]*; depth='deep': input [^\n]*\.$"
+    ):
         override(LabellingSettings, None, {"threshold": 1, "depth": "deep"})
