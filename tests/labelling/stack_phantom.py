@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from napari_advseg.samples import neuropil
 
 
-def stack_phantom(seed, shape=(10, 56, 64), voxel_nm=(10.0, 10.0, 10.0), noise=0.0):
+def stack_phantom(seed, shape=(12, 64, 72), voxel_nm=(10.0, 10.0, 10.0), noise=0.0):
     """Interior map (float32) and true cells 1..K of one shape; walls stand between all cells."""
     truth = neuropil(shape, seed=seed, voxel_nm=voxel_nm)[1]
     cells = truth.numpy().astype(np.int32)
