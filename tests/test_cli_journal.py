@@ -46,7 +46,10 @@ def test_the_list_names_each_edit_with_its_reason(call, labels):
     assert lines[2].endswith("erase  0  18 voxels")
     code, out, _ = call("journal", "list", labels.with_name("cells.proofreading"), "--json")
     found = json.loads(out)
-    assert [one["operation"] for one in found["edits"]] == ["merge", "erase"]
+    assert [(one["number"], one["operation"]) for one in found["edits"]] == [
+        (1, "merge"),
+        (2, "erase"),
+    ]
     assert found["shape"] == [2, 12, 18]
 
 

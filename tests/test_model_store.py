@@ -62,6 +62,17 @@ def test_pixels_of_unknown_size_count_as_those_of_the_training_image():
     assert card().factors(Frame("yx", (6.0, 20.0), ("nanometer",) * 2)) == (1, 1)
 
 
+@pytest.mark.parametrize(("which", "value"), [("best", 1.0), ("last", 2.0)])
+def test_the_weights_that_are_asked_for_are_loaded(tmp_path, which, value):
+    named = {
+        kind: model_store.save_weights(tmp_path, kind, 5, weights(k))
+        for kind, k in (("best", 1.0), ("last", 2.0))
+    }
+    model_store.save_card(tmp_path, card(weights=named))
+    found = model_store.load(tmp_path, which).weights["unet.a"]
+    np.testing.assert_array_equal(found, np.full((2, 3), value, np.float32))
+
+
 def test_weights_kept_small_are_used_in_full_precision(folder):
     save_file({"unet.a": np.full((2, 3), 0.5, np.float16)}, folder / "small.safetensors")
     model_store.save_card(folder, card(weights={"best": "small.safetensors"}))

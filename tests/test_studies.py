@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 
 from napari_advseg import drain
 from napari_advseg.progress import StepDone
 from napari_advseg.studies import synthetic as module
-from napari_advseg.studies.synthetic import Plan, synthetic
+from napari_advseg.studies.queue import runs
+from napari_advseg.studies.synthetic import Plan, synthetic, turned_labels
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.volume import Volume
 
 
 @pytest.fixture
@@ -65,8 +69,20 @@ def test_a_gate_that_nothing_passes_says_what_to_do(narrow, tissue, tmp_path):
     [
         (((0, 3), (4, 5), (5, 6)), "must follow training"),
         (((0, 3), (3, 4), (2, 6)), "have been trained"),
+        (((0, 3), (3, 5), (4, 6)), "or validated on"),
     ],
 )
 def test_leaking_sections_are_refused(tissue, tmp_path, spans, words):
     with pytest.raises(ValueError, match=words):
         drain(synthetic(*tissue, Plan(*spans, steps=1, painter_steps=1), tmp_path))
+
+
+def test_labels_to_paint_are_those_of_the_training_mirrored():
+    array = np.arange(24, dtype=np.uint32).reshape(2, 3, 4)
+    found = turned_labels(Volume(array, Frame("zyx"), kind="labels")).numpy()
+    np.testing.assert_array_equal(found, array[:, ::-1])
+
+
+def test_stretches_of_sections_end_where_one_is_left_out():
+    assert list(runs([2, 3, 4, 7, 9, 10])) == [(2, 5), (7, 8), (9, 11)]
+    assert list(runs([])) == []

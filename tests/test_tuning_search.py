@@ -128,6 +128,11 @@ def test_the_wide_grid_looks_closer_around_its_best(stack):
     assert last.done == last.total
 
 
+def test_no_threshold_is_tried_twice():
+    tried = grid.Grid.of(TuningSettings(thresholds=(0.5, 0.52)), LabellingSettings())
+    assert tried.finer(0.5) == [0.46, 0.47, 0.48, 0.49, 0.51, 0.53, 0.54]
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.98])
 def test_refining_stays_inside_the_thresholds_there_are(stack, threshold):
     reports = []

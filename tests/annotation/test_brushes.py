@@ -32,6 +32,10 @@ def test_objects_are_counted_from_1():
     assert next_object(0) == 1
 
 
+def test_ids_are_shown_in_all_colours_by_turns():
+    assert [turn_of(value) for value in range(1, 2 * COLOURS + 1)] == [*range(1, COLOURS + 1)] * 2
+
+
 def test_classes_are_named_by_commas():
     assert classes_in(" background,axon ;myelin  sheath,") == {
         1: "background",

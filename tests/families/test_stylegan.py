@@ -236,6 +236,13 @@ def test_the_distance_tells_like_from_unlike_and_blurred():
     assert 0.8 < diversity(like, real) < 1.2
 
 
+def test_grey_values_with_nothing_in_common_are_1_apart():
+    dark, bright = torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8)
+    assert float(histogram_distance(dark, bright)) == 1
+    assert float(histogram_distance(dark, torch.cat([dark, bright]))) == 0.5
+    assert float(histogram_distance(dark, dark)) == 0
+
+
 @pytest.mark.slow
 def test_it_learns_stripes():
     """Methods 12, in miniature: grey values come near the real ones, and no collapse."""

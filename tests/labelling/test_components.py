@@ -37,6 +37,20 @@ def test_they_are_those_of_scipy(map_, connectivity, minimum):
     np.testing.assert_array_equal(found == 0, expected == 0)
 
 
+@pytest.mark.parametrize(
+    ("place", "shared"), [((0, 0, 1), "side"), ((0, 1, 1), "edge"), ((1, 1, 1), "corner")]
+)
+def test_voxels_touch_by_sides_alone_or_by_edges_and_corners_too(place, shared):
+    map_ = np.zeros((2, 4, 5), np.float32)
+    map_[0, 0, 0] = map_[place] = 1
+    chosen = {"volume": "components", "thin": False, "minimum_size": 0}
+    by_sides, by_all = (
+        drain(label(map_, connectivity=connectivity, **chosen)).numpy().max()
+        for connectivity in (1, 2)
+    )
+    assert (by_sides, by_all) == (1 if shared == "side" else 2, 1)
+
+
 def test_a_phantom_without_gaps_comes_back_whole():
     map_, truth = stack_phantom(0)
     found = drain(label(map_, volume="components", threshold=0.6)).numpy()

@@ -161,6 +161,7 @@ def test_a_run_is_written_down_when_it_starts_and_when_it_ends(project):
     project.end_run(place, "failed", "No space left.", {"model": "models/a"})
     runs = dict(runs_in(project.folder))
     assert (runs[place].outcome, runs[place].said) == ("failed", "No space left.")
+    assert (runs[place].results, runs[second].results) == ({"model": "models/a"}, {})
     assert runs[place].started <= runs[place].ended
     assert (runs[second].outcome, runs[second].ended) == ("", "")
     assert (place / "recipe.yaml").read_text() == "task: train\n"

@@ -76,6 +76,10 @@ def test_steps_are_known_where_they_follow_from_what_is_known():
     epochs = train_recipe("cgan", "seed")
     assert memory.steps_of(epochs) is None
     assert memory.steps_of(epochs, sections=16) == 100 * 16
+    begun = epochs.changed(
+        training=epochs.training.changed(epochs=3), examples=epochs.examples.changed(batch=4)
+    )
+    assert memory.steps_of(begun, sections=5) == 4  # the last batch may be smaller
 
 
 def test_a_damaged_or_locked_memory_only_costs_the_estimate(tmp_path, monkeypatch):

@@ -37,3 +37,11 @@ def test_slabs_cut_out_of_a_stack_pile_up_to_it(before, wanted, behind, depth, h
     assert sorted(found) == list(chosen)
     for index, section in found.items():
         np.testing.assert_allclose(section, stack[:, index], atol=1e-6)
+
+
+def test_a_slab_reads_the_halo_on_both_sides_as_far_as_there_are_sections():
+    plan = slabs(range(2, 14), 15, depth=10, halo=2, overlap=0)
+    assert [(one.begin, one.first, one.end, one.stop) for one in plan] == [
+        (0, 2, 8, 10),
+        (6, 8, 14, 15),
+    ]
