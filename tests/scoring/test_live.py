@@ -57,11 +57,9 @@ class Editing(RuleBasedStateMachine):
 
     @rule(a=objects, b=objects)
     def merge(self, a, b):
-        would = self.live.after_merge(a, b)
         gain, before = self.live.gain_of_merge(a, b), self.live.values.voi
         change = self.live.merge(a, b)
-        assert self.live.values == would
-        assert gain == before - would.voi
+        assert gain == before - self.live.values.voi
         self.edited(np.where(self.labels == b, np.uint64(a), self.labels), change)
 
     @rule(label=objects, new=objects, box=boxes)
@@ -188,7 +186,7 @@ def test_a_label_without_scored_pixels_may_be_merged():
     assert pairs(live.table) == [(2, 1, 1), (7, 1, 1)]
 
 
-@pytest.mark.parametrize("edit", ["merge", "after_merge", "gain_of_merge"])
+@pytest.mark.parametrize("edit", ["merge", "gain_of_merge"])
 class TestNoObject:
     def test_the_boundary_is_not_merged(self, edit):
         live = LiveScore(contingency(np.array([0, 2]), np.array([1, 1])))

@@ -256,10 +256,6 @@ class Fold(QWidget):
         """Show what is under the title."""
         self._button.setChecked(True)
 
-    def fold_up(self) -> None:
-        """Hide it again."""
-        self._button.setChecked(False)
-
     def fill(self, content: QWidget) -> None:
         """Put this under the title, in place of what was there."""
         if content is self._content:

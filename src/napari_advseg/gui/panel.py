@@ -234,7 +234,7 @@ class Buttons(QWidget):
         self.help.setToolTip("Explain this dock; the page opens here, without a network")
         self.help.setAccessibleName("Help on this dock")
         self.pause.setVisible(can_pause)
-        self.run_about, self.cancel_about = "", ""
+        self.run_about = ""
         self.why = Toned()
         self.remedy = QVBoxLayout()
         self.bar = QProgressBar()
@@ -266,10 +266,6 @@ class Buttons(QWidget):
         self._told = 0
         self.refuse("")
         self.follow(None)
-
-    def insert_above_log(self, widget: QWidget) -> None:
-        """Put a widget between the bar and the log."""
-        self._column.insertWidget(self._column.indexOf(self.log), widget)
 
     def put_before_run(self, button: QPushButton) -> None:
         """Put another button first."""

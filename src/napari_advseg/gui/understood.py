@@ -19,7 +19,6 @@ NARROW = 8
 LARGE = 1 << 30
 MEAN = "mean of all"
 PAINTER = "paints and segments nothing: use it in the Mend dock, and choose another model here."
-ONE_CHANNEL = "The model sees one channel."
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,11 +19,6 @@ SLOPE = 0.2
 GUARD = 1e-8
 
 
-def resolution_of(widths: Sequence[int]) -> int:
-    """The side of the images that so many widths make: 4 px for the first, doubled for each of the others."""
-    return SMALLEST << (len(widths) - 1)
-
-
 def level_and_share(reached: float) -> tuple[int, float]:
     """The finest level in use and its share in the picture, in (0, 1], of how far the growth is.
 

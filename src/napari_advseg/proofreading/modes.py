@@ -34,7 +34,7 @@ def step_of(
     """The edit that clicks stand for, not yet made.
 
     Args:
-        mode: one of `MODES`.
+        mode: "merge", "new", "fill", "delete", "correct" or "split".
         interior: probability of being inside a cell, along whose walls an object is split.
 
     Raises:
@@ -72,4 +72,3 @@ _MADE: dict[str, Callable[[Subject, Sequence[Point]], Step]] = {
     "delete": lambda subject, points: edits.delete(subject, points=points),
     "correct": _marked,
 }
-MODES = (*_MADE, "split")

@@ -124,11 +124,6 @@ class Saver:
         grid = kept.source.grid
         self._writer.put(lambda: self._copy(kept, grid))
 
-    def look_over(self, key: Hashable) -> None:
-        """Find what was changed without an edit."""
-        kept = self._kept[key]
-        self._writer.put(lambda: self._compare(kept))
-
     def do(self, work: Task) -> None:
         """Do something else in its turn, after all edits before it; with no work, try again what failed."""
         self._writer.put(work)

@@ -88,14 +88,6 @@ class LiveScore:
         rows = [_row(p, row) for p, row in self._rows.items()]
         return merged(rows).in_order()
 
-    def after_merge(self, a: int, b: int) -> Values:
-        """The values if predicted ids `a` and `b` were one; nothing changes.
-
-        Raises:
-            ValueError: one of them is 0, where 0 is no object.
-        """
-        return self._values(*self._merged_sums(a, b))
-
     def gain_of_merge(self, a: int, b: int) -> float:
         """By how many bits VOI would fall if `a` and `b` were one; negative where it would rise.
 
