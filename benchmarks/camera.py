@@ -12,8 +12,9 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QWidget
 
 from napari_advseg.annotation.brushes import MARKS
-from napari_advseg.gui import heat_maps, score_dock
-from napari_advseg.gui.plots import PENS
+from napari_advseg.gui.docks.score import dock as score_dock
+from napari_advseg.gui.docks.tune import heat_maps
+from napari_advseg.gui.kit.plots import PENS
 
 COLOURS = (256, 192, 128, 96, 64, 48)
 MOST_BYTES = 150_000

@@ -32,9 +32,9 @@ from skimage.transform import resize
 import napari_advseg as advseg
 from napari_advseg import families, model_store
 from napari_advseg.progress import Report, StepDone, Warned
-from napari_advseg.recipe import train_recipe
-from napari_advseg.scoring.objects import object_score
-from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.recipes import train_recipe
+from napari_advseg.scoring.measures.objects import object_score
+from napari_advseg.scoring.measures.semantic import semantic_score
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -21,9 +21,9 @@ from safetensors.numpy import load_file, save
 from skimage.transform import resize
 
 import napari_advseg as advseg
-from napari_advseg import first_model, model_store
+from napari_advseg import model_store
 from napari_advseg.progress import Report, Said, Validated, Warned
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -133,15 +133,15 @@ def ship(trained: Path) -> None:
         name: value.astype(np.float16) if value.dtype.kind == "f" else value
         for name, value in weights.items()
     }
-    first_model.FOLDER.mkdir(parents=True, exist_ok=True)
-    (first_model.FOLDER / "best.safetensors").write_bytes(save(slim))
+    model_store.FIRST_FOLDER.mkdir(parents=True, exist_ok=True)
+    (model_store.FIRST_FOLDER / "best.safetensors").write_bytes(save(slim))
     recipe = card.recipe.changed(out=None, image=None, labels=None)
     kept = card.changed(recipe=recipe, weights={"best": "best.safetensors"}, about=ABOUT)
-    (first_model.FOLDER / model_store.CARD).write_text(
+    (model_store.FIRST_FOLDER / model_store.CARD).write_text(
         json.dumps(kept.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8"
     )
-    size = sum(path.stat().st_size for path in first_model.FOLDER.iterdir())
-    sys.stdout.write(f"{size} bytes in {first_model.FOLDER}\n")
+    size = sum(path.stat().st_size for path in model_store.FIRST_FOLDER.iterdir())
+    sys.stdout.write(f"{size} bytes in {model_store.FIRST_FOLDER}\n")
 
 
 def score(data: Path, rows: Path) -> None:
@@ -149,7 +149,7 @@ def score(data: Path, rows: Path) -> None:
     found = []
     for name, (raw, truth, sections) in TESTS.items():
         image, ids = (advseg.read(data / name / file) for file in (raw, truth))
-        labels = advseg.drain(advseg.segment(image, first_model.FOLDER)).labels
+        labels = advseg.drain(advseg.segment(image, model_store.FIRST_FOLDER)).labels
         for index in sections:
             one = advseg.score(labels.section(index), ids.section(index))
             measures = ("adapted_rand_error", "voi_split", "voi_merge", "voi", "cremi_score")

@@ -34,18 +34,18 @@ from skimage.morphology import disk, local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from napari_advseg import score
-from napari_advseg.labelling.by_section import cores, in_order
-from napari_advseg.labelling.distance import distance_to_walls
-from napari_advseg.labelling.gap_closing import (
+from napari_advseg.labelling.section.distance import distance_to_walls
+from napari_advseg.labelling.section.gap_closing import (
     close_gaps,
     label_section,
     line_statistics,
     prepare,
 )
-from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
-from napari_advseg.labelling.watershed import flood, grow
+from napari_advseg.labelling.section.seeds import HIGHEST, find_seeds, quantise
+from napari_advseg.labelling.section.watershed import flood, grow
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.volume.by_section import cores, in_order
 
 Array = np.ndarray[Any, Any]
 

@@ -18,10 +18,10 @@ from napari.layers import Image, Labels
 
 import napari_advseg as advseg
 from camera import Camera, bring_to_front, run_for, wait
-from napari_advseg.gui.mend_dock import MendDock
+from napari_advseg.gui.docks.mend.dock import MendDock
+from napari_advseg.gui.docks.train.dock import TrainDock
+from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.opening import open_docks, open_path
-from napari_advseg.gui.session import session_of
-from napari_advseg.gui.train_dock import TrainDock
 from napari_advseg.samples import neuropil
 
 SHAPE = (6, 320, 320)

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
 
-from napari_advseg import device as devices
 from napari_advseg import drain, families, model_store, read
+from napari_advseg.inference import device as devices
+from napari_advseg.inference.predictor import Predictor, padded
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.prediction import Predictor, padded
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.normalise import Normaliser

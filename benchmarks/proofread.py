@@ -34,15 +34,15 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QApplication, QTabWidget
 
 from camera import Camera, bring_to_front, run_for, wait
-from napari_advseg.gui import proof_finding
+from napari_advseg.gui.docks.proofread import finding as proof_finding
+from napari_advseg.gui.docks.proofread.dock import ProofreadDock
 from napari_advseg.gui.opening import open_docks
-from napari_advseg.gui.proofread_dock import ProofreadDock
 from napari_advseg.napari_io import volume_to_layer
-from napari_advseg.recipe import parse_span
+from napari_advseg.recipes import parse_span
 from napari_advseg.samples import neuropil
-from napari_advseg.volume.files import levels, read, write
+from napari_advseg.volume.arrays.lazy import Level
+from napari_advseg.volume.formats.files import levels, read, write
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Level
 from napari_advseg.volume.volume import Volume
 from score import phantom
 from session import memory_of_its_own
@@ -121,7 +121,7 @@ class Bench:
         """Open the labels."""
         dock = self.dock
         dock.buttons.run.click()
-        wait("the labels are open", lambda: dock.desk is not None and dock.layer.visible)
+        wait("the labels are open", lambda: dock.opened is not None and dock.layer.visible)
         if dock.truth.layer is not None:
             wait("the score", lambda: dock.score.cells["Now", "voi"].text() != "–")
         run_for(0.5)
@@ -248,13 +248,13 @@ def proposals_a_second(bench: Bench) -> float | None:
     begun = time.perf_counter()
     for item in items:
         with contextlib.suppress(ValueError):  # a place that is no longer there
-            proof_finding.ahead(dock.desk, item, dock._map())  # noqa: SLF001
+            proof_finding.ahead(dock.opened, item, dock._map())  # noqa: SLF001
     return round(len(items) / (time.perf_counter() - begun), 1) if items else None
 
 
 def scores(bench: Bench, decision: int, *, accepted: bool, action: str) -> dict[str, Any]:
     """The score of now, when it has caught up."""
-    followed_score = bench.dock.desk.shadow.score()
+    followed_score = bench.dock.opened.working_copy.score()
     values = followed_score.values
     return {
         "decision": decision,
@@ -349,12 +349,12 @@ def timed(given: dict[str, Any], between_s: float) -> dict[str, Any]:
         dock.modes.turn(mode)
         times, previews = [], []
         for _ in range(EDITS):
-            section = np.asarray(dock.desk.proof.labels[z])
+            section = np.asarray(dock.opened.proof.labels[z])
             points = pair(section, mode, rng, z)
-            dock.hand.click(points[0])
+            dock.click_tool.click(points[0])
             run_for(between_s)
             begun = time.perf_counter()
-            dock.hand.click(points[1], is_next=mode == "split")
+            dock.click_tool.click(points[1], is_next=mode == "split")
             while dock._pending is None:  # noqa: SLF001
                 QApplication.processEvents()
             previews.append(1000 * (time.perf_counter() - begun))

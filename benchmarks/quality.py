@@ -20,9 +20,9 @@ from rich.console import Console
 
 import napari_advseg as advseg
 from napari_advseg import model_store
-from napari_advseg.bar import Bar
-from napari_advseg.demo import without_gap_closing
-from napari_advseg.recipe import parse_span, train_recipe
+from napari_advseg.cli.bar import Bar
+from napari_advseg.cli.demo import without_gap_closing
+from napari_advseg.recipes import parse_span, train_recipe
 from napari_advseg.volume.volume import Volume
 
 MEASURES = ("adapted_rand_error", "voi_split", "voi_merge", "voi", "cremi_score")

@@ -21,14 +21,14 @@ import numpy as np
 from rich.console import Console
 
 import napari_advseg as advseg
-from napari_advseg import model_store, pipeline
-from napari_advseg.bar import Bar
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.kept import beside
-from napari_advseg.proofreading.proof import OpenProof, open_proof
-from napari_advseg.recipe import Retrain, parse_span, train_recipe
-from napari_advseg.volume.files import read, write
-from napari_advseg.volume.lazy import Array
+from napari_advseg import model_store, tasks
+from napari_advseg.cli.bar import Bar
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import OpenProof, open_proof
+from napari_advseg.proofreading.store.kept import beside
+from napari_advseg.recipes import Retrain, parse_span, train_recipe
+from napari_advseg.volume.arrays.lazy import Array
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.volume import Volume
 
 MEASURES = ("adapted_rand_error", "voi_split", "voi_merge", "voi")
@@ -147,7 +147,7 @@ def retrained(chosen: argparse.Namespace, place: Path, seed: int) -> dict[str, A
     )
     with Bar(Console(stderr=True)) as bar:
         is_begun = (place / RETRAINED).exists()
-        running = pipeline.execute(recipe.model_dump(), resume=is_begun)
+        running = tasks.execute(recipe.model_dump(), resume=is_begun)
         return advseg.drain(running, bar.show)
 
 

@@ -26,10 +26,10 @@ from skimage.metrics import adapted_rand_error as scikit_rand
 from skimage.metrics import variation_of_information as scikit_voi
 
 from napari_advseg import score
-from napari_advseg.scoring.contingency import Contingency, tabulate
-from napari_advseg.scoring.information import variation_of_information
-from napari_advseg.scoring.live import LiveScore
-from napari_advseg.scoring.rand import adapted_rand_error
+from napari_advseg.scoring.measures.information import variation_of_information
+from napari_advseg.scoring.measures.live import LiveScore
+from napari_advseg.scoring.measures.rand import adapted_rand_error
+from napari_advseg.scoring.table.contingency import Contingency, tabulate
 
 TIMES = (1, 4, 16, 64)
 PAINTED = tuple(10**k for k in range(1, 7))

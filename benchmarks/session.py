@@ -34,17 +34,17 @@ from napari.layers import Labels, Layer
 
 import napari_advseg as advseg
 from camera import Camera, bring_to_front, run_for, wait
-from napari_advseg.gui.compare_runs import open_comparison
-from napari_advseg.gui.handover import taken
-from napari_advseg.gui.job import Job
-from napari_advseg.gui.live import CRITICS
-from napari_advseg.gui.live_labels import PREVIEW
+from napari_advseg.gui.compute.handover import taken
+from napari_advseg.gui.compute.job import Job
+from napari_advseg.gui.docks.segment.dock import SegmentDock
+from napari_advseg.gui.docks.segment.live_labels import PREVIEW
+from napari_advseg.gui.docks.train.compare_runs import open_comparison
+from napari_advseg.gui.docks.train.dock import TrainDock
+from napari_advseg.gui.docks.train.live import CRITICS
+from napari_advseg.gui.docks.tune.dock import TuneDock
+from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.opening import Docks, open_docks
-from napari_advseg.gui.results import is_ours
-from napari_advseg.gui.segment_dock import SegmentDock
-from napari_advseg.gui.session import session_of
-from napari_advseg.gui.train_dock import TrainDock
-from napari_advseg.gui.tune_dock import TuneDock
+from napari_advseg.gui.viewer.results import is_ours
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import Score
 from napari_advseg.settings.scoring import ScoringSettings
@@ -265,7 +265,7 @@ def learn(stage: Stage, labels: Labels) -> float:
     wait("a device", lambda: session_of(stage.viewer).device)
     dock.labels.choose(labels)
     choose_training(stage)
-    wait("what will be learnt", lambda: "1 section trains" in dock.lesson.words.text())
+    wait("what will be learnt", lambda: "1 section trains" in dock.summary.words.text())
     camera.take("train-ready")
     begun = time.perf_counter()
     job = train_until(stage, 0.7)

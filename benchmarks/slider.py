@@ -21,13 +21,15 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
 from gap_closing import blurred_walls
-from napari_advseg.gui import handover, preview, results
+from napari_advseg.gui.compute import handover
+from napari_advseg.gui.docks.segment.dock import SegmentDock
+from napari_advseg.gui.kit import preview
 from napari_advseg.gui.opening import open_docks
-from napari_advseg.gui.segment_dock import SegmentDock
-from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.gui.viewer import results
+from napari_advseg.labelling.section.gap_closing import label_section
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.settings.labelling import LabellingSettings
-from napari_advseg.volume.files import write
+from napari_advseg.volume.formats.files import write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -351,7 +351,7 @@ def proofread(meter: Meter, viewer: napari.Viewer, dock: Any) -> None:
     wait(seconds=1)
     meter.phase("before proofreading")
     dock.buttons.run.click()
-    wait(lambda: dock.desk is not None and dock.layer.visible)
+    wait(lambda: dock.opened is not None and dock.layer.visible)
     wait(seconds=2)
     meter.phase("proofreading begins")
     dock.buttons.run.click()

@@ -22,8 +22,8 @@ from napari_advseg import families
 from napari_advseg.examples.augment import NO_AUGMENTATION
 from napari_advseg.examples.patches import Batches
 from napari_advseg.examples.targets import Meaning
-from napari_advseg.losses import binary_cross_entropy
-from napari_advseg.recipe import train_recipe
+from napari_advseg.networks.losses import binary_cross_entropy
+from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.training.loop import prefetched, tensors
 from napari_advseg.training.run import Run, adam

@@ -22,10 +22,10 @@ from rich.console import Console
 
 import napari_advseg as advseg
 from napari_advseg import model_store
-from napari_advseg.bar import Bar
-from napari_advseg.pipeline import execute
-from napari_advseg.recipe import parse_span
+from napari_advseg.cli.bar import Bar
+from napari_advseg.recipes import parse_span
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.tasks import execute
 from napari_advseg.tuning import Tuned
 from napari_advseg.volume.volume import Volume
 

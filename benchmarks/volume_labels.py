@@ -31,13 +31,13 @@ from scipy.ndimage import gaussian_filter
 
 import napari_advseg as advseg
 from napari_advseg import model_store
+from napari_advseg.inference.predict import predict
 from napari_advseg.labelling import label_into
-from napari_advseg.labelling.agglomeration import agglomerate
-from napari_advseg.labelling.contacts import Contacts
-from napari_advseg.labelling.merge_tree import merge_tree
-from napari_advseg.prediction import predict
+from napari_advseg.labelling.stack.agglomeration import agglomerate
+from napari_advseg.labelling.stack.contacts import Contacts
+from napari_advseg.labelling.stack.merge_tree import merge_tree
 from napari_advseg.progress import Phase
-from napari_advseg.recipe import parse_span
+from napari_advseg.recipes import parse_span
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.frame import Frame

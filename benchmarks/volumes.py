@@ -24,10 +24,10 @@ from rich.console import Console
 
 import napari_advseg as advseg
 from napari_advseg import model_store
-from napari_advseg.bar import Bar
-from napari_advseg.prediction import predict
+from napari_advseg.cli.bar import Bar
+from napari_advseg.inference.predict import predict
 from napari_advseg.progress import Reports
-from napari_advseg.recipe import Train, parse_span, train_recipe
+from napari_advseg.recipes import Train, parse_span, train_recipe
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.volume import Volume
 

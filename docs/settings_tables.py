@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from napari_advseg.families import FAMILIES
-from napari_advseg.recipe import Train, Tune
+from napari_advseg.recipes import Train, Tune
 from napari_advseg.settings import Settings
 
 MARK = re.compile(r"<!-- settings: (\w+) -->")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_advseg import drain, first_model, model_store, score, segment
+from napari_advseg import drain, model_store, score, segment
 from napari_advseg.samples import neuropil
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
 
 def test_it_is_there_small_and_says_what_it_was_trained_on():
-    assert first_model.is_there()
-    assert sum(path.stat().st_size for path in first_model.FOLDER.iterdir()) < 1 << 20
-    model = model_store.load(first_model.FOLDER)
+    assert model_store.has_first_model()
+    assert sum(path.stat().st_size for path in model_store.FIRST_FOLDER.iterdir()) < 1 << 20
+    model = model_store.load(model_store.FIRST_FOLDER)
     trained = [v for k, v in model.weights.items() if "running" not in k and v.dtype.kind == "f"]
     assert sum(value.size for value in trained) == 486_409
     assert "synthetic neuropil" in model.card.about
@@ -26,7 +26,9 @@ def test_it_finds_cells_whatever_the_exposure():
     darker = Volume((image.numpy().astype(np.uint16) * 90 + 3000), Frame("yx"))
     settings = {"boundary": "ignore"}
     errors = [
-        score(drain(segment(one, first_model.FOLDER)).labels.numpy(), truth.numpy(), **settings)
+        score(
+            drain(segment(one, model_store.FIRST_FOLDER)).labels.numpy(), truth.numpy(), **settings
+        )
         for one in (image, darker)
     ]
     assert all(found.adapted_rand_error < 0.2 for found in errors)

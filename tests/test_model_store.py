@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from napari_advseg import first_model, model_store
+from napari_advseg import model_store
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.model_store import Card, State, UnreadableModel
-from napari_advseg.recipe import train_recipe
-from napari_advseg.volume.atomic import replace_file
+from napari_advseg.recipes import train_recipe
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 
@@ -184,7 +184,7 @@ SAVER = textwrap.dedent(
     """
     import itertools, pathlib, sys
     import numpy as np
-    from napari_advseg import first_model, model_store
+    from napari_advseg import model_store
     from napari_advseg.model_store import Card, State
     from napari_advseg.recipe import train_recipe
     from napari_advseg.volume.normalise import Normaliser
@@ -220,7 +220,7 @@ def test_kill_9_at_any_moment_leaves_a_loadable_model(tmp_path, delay):
 
 
 def test_first_is_the_model_that_comes_with_the_package(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(first_model, "FOLDER", folder)
+    monkeypatch.setattr(model_store, "FIRST_FOLDER", folder)
     assert model_store.load("first").folder == folder
     assert model_store.read_card("first") == model_store.read_card(folder)
     assert all(map(model_store.is_first, ("first", folder, str(folder))))
@@ -230,7 +230,7 @@ def test_first_is_the_model_that_comes_with_the_package(folder, tmp_path, monkey
 def test_a_folder_of_that_name_wins_where_it_holds_a_model(folder, tmp_path_factory, monkeypatch):
     here = tmp_path_factory.mktemp("here")
     monkeypatch.chdir(here)
-    monkeypatch.setattr(first_model, "FOLDER", here / "nowhere")
+    monkeypatch.setattr(model_store, "FIRST_FOLDER", here / "nowhere")
     with pytest.raises(UnreadableModel, match="comes without a model"):
         model_store.read_card("first")
     (here / "first").symlink_to(folder)
@@ -238,7 +238,7 @@ def test_a_folder_of_that_name_wins_where_it_holds_a_model(folder, tmp_path_fact
 
 
 def test_the_model_that_comes_with_the_package_is_never_changed(folder, monkeypatch):
-    monkeypatch.setattr(first_model, "FOLDER", folder)
+    monkeypatch.setattr(model_store, "FIRST_FOLDER", folder)
     before = (folder / model_store.CARD).read_bytes()
     for name in ("first", folder):
         with pytest.raises(UnreadableModel, match="is not changed"):

@@ -22,7 +22,7 @@ from napari_advseg.napari_io import (
     write_image,
     write_labels,
 )
-from napari_advseg.volume.files import MissingChunk, Unreadable, read, write
+from napari_advseg.volume.formats.files import MissingChunk, Unreadable, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.synthetic import marked
 from napari_advseg.volume.volume import Volume

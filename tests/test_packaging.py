@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 import napari_advseg
 from napari_advseg import settings
 from napari_advseg.families import FAMILIES
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.settings import Settings
 from napari_advseg.settings.scoring import ScoringSettings
 
@@ -56,7 +56,7 @@ def all_settings() -> list[type[Settings]]:
     """Every settings class that can be reached without torch."""
     for module in pkgutil.iter_modules(settings.__path__):
         import_module(f"{settings.__name__}.{module.name}")
-    import_module("napari_advseg.recipe")
+    import_module("napari_advseg.recipes")
     reached, waiting = [], [Settings]
     while waiting:
         kind = waiting.pop()
@@ -65,7 +65,7 @@ def all_settings() -> list[type[Settings]]:
     return [kind for kind in reached if kind.__module__.startswith("napari_advseg.")]
 
 
-@pytest.mark.parametrize("module", ["napari_advseg", "napari_advseg.cli", "napari_advseg.recipe"])
+@pytest.mark.parametrize("module", ["napari_advseg", "napari_advseg.cli", "napari_advseg.recipes"])
 def test_importing_loads_no_torch_and_no_viewer(module):
     assert not HEAVY & python(f"import {module}")
 

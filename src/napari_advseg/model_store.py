@@ -20,13 +20,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from napari_advseg import __version__, first_model
-from napari_advseg.recipe import Train, in_words, to_yaml
+from napari_advseg import __version__
+from napari_advseg.disk.atomic import replace_file
+from napari_advseg.recipes import Train, in_words, to_yaml
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.tuning.tuned import Cell, Tuned
-from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.units import PIXEL, ratio
@@ -38,9 +38,15 @@ RECIPE = "recipe.yaml"
 LOG = "log.csv"
 FIRST = "first"
 """The name of the model that comes with the package, where a folder of a model is asked for."""
+FIRST_FOLDER = Path(__file__).parent / "models" / "first"
 CALIBRATED = ("adapted_rand_error", "voi_split", "voi_merge")
 
 Tensors = dict[str, npt.NDArray[Any]]
+
+
+def has_first_model() -> bool:
+    """Whether this copy of the package holds the model that comes with it, so that one click works."""
+    return (FIRST_FOLDER / CARD).is_file()
 
 
 class UnreadableModel(ValueError):
@@ -127,7 +133,7 @@ def is_first(folder: str | os.PathLike[str]) -> bool:
     """Whether this is the name of the model that comes with the package, or its folder."""
     if os.fspath(folder) == FIRST:
         return not (Path(folder) / CARD).is_file()
-    return Path(folder).resolve() == first_model.FOLDER.resolve()
+    return Path(folder).resolve() == FIRST_FOLDER.resolve()
 
 
 def place(folder: str | os.PathLike[str]) -> Path:
@@ -138,12 +144,12 @@ def place(folder: str | os.PathLike[str]) -> Path:
     """
     if not is_first(folder):
         return Path(folder)
-    if not first_model.is_there():
+    if not has_first_model():
         raise UnreadableModel(
-            f"This copy of napari-advseg comes without a model ({first_model.FOLDER} is missing); install it "
+            f"This copy of napari-advseg comes without a model ({FIRST_FOLDER} is missing); install it "
             "again, or train one."
         )
-    return first_model.FOLDER
+    return FIRST_FOLDER
 
 
 def read_card(folder: str | os.PathLike[str]) -> Card:
@@ -234,7 +240,7 @@ def save_choice(folder: str | os.PathLike[str], cell: Cell, tuned: Tuned | None 
     if is_first(folder):
         raise UnreadableModel(
             "The model that comes with the package is not changed; train one of your own, or copy "
-            f"{first_model.FOLDER} and choose the copy."
+            f"{FIRST_FOLDER} and choose the copy."
         )
     card = with_choice(read_card(folder), cell, tuned)
     save_card(Path(folder), card)

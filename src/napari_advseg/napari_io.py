@@ -23,9 +23,10 @@ from napari_advseg.project import (
     located,
     problems_in,
 )
-from napari_advseg.proofreading.journal import look
-from napari_advseg.volume.canvas import Canvas
-from napari_advseg.volume.files import (
+from napari_advseg.proofreading.store.journal import look
+from napari_advseg.volume.arrays.lazy import Cut, LazyArray, Level
+from napari_advseg.volume.formats.canvas import Canvas
+from napari_advseg.volume.formats.files import (
     HDF5,
     PNG,
     TIFF,
@@ -39,13 +40,12 @@ from napari_advseg.volume.files import (
     read,
     write,
 )
+from napari_advseg.volume.formats.ome_zarr import SPARSE
+from napari_advseg.volume.formats.zarr_store import node_at
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
-from napari_advseg.volume.lazy import Cut, LazyArray, Level
-from napari_advseg.volume.ome_zarr import SPARSE
 from napari_advseg.volume.synthetic import is_marked, marked
 from napari_advseg.volume.units import PIXEL, unit_name
 from napari_advseg.volume.volume import Kind, Volume
-from napari_advseg.volume.zarr_store import node_at
 
 OURS = "napari_advseg"
 IN_MEMORY_BYTES = 1 << 30

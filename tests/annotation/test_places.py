@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_advseg.annotation.places import (
+from napari_advseg.annotation.suggestions import (
     OPEN_SHARE,
     Place,
     candidates,

@@ -18,7 +18,7 @@ from napari_advseg.families.family import Progress, TensorBatch
 from napari_advseg.networks.convolution import ConvNorm
 from napari_advseg.networks.gated import ConditionedCritic, GatedConv, GatedGenerator
 from napari_advseg.networks.inception import InceptionV3, with_weights
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.training import TrainingSettings
 from napari_advseg.training.run import Run

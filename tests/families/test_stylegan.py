@@ -12,14 +12,10 @@ from torch.nn import functional as F
 from napari_advseg import families
 from napari_advseg.families.counts import parameters
 from napari_advseg.families.family import Progress, TensorBatch
-from napari_advseg.families.stylegan.likeness import (
-    diversity,
-    histogram_distance,
-    patch_distance,
-)
+from napari_advseg.families.stylegan.likeness import diversity, histogram_distance, patch_distance
+from napari_advseg.networks.objectives import penalty
 from napari_advseg.networks.style import StyleCritic, level_and_share
-from napari_advseg.objectives import penalty
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.training import TrainingSettings
 from napari_advseg.training.run import Run
 

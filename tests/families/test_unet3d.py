@@ -12,21 +12,22 @@ import napari_advseg as advseg
 from napari_advseg import cli, families, write
 from napari_advseg.families.counts import parameters
 from napari_advseg.families.unet3d.settings import UNet3dSettings
+from napari_advseg.inference.predict import map_of, predict
+from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.slabs import surrounded
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.networks.convolution import folded
 from napari_advseg.networks.unet3d import UNet3d
-from napari_advseg.prediction import Predictor, map_of, predict
 from napari_advseg.progress import BlockDone, Said, Warned, drain
-from napari_advseg.recipe import Suggest, train_recipe
+from napari_advseg.recipes import Suggest, train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.tasks.suggest import run_suggest
 from napari_advseg.training.data import prepare
 from napari_advseg.training.fit import new_run, with_anisotropy
-from napari_advseg.training.suggest import run_suggest
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
-from napari_advseg.volume.slabs import surrounded
 from napari_advseg.volume.volume import Volume
 
 PUBLISHED = (False, False, False, True, True)

@@ -66,14 +66,14 @@ def home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("napari_advseg.first_model.FOLDER", tmp_path / "nowhere")
+    monkeypatch.setattr("napari_advseg.model_store.FIRST_FOLDER", tmp_path / "nowhere")
     return tmp_path
 
 
 @pytest.fixture
 def fake_child(monkeypatch) -> None:
     """A child without torch, see fake_child.py."""
-    session = pytest.importorskip("napari_advseg.gui.session")
+    session = pytest.importorskip("napari_advseg.gui.compute.session")
     monkeypatch.setattr(session.Session, "command", (sys.executable, str(HERE / "fake_child.py")))
 
 

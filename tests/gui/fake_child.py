@@ -22,10 +22,10 @@ from napari_advseg.progress import (
     Validated,
     Warned,
 )
-from napari_advseg.recipe import Tune, validated
-from napari_advseg.training import viewing
+from napari_advseg.recipes import Tune, validated
+from napari_advseg.runs import viewing
 from napari_advseg.tuning import tune
-from napari_advseg.volume.files import read
+from napari_advseg.volume.formats.files import read
 
 FAILS, CRASHES, ENDLESS = 13, 14, 15
 

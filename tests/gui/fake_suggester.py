@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from napari_advseg import engine
-from napari_advseg.annotation.places import candidates, spread
+from napari_advseg.annotation.suggestions import candidates, spread
 from napari_advseg.progress import BlockDone, Report, Said
-from napari_advseg.recipe import validated
-from napari_advseg.volume.files import read
+from napari_advseg.recipes import validated
+from napari_advseg.volume.formats.files import read
 
 FAILS, ENDLESS = 13, 14
 

@@ -19,10 +19,11 @@ from napari.layers import Layer
 from napari.plugins import _initialize_plugins
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_advseg import first_model
+from napari_advseg import model_store
 from napari_advseg.engine import Patience
+from napari_advseg.gui.compute.session import Session
+from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.opening import Docks, open_docks
-from napari_advseg.gui.session import Session, session_of
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 
@@ -63,7 +64,7 @@ def one_viewer(
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-        patch.setattr(first_model, "FOLDER", home / "nowhere")
+        patch.setattr(model_store, "FIRST_FOLDER", home / "nowhere")
         patch.setattr(Session, "command", command)
         patch.setattr(Session, "patience", patience)
         viewer = napari.Viewer(show=False)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
-from napari_advseg import device, engine, pipeline
-from napari_advseg.prediction import Predictor
-from napari_advseg.training import viewing
+from napari_advseg import engine, tasks
+from napari_advseg.inference import device
+from napari_advseg.inference.predictor import Predictor
+from napari_advseg.runs import viewing
 
 ROOM = Path(sys.argv[1])
 infer = Predictor.infer
@@ -24,4 +25,4 @@ def cramped(self, planes, precision=None):
 Predictor.infer = cramped
 
 if __name__ == "__main__":
-    engine.serve(pipeline.execute, device.describe_device, device.release_memory, viewing.look)
+    engine.serve(tasks.execute, device.describe_device, device.release_memory, viewing.look)

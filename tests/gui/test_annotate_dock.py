@@ -18,17 +18,20 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_advseg import first_model
-from napari_advseg.gui import annotation_layer, handover, shortcuts
-from napari_advseg.gui.annotate_dock import FOUND, MARK, TINT, AnnotateDock
-from napari_advseg.gui.session import Session, session_of
+from napari_advseg import model_store
+from napari_advseg.gui.compute import handover
+from napari_advseg.gui.compute.session import Session
+from napari_advseg.gui.docks.annotate.dock import FOUND, MARK, TINT, AnnotateDock
+from napari_advseg.gui.help import shortcuts
+from napari_advseg.gui.opened import session_of
+from napari_advseg.gui.viewer import annotation_layer
 from napari_advseg.napari_io import read_layers, write_labels
 from napari_advseg.progress import drain
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.training.data import plan
-from napari_advseg.volume.canvas import Canvas
-from napari_advseg.volume.files import read
+from napari_advseg.volume.formats.canvas import Canvas
+from napari_advseg.volume.formats.files import read
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, classes_of, is_painted
 
 # With real children at work, which a crowded computer delays.
@@ -48,7 +51,7 @@ def stage(tmp_path_factory):
             patch.setenv(name, str(folder))
         command = (sys.executable, str(HERE / "fake_suggester.py"))
         patch.setattr(Session, "command", command)
-        patch.setattr(first_model, "FOLDER", folder / "nowhere")
+        patch.setattr(model_store, "FIRST_FOLDER", folder / "nowhere")
         viewer = napari.Viewer(show=False)
         dock = AnnotateDock(viewer)
         viewer.window.add_dock_widget(dock, name="Annotate", area="right")
@@ -458,7 +461,7 @@ def test_sections_in_between_are_filled_one_undo_each(dock, viewer, qtbot, monke
 
 
 def test_large_sections_are_filled_in_pieces_and_undone_as_one(ready, viewer, qtbot, monkeypatch):
-    from napari_advseg.gui import filling
+    from napari_advseg.gui.docks.annotate import filling
 
     monkeypatch.setattr(filling, "PIECE", 100)
     layer = ready.labels.layer

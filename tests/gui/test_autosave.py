@@ -13,13 +13,13 @@ from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject
 
 from napari_advseg import project as projects
-from napari_advseg.gui import results
-from napari_advseg.gui.autosave import Autosave
+from napari_advseg.gui.project.autosave import Autosave
+from napari_advseg.gui.viewer import results
 from napari_advseg.napari_io import annotation_layer, read_layers
-from napari_advseg.proofreading.journal import look
-from napari_advseg.volume.files import read, write
+from napari_advseg.proofreading.store.journal import look
+from napari_advseg.volume.arrays.overlaid import Overlaid
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.overlaid import Overlaid
 from napari_advseg.volume.volume import Volume
 
 SINCE_STROKES = pytest.mark.skipif(
@@ -317,7 +317,7 @@ def test_a_full_disk_is_said_and_made_good_when_there_is_room(room, monkeypatch)
     layer.paint((0, 10, 10), 3)
     room.saved()
     with monkeypatch.context() as patch:
-        patch.setattr("napari_advseg.proofreading.journal.sync", _full)
+        patch.setattr("napari_advseg.proofreading.store.journal.sync", _full)
         layer.paint((0, 30, 10), 4)
         room.qtbot.waitUntil(lambda: bool(room.autosave.problem), timeout=SOON)
         assert "free some space" in room.autosave.problem

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from napari_advseg import families
-from napari_advseg.gui.checks import preset_words
-from napari_advseg.gui.cockpit import Cockpit, Samples
-from napari_advseg.gui.job import Job
-from napari_advseg.gui.live import CRITICS, CURVES, SAMPLES, Live
-from napari_advseg.gui.plots import Plot, grouped
+from napari_advseg.gui.compute.checks import preset_words
+from napari_advseg.gui.compute.job import Job
+from napari_advseg.gui.docks.train.cockpit import Cockpit, Samples
+from napari_advseg.gui.docks.train.live import CRITICS, CURVES, SAMPLES, Live
+from napari_advseg.gui.kit.plots import Plot, grouped
 from napari_advseg.progress import StepDone, Strip, Validated, Warned
 from napari_advseg.training.watch import contest
 

@@ -10,10 +10,10 @@ import pytest
 from fake_child import CRASHES, ENDLESS, FAILS
 from napari.utils.notifications import notification_manager
 
-from napari_advseg.gui import results
-from napari_advseg.gui.preview import quick_to_show
-from napari_advseg.gui.session import session_of
-from napari_advseg.volume.files import read
+from napari_advseg.gui.kit.preview import quick_to_show
+from napari_advseg.gui.opened import session_of
+from napari_advseg.gui.viewer import results
+from napari_advseg.volume.formats.files import read
 
 SOON = 60_000
 

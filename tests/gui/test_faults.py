@@ -15,7 +15,7 @@ from napari.utils.notifications import notification_manager
 from one_viewer import come_to_rest, one_viewer
 
 from napari_advseg.engine import Patience, parent
-from napari_advseg.gui.session import RESTART
+from napari_advseg.gui.compute.session import RESTART
 
 SOON = 60_000
 SILENT_S = 4.0  # a child beats each second, on a crowded computer late

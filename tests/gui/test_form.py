@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_advseg.families.unet.settings import UNetSettings
-from napari_advseg.gui.editors import PatientComboBox, alternatives, bounds_of, stepped
-from napari_advseg.gui.form import Form
-from napari_advseg.recipe import Segment, Train, train_recipe
+from napari_advseg.gui.kit.editors import PatientComboBox, alternatives, bounds_of, stepped
+from napari_advseg.gui.kit.form import Form
+from napari_advseg.recipes import Segment, Train, train_recipe
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.examples import ExampleSettings
 from napari_advseg.settings.labelling import LabellingSettings

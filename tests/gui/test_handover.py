@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Layer
 
-from napari_advseg.gui import checks, handover, segmenting
-from napari_advseg.gui.errand import Errand
-from napari_advseg.gui.preview import Relabeller, Wish, section_on_screen, words_of
-from napari_advseg.gui.understood import understand
-from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.gui.compute import checks, handover
+from napari_advseg.gui.compute.cancellable import Cancellable
+from napari_advseg.gui.docks.segment import segmenting
+from napari_advseg.gui.kit.preview import Relabeller, Wish, section_on_screen, words_of
+from napari_advseg.gui.kit.understood import understand
+from napari_advseg.labelling.section.gap_closing import label_section
 from napari_advseg.model_store import Card
 from napari_advseg.napari_io import read_layers
-from napari_advseg.recipe import Label, Segment, train_recipe
+from napari_advseg.recipes import Label, Segment, train_recipe
 from napari_advseg.settings.labelling import LabellingSettings
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume
@@ -37,7 +38,7 @@ def never():
 def segmented(layer, tmp_path, stopped=never, told=None, **fields):
     told = [] if told is None else told
     recipe = Segment(image="x", model="m", out=str(tmp_path / "out" / "cells.tif"), **fields)
-    return segmenting.segmentation(recipe, handover.taken(layer), Errand(stopped, told.append))
+    return segmenting.segmentation(recipe, handover.taken(layer), Cancellable(stopped, told.append))
 
 
 def test_an_unmodified_file_goes_by_its_path(stored, tmp_path):

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from qtpy.QtCore import QUrl
 
-from napari_advseg.gui import help as help_window
-from napari_advseg.gui import pages
-from napari_advseg.gui.help import Reader, open_help
+from napari_advseg.gui.help import help_window, pages
+from napari_advseg.gui.help.help_window import Reader, open_help
 from napari_advseg.gui.opening import TITLES
 
 SOON = 60_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from napari_advseg.engine import Cancelled
-from napari_advseg.gui.job import CURVE_POINTS, Job, Pace, duration, without_echoes
-from napari_advseg.gui.panel import Buttons
+from napari_advseg.gui.compute.job import CURVE_POINTS, Job, Pace, duration, without_echoes
+from napari_advseg.gui.kit.panel import Buttons
 from napari_advseg.progress import BlockDone, Phase, Said, Saved, StepDone, Validated
 
 

@@ -9,13 +9,13 @@ import pytest
 from qtpy.QtWidgets import QSlider
 from test_tune_dock import soft_map
 
-from napari_advseg.gui import joining, segmenting
+from napari_advseg.gui.docks.segment import joining, segmenting
 from napari_advseg.labelling import label_into
-from napari_advseg.labelling.fragments import fragments_beside, open_fragments
+from napari_advseg.labelling.stack.fragments import fragments_beside, open_fragments
 from napari_advseg.progress import drain
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings
-from napari_advseg.volume.files import create, read, write
+from napari_advseg.volume.formats.files import create, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

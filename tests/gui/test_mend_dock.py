@@ -13,16 +13,18 @@ from qtpy.QtWidgets import QLabel
 from test_reach import controls, open_folds, words
 
 from napari_advseg.engine import Finished
-from napari_advseg.gui import handover, mending, results
-from napari_advseg.gui.comparison import score_alone, side_of
-from napari_advseg.gui.errand import Errand
-from napari_advseg.gui.session import session_of
-from napari_advseg.gui.tour import bring_to_front
+from napari_advseg.gui.compute import handover
+from napari_advseg.gui.compute.cancellable import Cancellable
+from napari_advseg.gui.docks.mend import mending
+from napari_advseg.gui.help.tour import bring_to_front
+from napari_advseg.gui.kit.comparison import score_alone, side_of
+from napari_advseg.gui.opened import session_of
+from napari_advseg.gui.viewer import results
 from napari_advseg.model_store import Card
 from napari_advseg.napari_io import read_layers
-from napari_advseg.recipe import Mend, read_tree, train_recipe, validated
+from napari_advseg.recipes import Mend, read_tree, train_recipe, validated
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.synthetic import marked, mask_beside, without_synthetic
@@ -47,7 +49,7 @@ MODELS = {
         "examples": {"crop": 32, "batch": 1},
     },
 }
-IDLE = Errand(lambda: False, lambda _: None)
+IDLE = Cancellable(lambda: False, lambda _: None)
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 
 import napari_advseg
-from napari_advseg.gui import sample_layers
 from napari_advseg.gui.__main__ import main, why_not
 from napari_advseg.gui.opening import open_path
+from napari_advseg.gui.viewer import sample_layers
 from napari_advseg.samples import SAMPLES
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

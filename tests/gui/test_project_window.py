@@ -17,15 +17,15 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from viewer_painter import SHAPE, stroke
 
 from napari_advseg import project as projects
-from napari_advseg.gui import project_questions
+from napari_advseg.disk import lock
+from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.opening import is_for_a_project, show
-from napari_advseg.gui.project_window import window_project
-from napari_advseg.gui.session import session_of
+from napari_advseg.gui.project import project_questions
+from napari_advseg.gui.project.project_window import window_project
 from napari_advseg.napari_io import Unreadable, get_reader, project_layers
-from napari_advseg.proofreading.journal import Journal, look
-from napari_advseg.proofreading.records import Edit, Grid, masked
-from napari_advseg.volume import lock
-from napari_advseg.volume.files import write
+from napari_advseg.proofreading.store.journal import Journal, look
+from napari_advseg.proofreading.store.records import Edit, Grid, masked
+from napari_advseg.volume.formats.files import write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -15,20 +15,22 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
 import napari_advseg as advseg
-from napari_advseg.gui import proof_finding, proofread_dock, window
-from napari_advseg.gui.mode_bar import BRUSHES, LOOK
+from napari_advseg.gui.docks.proofread import dock as proofread_dock
+from napari_advseg.gui.docks.proofread import finding as proof_finding
+from napari_advseg.gui.docks.proofread.mode_bar import BRUSHES, LOOK
+from napari_advseg.gui.viewer import window
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.progress import drain
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.kept import kept_in
-from napari_advseg.proofreading.proof import open_proof
-from napari_advseg.recipe import train_recipe
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import open_proof
+from napari_advseg.proofreading.store.kept import kept_in
+from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import score
-from napari_advseg.volume.files import levels, read, write
+from napari_advseg.volume.formats.files import levels, read, write
+from napari_advseg.volume.formats.zarr_store import Chunked
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
-from napari_advseg.volume.zarr_store import Chunked
 
 SOON = 60_000
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 12.0, 8.0), "cells")
@@ -96,7 +98,7 @@ def begin(dock, qtbot, truth=None):
         dock.truth.choose(truth)
     qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=SOON)
     dock.buttons.run.click()
-    qtbot.waitUntil(lambda: dock.desk is not None and not dock._is_running, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.opened is not None and not dock._is_running, timeout=SOON)
     if truth is not None:
         qtbot.waitUntil(lambda: dock.score.cells["Now", "voi"].text() != "–", timeout=SOON)
     return dock.layer
@@ -117,7 +119,7 @@ def merge(dock, qtbot, *places):
     """Click these objects and join them."""
     dock.modes.turn("merge")
     for place in places:
-        dock.hand.click(place)
+        dock.click_tool.click(place)
     prepared(dock, qtbot)
     dock.accept()
 
@@ -140,7 +142,7 @@ def cut_objects(labels, truth):
 
 
 def now(dock):
-    return np.asarray(dock.desk.proof.labels[...])
+    return np.asarray(dock.opened.proof.labels[...])
 
 
 def click_canvas(viewer, qtbot, layer, point):
@@ -161,11 +163,11 @@ def test_two_clicks_on_the_canvas_and_enter_join_two_objects(dock, viewer, qtbot
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(before, truth)
     dock.modes.turn("merge")
-    assert dock.hand.banner.isVisibleTo(dock.hand.banner.parent())
-    assert "MERGE" in dock.hand.banner.text()
+    assert dock.click_tool.banner.isVisibleTo(dock.click_tool.banner.parent())
+    assert "MERGE" in dock.click_tool.banner.text()
     click_canvas(viewer, qtbot, layer, one)
     click_canvas(viewer, qtbot, layer, other)
-    assert [click.point for click in dock.hand.clicks] == [one, other]
+    assert [click.point for click in dock.click_tool.clicks] == [one, other]
     prepared(dock, qtbot)
     np.testing.assert_array_equal(now(dock), before)  # a preview changes nothing
     assert set(np.unique(dock._mark.layer.data)) == {0, 1, 2}
@@ -178,7 +180,7 @@ def test_two_clicks_on_the_canvas_and_enter_join_two_objects(dock, viewer, qtbot
     np.testing.assert_array_equal(layer._slice.image.raw, after[one[0]])
     np.testing.assert_array_equal(read(tmp_path / "cells.ome.zarr").numpy(), before)
     assert not viewer.layers["cells"].visible
-    assert [step.operation for step in dock.desk.proof.steps] == ["merge"]
+    assert [step.operation for step in dock.opened.proof.steps] == ["merge"]
 
 
 def test_a_split_is_drawn_before_it_is_made_and_only_its_box_is_drawn_again(
@@ -192,14 +194,14 @@ def test_a_split_is_drawn_before_it_is_made_and_only_its_box_is_drawn_again(
     ends = [(z, *map(int, places[k])) for k in (0, -1)]
     viewer.dims.set_current_step(0, z)
     dock.modes.turn("split")
-    dock.hand.click(ends[0])
-    assert "another part" in dock.hand.banner.text()
-    dock.hand.click(ends[1], is_next=True)
+    dock.click_tool.click(ends[0])
+    assert "another part" in dock.click_tool.banner.text()
+    dock.click_tool.click(ends[1], is_next=True)
     prepared(dock, qtbot)
     dock.drop()
     np.testing.assert_array_equal(now(dock), before)
     for k, end in enumerate(ends):
-        dock.hand.click(end, is_next=bool(k))
+        dock.click_tool.click(end, is_next=bool(k))
     prepared(dock, qtbot)
     drawn = []
     layer.events.labels_update.connect(lambda event: drawn.append(event.data.shape))
@@ -207,7 +209,7 @@ def test_a_split_is_drawn_before_it_is_made_and_only_its_box_is_drawn_again(
     after = now(dock)
     assert after[ends[0]] != after[ends[1]]
     assert (after != before)[before != before[z, y, x]].sum() == 0
-    rows, columns = (stop - start for start, stop in dock.desk.proof.steps[-1].box[1:])
+    rows, columns = (stop - start for start, stop in dock.opened.proof.steps[-1].box[1:])
     assert drawn == [(rows, columns)]
     assert rows * columns < before[z].size
     np.testing.assert_array_equal(layer._slice.image.raw, after[z])
@@ -219,7 +221,7 @@ def test_of_lines_asked_for_one_after_the_other_the_last_are_shown(dock, qtbot):
 
     def picture(number):
         data = np.full((1, 2, 2), number, np.uint8)
-        return data, dock.desk.side.placed((0, 0, 0)), "labels"
+        return data, dock.opened.side.placed((0, 0, 0)), "labels"
 
     def slow():
         begun.set()
@@ -244,10 +246,10 @@ def test_enter_before_the_preview_is_ready_counts_when_it_is(dock, qtbot, truth)
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("merge")
-    dock.hand.click(one)
-    dock.hand.click(other)
+    dock.click_tool.click(one)
+    dock.click_tool.click(other)
     dock.accept()
-    qtbot.waitUntil(lambda: len(dock.desk.proof.steps) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(dock.opened.proof.steps) == 1, timeout=SOON)
 
 
 def test_every_stroke_of_naparis_brush_is_one_edit_that_can_be_taken_back(dock, qtbot):
@@ -260,7 +262,7 @@ def test_every_stroke_of_naparis_brush_is_one_edit_that_can_be_taken_back(dock, 
         layer.paint((1, 40, 40), 777)
         layer.paint((1, 40, 48), 777)
     layer.fill((2, 10, 10), 778)
-    qtbot.waitUntil(lambda: len(dock.desk.proof.steps) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(dock.opened.proof.steps) == 2, timeout=SOON)
     after = now(dock)
     assert after[1, 40, 44] == 777
     assert after[2, 10, 10] == 778
@@ -278,15 +280,15 @@ def test_what_is_marked_as_correct_is_left_alone_by_edits_and_brushes(dock, qtbo
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     dock.modes.turn("correct")
-    dock.hand.click(one)
+    dock.click_tool.click(one)
     prepared(dock, qtbot)
     dock.accept()
     before = now(dock)
     dock.modes.turn("merge")
-    dock.hand.click(other)
-    dock.hand.click(one)
+    dock.click_tool.click(other)
+    dock.click_tool.click(one)
     qtbot.waitUntil(lambda: "marked as correct" in dock.words.text(), timeout=SOON)
-    assert not dock.hand.clicks
+    assert not dock.click_tool.clicks
     with layer.block_history():
         layer.paint(one, 999)
     qtbot.wait(50)
@@ -299,7 +301,7 @@ def test_what_is_marked_as_correct_is_left_alone_by_edits_and_brushes(dock, qtbo
 def test_modes_of_a_single_click(dock, qtbot, mode):
     begin(dock, qtbot)
     if mode == "fill":  # a hole first
-        proof = dock.desk.proof
+        proof = dock.opened.proof
         inside = np.argwhere(
             now(dock) == np.bincount(now(dock).ravel().astype(int))[1:].argmax() + 1
         )
@@ -311,7 +313,7 @@ def test_modes_of_a_single_click(dock, qtbot, mode):
         place = tuple(map(int, np.argwhere(now(dock) != 0)[500]))
     before = now(dock)
     dock.modes.turn(mode)
-    dock.hand.click(place)
+    dock.click_tool.click(place)
     prepared(dock, qtbot)
     dock.accept()
     after = now(dock)
@@ -365,18 +367,18 @@ def test_a_split_reads_nothing_from_the_disk_after_its_first_seed(
     begin(dock, qtbot)
     dock.interior.choose(viewer.layers["map on disk"])
     z, y, x = cut_objects(cut_in_two(truth), truth)[0][0]
-    label = dock.desk.proof.labels.at((z, y, x))
-    places = np.argwhere(np.asarray(dock.desk.proof.labels[z]) == label)
+    label = dock.opened.proof.labels.at((z, y, x))
+    places = np.argwhere(np.asarray(dock.opened.proof.labels[z]) == label)
     ends = [(z, *map(int, places[k])) for k in (0, -1)]
     reads = []
     read = Chunked.read
     monkeypatch.setattr(Chunked, "read", lambda *given: reads.append(given[0]) or read(*given))
     dock.modes.turn("split")
-    dock.hand.click(ends[0])
+    dock.click_tool.click(ends[0])
     qtbot.waitUntil(lambda: bool(reads) and not dock._reading._is_busy, timeout=SOON)
     assert any(one.path.parent.name == "map.ome.zarr" for one in reads)
     reads.clear()
-    dock.hand.click(ends[1], is_next=True)
+    dock.click_tool.click(ends[1], is_next=True)
     prepared(dock, qtbot)
     assert not reads
 
@@ -422,7 +424,7 @@ def test_what_is_rejected_does_not_come_back_also_after_a_restart(dock, viewer, 
     dock.queue.reject.click()
     assert second not in dock.queue.table.queue.items
     dock.end()
-    assert dock.desk is None
+    assert dock.opened is None
     begin(dock, qtbot)
     find(dock, qtbot, "evidence")
     assert len(dock.queue.table.queue.items) == every - 2
@@ -465,12 +467,12 @@ def test_a_truth_of_another_shape_is_refused_and_proofreading_goes_on(dock, view
     other = viewer.add_layer(layer_of(truth[:, :50], "small"))
     dock.truth.choose(other)
     qtbot.waitUntil(lambda: "50" in dock.score.words.text(), timeout=SOON)
-    assert dock.desk is not None
+    assert dock.opened is not None
     dock.interior.choose(
         viewer.add_layer(layer_of(np.zeros((4, 5, 5), np.float32), "tiny", "image"))
     )
     dock.modes.turn("split")
-    dock.hand.click((0, 5, 5))
+    dock.click_tool.click((0, 5, 5))
     assert "choose the interior map" in dock.words.text()
 
 
@@ -484,7 +486,7 @@ def test_a_folder_that_cannot_be_written_gets_its_journal_elsewhere(
     dock = docked(viewer)
     begin(dock, qtbot)
     assert "The journal is kept in" in dock.buttons.log.toPlainText()
-    assert dock.desk.proof.folder.parent.name == "proofreading"
+    assert dock.opened.proof.folder.parent.name == "proofreading"
 
 
 def test_the_journal_of_other_labels_is_refused_and_nothing_is_changed(
@@ -500,7 +502,7 @@ def test_the_journal_of_other_labels_is_refused_and_nothing_is_changed(
     dock = docked(viewer)
     dock.buttons.run.click()
     qtbot.waitUntil(lambda: not dock._is_running, timeout=SOON)
-    assert dock.desk is None
+    assert dock.opened is None
     assert "other labels" in dock.buttons.log.toPlainText() or any(
         "labels" in record.message for record in notification_manager.records
     )
@@ -513,24 +515,24 @@ def test_labels_in_memory_are_copied_to_a_file_once_and_found_again(viewer, qtbo
     begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     merge(dock, qtbot, one, other)
-    folder = dock.desk.proof.folder
-    assert Path(dock.desk.proof.base.source).is_dir()
+    folder = dock.opened.proof.folder
+    assert Path(dock.opened.proof.base.source).is_dir()
     assert home in folder.parents
     dock.end()
     begin(dock, qtbot)
-    assert dock.desk.proof.folder == folder
-    assert len(dock.desk.proof.steps) == 1
+    assert dock.opened.proof.folder == folder
+    assert len(dock.opened.proof.steps) == 1
 
 
 def test_removing_the_layer_ends_proofreading_and_loses_nothing(dock, viewer, qtbot, truth):
     layer = begin(dock, qtbot)
     (one, other), *_ = cut_objects(now(dock), truth)
     merge(dock, qtbot, one, other)
-    folder = dock.desk.proof.folder
+    folder = dock.opened.proof.folder
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: dock.desk is None, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.opened is None, timeout=SOON)
     assert len(kept_in(folder).records) == 1
-    assert not dock.hand.banner.isVisible()
+    assert not dock.click_tool.banner.isVisible()
 
 
 def test_closing_the_dock_gives_the_journal_back(dock, viewer, qtbot, tmp_path):
@@ -591,7 +593,7 @@ def test_a_store_of_a_billion_voxels_is_proofread_without_reading_it(
     assert int(layer.data[there]) == 7
     dock.modes.turn("split")
     for k, place in enumerate((here, there)):
-        dock.hand.click(place, is_next=bool(k))
+        dock.click_tool.click(place, is_next=bool(k))
     prepared(dock, qtbot)
     dock.accept()
     assert int(layer.data[there]) != int(layer.data[here])
@@ -610,8 +612,8 @@ def test_labels_of_one_section(viewer, qtbot, truth, tmp_path):
     largest = np.bincount(labels.ravel())[1:].argmax() + 1
     places = np.argwhere(labels == largest)
     dock.modes.turn("split")
-    dock.hand.click(tuple(map(int, places[0])))
-    dock.hand.click(tuple(map(int, places[-1])), is_next=True)
+    dock.click_tool.click(tuple(map(int, places[0])))
+    dock.click_tool.click(tuple(map(int, places[-1])), is_next=True)
     prepared(dock, qtbot)
     dock.accept()
     assert now(dock)[tuple(places[0])] != now(dock)[tuple(places[-1])]
@@ -652,13 +654,13 @@ def test_saved_labels_are_those_on_screen_and_the_original_is_not_offered_for_it
 
 def test_clicks_beside_objects_and_in_look_change_nothing(dock, qtbot):
     begin(dock, qtbot)
-    dock.hand.click((0, 5, 5))
-    assert not dock.hand.clicks
+    dock.click_tool.click((0, 5, 5))
+    assert not dock.click_tool.clicks
     assert dock.modes.mode == LOOK
     dock.layer.paint((0, 5, 5), 0)
-    qtbot.waitUntil(lambda: len(dock.desk.proof.steps) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(dock.opened.proof.steps) == 1, timeout=SOON)
     dock.modes.turn("merge")
-    dock.hand.click((0, 5, 5))
+    dock.click_tool.click((0, 5, 5))
     qtbot.waitUntil(lambda: "click into one" in dock.words.text(), timeout=SOON)
 
 
@@ -666,7 +668,7 @@ def test_it_is_said_when_another_layer_is_selected(dock, viewer, qtbot):
     begin(dock, qtbot)
     dock.modes.turn("delete")
     viewer.layers.selection.active = viewer.layers["truth"]
-    assert "select the layer" in dock.hand.banner.text()
+    assert "select the layer" in dock.click_tool.banner.text()
 
 
 def test_what_cannot_be_proofread_is_said_before(viewer, qtbot):
@@ -717,12 +719,12 @@ def test_labels_of_a_file_are_not_copied_unless_they_were_painted_on(
     (layer,) = viewer.open(str(path), plugin="napari-advseg", layer_type="labels")
     dock = docked(viewer)
     begin(dock, qtbot)
-    assert dock.desk.proof.base.source == str(path)
-    assert dock.desk.proof.folder == tmp_path / "cells.proofreading"
+    assert dock.opened.proof.base.source == str(path)
+    assert dock.opened.proof.folder == tmp_path / "cells.proofreading"
     dock.end()
     layer.data[0, :9, :9] = 12345
     begin(dock, qtbot)
-    assert dock.desk.proof.base.source != str(path)
+    assert dock.opened.proof.base.source != str(path)
     assert now(dock)[0, 0, 0] == 12345
     np.testing.assert_array_equal(read(path).numpy(), cut_in_two(truth))
 
@@ -753,7 +755,7 @@ def test_what_is_reviewed_is_learnt_from_and_the_new_labels_are_opened(
     dock.review.section.click()  # the last one not, after all
     viewer.dims.set_current_step(0, 3)
     dock.review.section.click()
-    assert len(dock.desk.proof.boxes) >= 2
+    assert len(dock.opened.proof.boxes) >= 2
     assert "75 %" in dock.review.words.text()
     qtbot.waitUntil(dock.review.retrain.run.isEnabled, timeout=SOON)
     dock.review.retrain.run.click()

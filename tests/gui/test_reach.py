@@ -28,14 +28,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_advseg.gui import remembered
-from napari_advseg.gui.form import Fold, Form
-from napari_advseg.gui.job_dock import JobDock
+from napari_advseg.gui.compute.session import Session
+from napari_advseg.gui.docks.job_dock import JobDock
+from napari_advseg.gui.help.tour import bring_to_front
+from napari_advseg.gui.kit import preferences
+from napari_advseg.gui.kit.form import Fold, Form
+from napari_advseg.gui.kit.panel import TONES
+from napari_advseg.gui.kit.ring import FocusRing
 from napari_advseg.gui.opening import open_docks
-from napari_advseg.gui.panel import TONES
-from napari_advseg.gui.ring import FocusRing
-from napari_advseg.gui.session import Session
-from napari_advseg.gui.tour import bring_to_front
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.examples import ExampleSettings
@@ -61,7 +61,7 @@ def docks(tmp_path_factory):
     with of_a_module() as patch:
         home = tmp_path_factory.mktemp("home")
         patch.setenv("HOME", str(home))
-        patch.setattr(remembered, "place", lambda: home / "settings.json")
+        patch.setattr(preferences, "place", lambda: home / "settings.json")
         patch.setattr(Session, "command", (sys.executable, str(HERE / "fake_child.py")))
         viewer = napari.Viewer()
         viewer.window.resize(*WINDOW)

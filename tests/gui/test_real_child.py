@@ -14,11 +14,11 @@ import psutil
 import pytest
 from napari.utils.notifications import notification_manager
 
-from napari_advseg.gui.live import CRITICS
-from napari_advseg.gui.session import session_of
-from napari_advseg.gui.tune_dock import TuneDock
+from napari_advseg.gui.docks.train.live import CRITICS
+from napari_advseg.gui.docks.tune.dock import TuneDock
+from napari_advseg.gui.opened import session_of
 from napari_advseg.model_store import read_card
-from napari_advseg.volume.files import read
+from napari_advseg.volume.formats.files import read
 
 LATER = 90_000
 ENDLESS = 100_000

@@ -13,11 +13,11 @@ from napari.utils.notifications import notification_manager
 from one_viewer import come_to_rest, one_viewer
 
 from napari_advseg import model_store
-from napari_advseg.gui.results import is_ours
-from napari_advseg.recipe import read_tree, recipe_beside
+from napari_advseg.disk import lock
+from napari_advseg.gui.viewer.results import is_ours
+from napari_advseg.recipes import read_tree, recipe_beside
 from napari_advseg.training.fit import LOCK
-from napari_advseg.volume import lock
-from napari_advseg.volume.files import read
+from napari_advseg.volume.formats.files import read
 
 LATER = 60_000
 ROOM_PX = 70

@@ -11,16 +11,18 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-from napari_advseg.gui import comparison, score_dock, window
-from napari_advseg.gui.comparison import Row
-from napari_advseg.gui.error_table import GAIN, SIZE, ErrorTable
+from napari_advseg.gui.docks.score import dock as score_dock
+from napari_advseg.gui.kit import comparison
+from napari_advseg.gui.kit.comparison import Row
+from napari_advseg.gui.kit.error_table import GAIN, SIZE, ErrorTable
+from napari_advseg.gui.viewer import window
 from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import score
-from napari_advseg.scoring.locate import error_map, locate
-from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.scoring.finding.locate import error_map, locate
+from napari_advseg.scoring.measures.semantic import semantic_score
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.volume import Volume

@@ -11,16 +11,18 @@ import pytest
 import zarr
 from napari.layers import Image
 
-from napari_advseg import first_model, model_store
-from napari_advseg.gui import handover, model_choice, segmenting
-from napari_advseg.gui.errand import Errand
-from napari_advseg.gui.field_of_view import Look
-from napari_advseg.gui.segmenting import Glance, View
-from napari_advseg.gui.understood import Understood, understand
+from napari_advseg import model_store
+from napari_advseg.gui.compute import handover
+from napari_advseg.gui.compute.cancellable import Cancellable
+from napari_advseg.gui.docks.segment import segmenting
+from napari_advseg.gui.docks.segment.segmenting import View, ViewRequest
+from napari_advseg.gui.kit import model_choice
+from napari_advseg.gui.kit.understood import Understood, understand
+from napari_advseg.gui.viewer.field_of_view import Look
 from napari_advseg.model_store import Card
-from napari_advseg.recipe import Segment, train_recipe
+from napari_advseg.recipes import Segment, train_recipe
 from napari_advseg.settings.channels import Channels
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.painted import with_names
@@ -55,14 +57,14 @@ def test_a_model_that_paints_is_no_model_to_segment_with():
     assert found.why_not(a_card()) == ""
 
 
-def errand(told=None):
-    return Errand(lambda: False, ([] if told is None else told).append)
+def cancellable(told=None):
+    return Cancellable(lambda: False, ([] if told is None else told).append)
 
 
 def glanced(layer, model, look, tmp_path, **fields):
     recipe = Segment(image="x", model=model, out="x.tif", **fields)
-    glance = Glance(recipe, handover.taken(layer), look, tmp_path / "session", "cpu")
-    return glance, glance(errand())
+    view_request = ViewRequest(recipe, handover.taken(layer), look, tmp_path / "session", "cpu")
+    return view_request, view_request(cancellable())
 
 
 def lazy(shape, chunks, dtype=np.uint8, computed=None):
@@ -137,7 +139,7 @@ def test_of_a_lazy_array_larger_than_memory_only_what_is_on_screen_is_computed(m
     computed = []
     layer = a_pyramid((64, 40_000, 80_000), (16, 1024, 1024), computed)
     look = Look(50, (30_000.2, 30_900.1), (70_000.0, 70_500.0))
-    glance, recipe = glanced(layer, model, look, tmp_path)
+    view_request, recipe = glanced(layer, model, look, tmp_path)
     assert len(computed) <= 6
     copy = read(recipe.image)
     assert copy.shape[0] == 1
@@ -149,13 +151,13 @@ def test_of_a_lazy_array_larger_than_memory_only_what_is_on_screen_is_computed(m
         shown.numpy()[0], np.asarray(layer.data[0][50, 30_000:30_901, 70_000:70_501])
     )
     assert shown.frame.translate == (50, 30_000, 70_000)
-    assert glance.seen() == Part(30_000, 30_901, 70_000, 70_501)
+    assert view_request.seen() == Part(30_000, 30_901, 70_000, 70_501)
 
 
 def test_of_a_large_field_of_view_the_middle_is_shown(model, tmp_path):
     layer = Image(np.zeros((4000, 3000), np.uint8))
-    glance, recipe = glanced(layer, model, ALL, tmp_path)
-    part, is_all = glance.part(model_store.read_card(model))
+    view_request, recipe = glanced(layer, model, ALL, tmp_path)
+    part, is_all = view_request.part(model_store.read_card(model))
     assert not is_all
     assert part == Part(1488, 2512, 988, 2012)
     assert recipe.part == part.box
@@ -165,8 +167,8 @@ def test_of_a_large_field_of_view_the_middle_is_shown(model, tmp_path):
 def test_a_network_that_sees_the_image_enlarged_is_shown_less_of_it(tmp_path):
     model = a_model(tmp_path / "fine", voxel_size=(4.0, 6.0), units=("nanometer",) * 2)
     layer = Image(np.zeros((4000, 3000), np.uint8), scale=(8, 6), units=("nm",) * 2)
-    glance, _ = glanced(layer, model, ALL, tmp_path)
-    assert glance.part(model_store.read_card(model))[0].shape == (512, 512)
+    view_request, _ = glanced(layer, model, ALL, tmp_path)
+    assert view_request.part(model_store.read_card(model))[0].shape == (512, 512)
 
 
 def test_a_few_sections_of_a_huge_array_are_copied_and_nothing_else(model, tmp_path):
@@ -175,7 +177,7 @@ def test_a_few_sections_of_a_huge_array_are_copied_and_nothing_else(model, tmp_p
     computed.clear()
     assert np.prod(layer.data.shape) > 3e10
     recipe = Segment(image="x", model=model, out=str(tmp_path / "o" / "l.tif"), sections=(50, 58))
-    found = segmenting.segmentation(recipe, handover.taken(layer), errand(told))
+    found = segmenting.segmentation(recipe, handover.taken(layer), cancellable(told))
     assert found.sections is None
     read_from = [place[0] for place in computed]
     assert sorted(set(read_from)) == [(48, 52), (52, 56), (56, 60)]
@@ -185,7 +187,7 @@ def test_a_few_sections_of_a_huge_array_are_copied_and_nothing_else(model, tmp_p
     np.testing.assert_array_equal(copy.numpy(), np.asarray(layer.data[50:58]))
     assert copy.frame.translate[0] == 50
     assert [report.done for report in told] == list(range(1, 9))
-    again = segmenting.segmentation(recipe, handover.taken(layer), errand())
+    again = segmenting.segmentation(recipe, handover.taken(layer), cancellable())
     assert again.image == found.image, "the same data is not copied twice"
 
 
@@ -194,7 +196,7 @@ def test_a_copy_that_the_disk_has_no_room_for_is_refused_before_it_begins(model,
     layer = a_pyramid((100_000,) * 3, (10_000,) * 3, computed)
     recipe = Segment(image="x", model=model, out=str(tmp_path / "l.ome.zarr"))
     with pytest.raises(ValueError, match="needs about .* are free"):
-        segmenting.segmentation(recipe, handover.taken(layer), errand())
+        segmenting.segmentation(recipe, handover.taken(layer), cancellable())
     assert not computed
 
 
@@ -215,7 +217,7 @@ def opened_by_another_reader(path, kind):
 def test_a_store_that_another_reader_opened_is_not_copied(kind, stored, model, tmp_path):
     layer = opened_by_another_reader(stored, kind)
     recipe = Segment(image="x", model=model, out=str(tmp_path / "o" / "l.tif"), sections=(1, 3))
-    found = segmenting.segmentation(recipe, handover.taken(layer), errand())
+    found = segmenting.segmentation(recipe, handover.taken(layer), cancellable())
     assert Path(found.image).is_relative_to(stored)
     assert found.sections == (1, 3)
     assert found.placed.scale == (50, 4, 6)
@@ -230,23 +232,23 @@ def test_a_lazy_layer_that_shows_other_data_than_its_file_is_copied(stored, mode
     layer = opened_by_another_reader(stored, "dask")
     layer.data = 255 - layer.data
     recipe = Segment(image="x", model=model, out=str(tmp_path / "o" / "l.tif"))
-    found = segmenting.segmentation(recipe, handover.taken(layer), errand())
+    found = segmenting.segmentation(recipe, handover.taken(layer), cancellable())
     np.testing.assert_array_equal(read(found.image).numpy(), np.asarray(layer.data))
 
 
 def test_a_view_knows_what_else_it_would_show(model, tmp_path):
     layer = Image(np.zeros((3, 400, 400), np.uint8))
     look = Look(1, (99.5, 299.4), (0, 199))
-    glance, _ = glanced(layer, model, look, tmp_path)
-    view = View(glance, "map", Frame("zyx"), Part(100, 300, 0, 200), is_all=True)
-    assert view.shows(glance)
+    view_request, _ = glanced(layer, model, look, tmp_path)
+    view = View(view_request, "map", Frame("zyx"), Part(100, 300, 0, 200), is_all=True)
+    assert view.shows(view_request)
     inside = glanced(layer, model, Look(1, (150, 200), (30, 90)), tmp_path)[0]
     assert view.shows(inside)
     for other in (Look(2, *([(150, 200)] * 2)), Look(1, (150, 320), (30, 90))):
         assert not view.shows(glanced(layer, model, other, tmp_path)[0])
     last = glanced(layer, model, look, tmp_path, weights="last")[0]
     assert not view.shows(last)
-    assert "middle 200 x 200 px" in View(glance, "", FRAME, view.part, is_all=False).words()
+    assert "middle 200 x 200 px" in View(view_request, "", FRAME, view.part, is_all=False).words()
 
 
 def test_large_labels_come_back_lazy_as_a_pyramid_with_their_history(tmp_path, monkeypatch):
@@ -280,9 +282,9 @@ def test_classes_come_back_with_names_and_colours_and_0_is_transparent(tmp_path)
 
 
 def test_the_models_to_choose_from_begin_with_what_was_trained_last(tmp_path, monkeypatch, home):
-    monkeypatch.setattr(first_model, "FOLDER", tmp_path / "package" / "first")
+    monkeypatch.setattr(model_store, "FIRST_FOLDER", tmp_path / "package" / "first")
     assert model_choice.known("", None) == []
-    a_model(first_model.FOLDER)
+    a_model(model_store.FIRST_FOLDER)
     assert model_choice.known("", None) == [("first", "First model")]
     used, trained = a_model(home / "a" / "unet"), a_model(home / "b" / "unet")
     model_choice._remember(used)

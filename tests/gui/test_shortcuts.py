@@ -12,10 +12,11 @@ from napari.utils.action_manager import action_manager
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication
 
-from napari_advseg.gui import remembered, shortcuts
-from napari_advseg.gui.keys import KeyList, KeyTable
-from napari_advseg.gui.shortcuts import Shortcut, change, keys_of, offered, register, withdraw
-from napari_advseg.gui.tour import bring_to_front
+from napari_advseg.gui.help import shortcuts
+from napari_advseg.gui.help.keys import KeyList, KeyTable
+from napari_advseg.gui.help.shortcuts import Shortcut, change, keys_of, offered, register, withdraw
+from napari_advseg.gui.help.tour import bring_to_front
+from napari_advseg.gui.kit import preferences
 
 SOON = 60_000
 KEYS = st.sampled_from("GJKNQUW;'") | st.sampled_from(["Enter", "Escape", "F3", "é", "", "-"])
@@ -26,7 +27,7 @@ MODIFIERS = st.sets(st.sampled_from(["Ctrl", "Shift", "Alt"])).map(sorted)
 def file(tmp_path, monkeypatch):
     """The settings file, in a folder of the test's own."""
     place = tmp_path / "config" / "settings.json"
-    monkeypatch.setattr(remembered, "place", lambda: place)
+    monkeypatch.setattr(preferences, "place", lambda: place)
     return place
 
 
@@ -164,16 +165,16 @@ def test_the_table_changes_a_key_refuses_a_taken_one_and_gives_the_first_ones_ba
     assert "no key" in listed.words.text()
     table.reset.click()
     assert [keys_of(one.name) for one in mine] == ["Q", "W"]
-    assert remembered.remembered().shortcuts == {}
+    assert preferences.remembered().shortcuts == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"shortcuts": 3}', "\udcff", '{"later": 1}'])
 def test_a_damaged_settings_file_costs_nothing_but_the_choices(file, content):
     file.parent.mkdir()
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert remembered.remembered().shortcuts == {}
-    remembered.remember(tour_dismissed=True)
-    assert remembered.remembered().tour_dismissed
+    assert preferences.remembered().shortcuts == {}
+    preferences.remember(tour_dismissed=True)
+    assert preferences.remembered().tour_dismissed
     if "later" in content:
         assert json.loads(file.read_text("utf-8"))["later"] == 1
 
@@ -181,7 +182,7 @@ def test_a_damaged_settings_file_costs_nothing_but_the_choices(file, content):
 def test_a_choice_that_cannot_be_kept_is_said(file):
     file.parent.parent.joinpath("config").write_text("a file where the folder should be")
     with pytest.raises(ValueError, match="cannot be kept"):
-        remembered.remember(tour_dismissed=True)
+        preferences.remember(tour_dismissed=True)
 
 
 def test_no_key_of_the_docks_is_in_the_way_of_napari(stage, fake_child, file, qtbot):

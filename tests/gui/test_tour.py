@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_advseg.gui import remembered, results
+from napari_advseg.gui.help.tour import OVER, STEPS, Guide, Tour, dock_named, tour_of
+from napari_advseg.gui.kit import preferences
+from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.opening import open_docks
-from napari_advseg.gui.session import session_of
-from napari_advseg.gui.tour import OVER, STEPS, Guide, Tour, dock_named, tour_of
+from napari_advseg.gui.viewer import results
 
 SOON = 60_000
 
@@ -17,7 +18,7 @@ SOON = 60_000
 def file(tmp_path, monkeypatch):
     """The settings file, in a folder of the test's own."""
     place = tmp_path / "config" / "settings.json"
-    monkeypatch.setattr(remembered, "place", lambda: place)
+    monkeypatch.setattr(preferences, "place", lambda: place)
     return place
 
 
@@ -91,14 +92,14 @@ def test_what_was_sent_away_stays_away(empty, file, qtbot):
     guides(empty)[0].never.click()
     assert all(guide.isHidden() for guide in guides(empty))
     qtbot.waitUntil(file.is_file, timeout=SOON)
-    qtbot.waitUntil(lambda: remembered.remembered().tour_dismissed, timeout=SOON)
+    qtbot.waitUntil(lambda: preferences.remembered().tour_dismissed, timeout=SOON)
     assert not Tour(empty).offers
 
 
 def test_a_sample_that_cannot_be_made_is_said_and_offered_again(empty, qtbot, monkeypatch):
     from napari.utils.notifications import notification_manager
 
-    from napari_advseg.gui import sample_layers
+    from napari_advseg.gui.viewer import sample_layers
 
     def fail():
         raise ValueError("There is no memory left; close something.")

@@ -10,16 +10,18 @@ from fake_child import ENDLESS
 from napari.utils.theme import get_theme
 
 from napari_advseg import model_store
-from napari_advseg.gui import checks, results, start_choice
-from napari_advseg.gui.compare_runs import open_comparison
-from napari_advseg.gui.job import Job
-from napari_advseg.gui.plots import PENS
-from napari_advseg.gui.session import session_of
-from napari_advseg.gui.train_preview import NAME
+from napari_advseg.gui.compute import checks
+from napari_advseg.gui.compute.job import Job
+from napari_advseg.gui.docks.train import start_choice
+from napari_advseg.gui.docks.train.compare_runs import open_comparison
+from napari_advseg.gui.docks.train.model_preview import NAME
+from napari_advseg.gui.kit.plots import PENS
+from napari_advseg.gui.opened import session_of
+from napari_advseg.gui.viewer import results
 from napari_advseg.model_store import Card
 from napari_advseg.progress import StepDone
-from napari_advseg.recipe import train_recipe
-from napari_advseg.training import remembered as memory
+from napari_advseg.recipes import train_recipe
+from napari_advseg.runs import remembered as memory
 from napari_advseg.volume.normalise import Normaliser
 
 SOON = 60_000

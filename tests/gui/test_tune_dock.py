@@ -9,14 +9,15 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_advseg.gui import handover, heat_grid
-from napari_advseg.gui.heat_maps import axis_words, colour, thinned
-from napari_advseg.gui.tune_dock import MADE, PREVIEW, TuneDock
-from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.gui.compute import handover
+from napari_advseg.gui.docks.tune import heat_grid
+from napari_advseg.gui.docks.tune.dock import MADE, PREVIEW, TuneDock
+from napari_advseg.gui.docks.tune.heat_maps import axis_words, colour, thinned
+from napari_advseg.labelling.section.gap_closing import label_section
 from napari_advseg.model_store import Card, read_card, save_card
-from napari_advseg.recipe import Tune, train_recipe
+from napari_advseg.recipes import Tune, train_recipe
 from napari_advseg.samples import neuropil
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume

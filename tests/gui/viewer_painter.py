@@ -9,8 +9,9 @@ import napari
 import numpy as np
 from qtpy.QtCore import QTimer
 
-from napari_advseg.gui.project_window import window_project
-from napari_advseg.gui.session import Session, session_of
+from napari_advseg.gui.compute.session import Session
+from napari_advseg.gui.opened import session_of
+from napari_advseg.gui.project.project_window import window_project
 
 SHAPE = (4, 96, 96)
 EVERY_MS = 30

@@ -5,7 +5,7 @@ import heapq
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_advseg.labelling.seeds import quantise
+from napari_advseg.labelling.section.seeds import quantise
 
 SIDES = {1: ndi.generate_binary_structure(2, 1), 2: np.ones((3, 3))}
 CORNERS = SIDES[2]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from stack_phantom import one_to_one, refines, stack_phantom
 
 from napari_advseg import drain, label
-from napari_advseg.labelling import label_into, stack_map
-from napari_advseg.labelling.agglomeration import agglomerate
-from napari_advseg.labelling.fragments import open_fragments
+from napari_advseg.labelling import label_into
+from napari_advseg.labelling.stack import stack_map
+from napari_advseg.labelling.stack.agglomeration import agglomerate
+from napari_advseg.labelling.stack.fragments import open_fragments
 from napari_advseg.progress import Phase, Saved
 from napari_advseg.scoring import score
 from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings

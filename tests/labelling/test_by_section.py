@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from napari_advseg.labelling.by_section import in_order
+from napari_advseg.volume.by_section import in_order
 
 
 def test_results_come_in_the_order_of_the_items():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_advseg.labelling.clean import remove_small
+from napari_advseg.labelling.section.clean import remove_small
 
 
 @given(arrays(np.int32, (6, 7), elements=st.integers(0, 9)), st.integers(0, 10))

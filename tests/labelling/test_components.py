@@ -9,7 +9,7 @@ from scipy import ndimage
 from stack_phantom import one_to_one, stack_phantom
 
 from napari_advseg import drain, label
-from napari_advseg.labelling import stack_map
+from napari_advseg.labelling.stack import stack_map
 from napari_advseg.progress import BlockDone, Phase
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume

@@ -7,7 +7,7 @@ from bioimage_cpp.graph.features import affinity_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.labelling.contacts import STEPS, ContactCounter, weighed_by_overlap
+from napari_advseg.labelling.stack.contacts import STEPS, ContactCounter, weighed_by_overlap
 
 
 def counted(fragments, evidence, anisotropy=1.0):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.ndimage import distance_transform_edt
 
-from napari_advseg.labelling.distance import distance_to_walls
+from napari_advseg.labelling.section.distance import distance_to_walls
 
 
 @given(

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from napari_advseg import drain
-from napari_advseg.labelling.fragments import (
+from napari_advseg.labelling.stack.fragments import (
     TREE,
     Fragments,
     fragments_beside,
     open_fragments,
     save_fragments,
 )
-from napari_advseg.labelling.merge_tree import MergeTree
+from napari_advseg.labelling.stack.merge_tree import MergeTree
 from napari_advseg.progress import BlockDone, Phase
 from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.frame import Frame

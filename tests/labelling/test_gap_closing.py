@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.ndimage import label as pieces
 from straightforward import labelled
 
-from napari_advseg.labelling.gap_closing import (
+from napari_advseg.labelling.section.gap_closing import (
     as_probability,
     close_gaps,
     label_section,

@@ -7,7 +7,7 @@ from phantom import voronoi_phantom
 
 from napari_advseg import drain, label
 from napari_advseg.labelling import label_dtype, label_into
-from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.labelling.section.gap_closing import label_section
 from napari_advseg.progress import BlockDone, Phase
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.frame import Frame

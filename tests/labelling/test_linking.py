@@ -9,8 +9,8 @@ from stack_phantom import one_to_one, refines, stack_phantom
 
 from napari_advseg import drain, label
 from napari_advseg.labelling import label_into
-from napari_advseg.labelling.gap_closing import label_section
-from napari_advseg.labelling.linking import Linker, disc_overlap, link
+from napari_advseg.labelling.section.gap_closing import label_section
+from napari_advseg.labelling.stack.linking import Linker, disc_overlap, link
 from napari_advseg.progress import BlockDone, Phase
 from napari_advseg.samples import neuropil
 from napari_advseg.settings.labelling import LabellingSettings, LinkingSettings

@@ -10,8 +10,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from stack_phantom import one_to_one, refines
 
-from napari_advseg.labelling.contacts import STEPS, Contacts
-from napari_advseg.labelling.merge_tree import MergeTree, grouped_tree, merge_tree
+from napari_advseg.labelling.stack.contacts import STEPS, Contacts
+from napari_advseg.labelling.stack.merge_tree import MergeTree, grouped_tree, merge_tree
 
 
 def graph(seed, nodes=12, density=0.3):

@@ -8,8 +8,8 @@ import pytest
 from stack_phantom import one_to_one
 from test_merge_tree import graph, parts
 
-from napari_advseg.labelling.contacts import Contacts
-from napari_advseg.labelling.multicut import multicut
+from napari_advseg.labelling.stack.contacts import Contacts
+from napari_advseg.labelling.stack.multicut import multicut
 
 
 def partitions(count):
@@ -61,7 +61,7 @@ def test_no_contacts_no_joins():
 
 def test_labelling_and_opening_fragments_load_no_library():
     script = (
-        "import sys, napari_advseg.labelling, napari_advseg.labelling.fragments; "
+        "import sys, napari_advseg.labelling, napari_advseg.labelling.stack.fragments; "
         "sys.exit('bioimage_cpp' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

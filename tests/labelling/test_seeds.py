@@ -9,7 +9,7 @@ from scipy.ndimage import label as pieces
 from skimage.morphology import local_maxima, reconstruction
 from straightforward import seeds_of
 
-from napari_advseg.labelling.seeds import HIGHEST, find_seeds, quantise
+from napari_advseg.labelling.section.seeds import HIGHEST, find_seeds, quantise
 from napari_advseg.settings.labelling import LabellingSettings
 
 EVERY = np.ones((3, 3))

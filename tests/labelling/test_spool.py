@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, integer_dtypes
 
-from napari_advseg.labelling.spool import Spool
+from napari_advseg.labelling.stack.spool import Spool
 from napari_advseg.volume.errors import Unwritable
 
 

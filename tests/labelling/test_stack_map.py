@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_advseg import drain
-from napari_advseg.labelling.stack_map import (
+from napari_advseg.labelling.stack.stack_map import (
     afford_stack,
     evidence_of,
     is_grown,

@@ -8,9 +8,9 @@ from hypothesis.extra.numpy import arrays
 from skimage.measure import label as components
 from skimage.morphology import h_maxima
 
-from napari_advseg.labelling import stack_seeds
-from napari_advseg.labelling.seeds import find_seeds
-from napari_advseg.labelling.stack_seeds import find_stack_seeds, stack_maxima
+from napari_advseg.labelling.section.seeds import find_seeds
+from napari_advseg.labelling.stack import stack_seeds
+from napari_advseg.labelling.stack.stack_seeds import find_stack_seeds, stack_maxima
 from napari_advseg.settings.labelling import LabellingSettings
 
 HEIGHTS = arrays(np.uint16, (4, 6, 5), elements=st.integers(0, 400))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.segmentation import watershed
 
-from napari_advseg.labelling import stack_watershed
-from napari_advseg.labelling.stack_watershed import flood_stack, index_dtype
+from napari_advseg.labelling.stack import stack_watershed
+from napari_advseg.labelling.stack.stack_watershed import flood_stack, index_dtype
 
 
 def landscape(seed, steps, shape=(5, 9, 8)):

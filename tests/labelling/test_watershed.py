@@ -10,7 +10,7 @@ from scipy.ndimage import label as pieces
 from skimage.segmentation import watershed
 from straightforward import flooded
 
-from napari_advseg.labelling.watershed import flood, grow
+from napari_advseg.labelling.section.watershed import flood, grow
 
 levels = arrays(np.uint8, (9, 11), elements=st.integers(0, 6))
 markers = arrays(np.int32, (9, 11), elements=st.integers(0, 3), fill=st.just(0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_advseg.networks.critic import PATCH_70, PatchCritic
-from napari_advseg.objectives import critic_loss, falseness
+from napari_advseg.networks.objectives import critic_loss, falseness
 
 KINDS = ("vanilla", "minimax", "lsgan", "hinge", "wgan-gp", "r1")
 CRITICS = {

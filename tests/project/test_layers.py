@@ -16,12 +16,12 @@ from napari_advseg.napari_io import (
     read_layers,
 )
 from napari_advseg.project import Annotated, Placed, Shown, create, save_annotation
-from napari_advseg.proofreading.journal import Journal
-from napari_advseg.proofreading.records import Edit, Grid, masked
-from napari_advseg.volume.canvas import Canvas
-from napari_advseg.volume.files import write
+from napari_advseg.proofreading.store.journal import Journal
+from napari_advseg.proofreading.store.records import Edit, Grid, masked
+from napari_advseg.volume.arrays.overlaid import Overlaid
+from napari_advseg.volume.formats.canvas import Canvas
+from napari_advseg.volume.formats.files import write
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.overlaid import Overlaid
 from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")

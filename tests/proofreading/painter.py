@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_advseg.proofreading.journal import Journal, look
-from napari_advseg.proofreading.records import Edit, Grid, masked
+from napari_advseg.proofreading.store.journal import Journal, look
+from napari_advseg.proofreading.store.records import Edit, Grid, masked
 from napari_advseg.volume.frame import Frame
 
 SHAPE = (3, 40, 40)

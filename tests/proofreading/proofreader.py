@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.proof import open_proof
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import open_proof
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from napari_advseg import drain, read, write
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.bake import bake
-from napari_advseg.proofreading.proof import open_proof
+from napari_advseg.proofreading.afterwards.bake import bake
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import open_proof
 from napari_advseg.volume.errors import Unwritable
-from napari_advseg.volume.files import levels
+from napari_advseg.volume.formats.files import levels
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

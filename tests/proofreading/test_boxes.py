@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.proofreading.boxes import added, holds, shared, size, window_of, within, without
+from napari_advseg.proofreading.editing.boxes import (
+    added,
+    holds,
+    shared,
+    size,
+    window_of,
+    within,
+    without,
+)
 
 SHAPE = (4, 6, 7)
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.proofreading.calibration import (
+from napari_advseg.proofreading.finding.calibration import (
     Calibration,
     Hits,
     calibrated,
     measured,
     read_calibration,
 )
-from napari_advseg.proofreading.queue import Item
+from napari_advseg.proofreading.finding.queue import Item
 
 looks = st.lists(
     st.tuples(

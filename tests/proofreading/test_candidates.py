@@ -8,13 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg import drain
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.candidates import SIGNALS, entropy, find
-from napari_advseg.proofreading.proof import Proof
-from napari_advseg.proofreading.proposals import propose
-from napari_advseg.proofreading.queue import by_evidence, by_uncertainty, ranked, reject, still
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import Proof
+from napari_advseg.proofreading.finding.candidates import SIGNALS, entropy, find
+from napari_advseg.proofreading.finding.proposals import propose
+from napari_advseg.proofreading.finding.queue import (
+    by_evidence,
+    by_uncertainty,
+    ranked,
+    reject,
+    still,
+)
+from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.proof import Proof, Stale
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import Proof, Stale
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_advseg import score
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import Proof
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import Proof
+from napari_advseg.proofreading.finding.followed import FollowedScore
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from napari_advseg.proofreading import journal as journals
-from napari_advseg.proofreading.journal import (
+from napari_advseg.proofreading.store import journal as journals
+from napari_advseg.proofreading.store.journal import (
     Journal,
     differences,
     history,
@@ -22,9 +22,9 @@ from napari_advseg.proofreading.journal import (
     look,
     read_log,
 )
-from napari_advseg.proofreading.records import KINDS, Edit, Grid, masked
+from napari_advseg.proofreading.store.records import KINDS, Edit, Grid, masked
 from napari_advseg.volume.errors import Unreadable, Unwritable
-from napari_advseg.volume.files import read
+from napari_advseg.volume.formats.files import read
 from napari_advseg.volume.frame import Frame
 
 SHAPE = (2, 5, 6)

@@ -14,16 +14,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from proofreader import act, base
 
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading import journal as journals
-from napari_advseg.proofreading.journal import Journal
-from napari_advseg.proofreading.kept import OtherLabels, beside, kept_in
-from napari_advseg.proofreading.proof import NAME, Proof, open_proof, reopened
-from napari_advseg.proofreading.records import Grid, masked
-from napari_advseg.proofreading.steps import Step, Turn
+from napari_advseg.disk.lock import Held
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import NAME, Proof, open_proof, reopened
+from napari_advseg.proofreading.store import journal as journals
+from napari_advseg.proofreading.store.journal import Journal
+from napari_advseg.proofreading.store.kept import OtherLabels, beside, kept_in
+from napari_advseg.proofreading.store.records import Grid, masked
+from napari_advseg.proofreading.store.steps import Step, Turn
 from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lock import Held
 from napari_advseg.volume.volume import Volume
 
 PROOFREADER = Path(__file__).with_name("proofreader.py")

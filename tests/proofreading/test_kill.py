@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from painter import GRID, SHAPE, change
 
-from napari_advseg.proofreading.journal import Journal, look
+from napari_advseg.proofreading.store.journal import Journal, look
 
 PAINTER = Path(__file__).with_name("painter.py")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_advseg.proofreading.modes import Click, is_enough, step_of
-from napari_advseg.proofreading.proof import Proof
+from napari_advseg.proofreading.editing.modes import Click, is_enough, step_of
+from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -8,13 +8,13 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.identity import identity
-from napari_advseg.proofreading.overlay import Edited
-from napari_advseg.proofreading.proof import HIGH, Proof, open_proof
-from napari_advseg.proofreading.records import Grid, masked
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import HIGH, Proof, open_proof
+from napari_advseg.proofreading.store.identity import identity
+from napari_advseg.proofreading.store.overlay import Edited
+from napari_advseg.proofreading.store.records import Grid, masked
+from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.volume import Volume
 
 IDS = np.array([0, 1, 2, 2**32 + 2, 2**63 + 2], np.uint64)

@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.boxes import size
-from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import Proof, Stale, open_proof
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.boxes import size
+from napari_advseg.proofreading.editing.proof import Proof, Stale, open_proof
+from napari_advseg.proofreading.finding.followed import FollowedScore
 from napari_advseg.scoring import LiveScore, scored_table
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume

@@ -7,11 +7,11 @@ import pytest
 
 from napari_advseg import drain, locate
 from napari_advseg.progress import BlockDone
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import Proof, open_proof
-from napari_advseg.proofreading.proposals import propose
-from napari_advseg.proofreading.queue import by_evidence, by_truth, reject, still
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import Proof, open_proof
+from napari_advseg.proofreading.finding.followed import FollowedScore
+from napari_advseg.proofreading.finding.proposals import propose
+from napari_advseg.proofreading.finding.queue import by_evidence, by_truth, reject, still
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from napari_advseg.proofreading import records
-from napari_advseg.proofreading.records import Damaged, Edit, Grid, differing, masked, pointed
-from napari_advseg.volume.overlaid import Overlaid
+from napari_advseg.proofreading.store import records
+from napari_advseg.proofreading.store.records import Damaged, Edit, Grid, differing, masked, pointed
+from napari_advseg.volume.arrays.overlaid import Overlaid
 
 DTYPES = [np.uint8, np.int8, np.int32, np.uint32, np.int64, np.uint64]
 

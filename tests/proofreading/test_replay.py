@@ -7,10 +7,10 @@ import pytest
 
 from napari_advseg import drain
 from napari_advseg.progress import BlockDone
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.kept import kept_in
-from napari_advseg.proofreading.proof import Proof, open_proof
-from napari_advseg.proofreading.replay import in_words, replay
+from napari_advseg.proofreading.afterwards.replay import in_words, replay
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import Proof, open_proof
+from napari_advseg.proofreading.store.kept import kept_in
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.kept import kept_in
-from napari_advseg.proofreading.proof import Proof, open_proof
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.proof import Proof, open_proof
+from napari_advseg.proofreading.store.kept import kept_in
+from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.volume import Volume
 
 ALL = slice(None)

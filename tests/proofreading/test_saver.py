@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from napari_advseg.proofreading import journal as journals
-from napari_advseg.proofreading.journal import look
-from napari_advseg.proofreading.records import Edit, masked
-from napari_advseg.proofreading.saver import Saver, Source, TakenOver, Unwritten, Written
+from napari_advseg.proofreading.store import journal as journals
+from napari_advseg.proofreading.store.journal import look
+from napari_advseg.proofreading.store.records import Edit, masked
+from napari_advseg.proofreading.store.saver import Saver, Source, TakenOver, Unwritten, Written
 from napari_advseg.volume.frame import Frame
 
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3)

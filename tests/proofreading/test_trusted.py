@@ -11,13 +11,13 @@ from scipy import ndimage
 
 from napari_advseg import drain, read
 from napari_advseg.examples.targets import targets
-from napari_advseg.proofreading import edits
-from napari_advseg.proofreading.boxes import size, within
-from napari_advseg.proofreading.proof import Proof
-from napari_advseg.proofreading.trusted import judged_blocks, write_judged, write_learnt
+from napari_advseg.proofreading.afterwards.trusted import judged_blocks, write_judged, write_learnt
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.boxes import size, within
+from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.settings.examples import TargetSettings
+from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, is_painted, with_gaps
 from napari_advseg.volume.volume import Volume
 
@@ -146,7 +146,7 @@ def test_tiles_leave_no_seam(tmp_path, monkeypatch):
     proof.do(edits.review(proof, (slice(0, 2), slice(3, 17), slice(2, 20))))
     proof.do(edits.mark(proof, ids=[int(array[2].max())]))
     whole = learnt(proof, tmp_path)
-    monkeypatch.setattr("napari_advseg.proofreading.trusted.TILE", (1, 5, 7))
+    monkeypatch.setattr("napari_advseg.proofreading.afterwards.trusted.TILE", (1, 5, 7))
     tiled = learnt(proof, tmp_path)
     np.testing.assert_array_equal(tiled > 0, whole > 0)
     np.testing.assert_array_equal(partition(tiled), partition(whole))

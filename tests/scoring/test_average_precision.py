@@ -11,15 +11,15 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from napari_advseg.scoring.average_precision import average_precision
-from napari_advseg.scoring.contingency import contingency
-from napari_advseg.scoring.overlaps import (
+from napari_advseg.scoring.measures.average_precision import average_precision
+from napari_advseg.scoring.measures.overlaps import (
     Instances,
     compare_boxes,
     compare_labels,
     compare_masks,
     mask_boxes,
 )
+from napari_advseg.scoring.table.contingency import contingency
 
 NAMES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
 SIDE = 128

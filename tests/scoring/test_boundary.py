@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
-from napari_advseg.scoring.boundary import grow_nearest, near_change
+from napari_advseg.scoring.table.boundary import grow_nearest, near_change
 
 label_maps = arrays(np.uint32, (12, 15), elements=st.integers(0, 2), fill=st.just(1))
 

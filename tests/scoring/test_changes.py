@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from napari_advseg.scoring.changes import CHANGES, changes
+from napari_advseg.scoring.finding.changes import CHANGES, changes
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

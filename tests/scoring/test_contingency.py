@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_advseg.scoring.contingency import as_ids, contingency, merged, tabulate
+from napari_advseg.scoring.table.contingency import as_ids, contingency, merged, tabulate
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
@@ -174,14 +174,14 @@ class TestWholeVolumes:
 
     @pytest.mark.parametrize("window", [1, 200, 3000])
     def test_small_windows_make_the_same_table(self, monkeypatch, window):
-        monkeypatch.setattr("napari_advseg.scoring.windows.WINDOW_BYTES", window)
+        monkeypatch.setattr("napari_advseg.scoring.table.windows.WINDOW_BYTES", window)
         labels, truth = self.stacks()
         assert counted(tabulate(labels, truth)) == by_hand(labels, truth)
 
     @pytest.mark.parametrize("grids", [((2, 16, 33), (4, 8, 11)), ((9, 7, 5), (1, 40, 33))])
     @pytest.mark.parametrize("window", [1, 10_000_000])
     def test_chunks_of_any_grid_are_covered(self, tmp_path, monkeypatch, grids, window):
-        monkeypatch.setattr("napari_advseg.scoring.windows.WINDOW_BYTES", window)
+        monkeypatch.setattr("napari_advseg.scoring.table.windows.WINDOW_BYTES", window)
         labels, truth = self.stacks()
         stored = [
             Volume(self.stored(tmp_path / name, array, chunks), Frame("zyx"))
@@ -190,7 +190,7 @@ class TestWholeVolumes:
         assert counted(tabulate(*stored)) == by_hand(labels, truth)
 
     def test_a_chunk_is_read_once_in_the_calling_thread(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("napari_advseg.scoring.windows.WINDOW_BYTES", 1)
+        monkeypatch.setattr("napari_advseg.scoring.table.windows.WINDOW_BYTES", 1)
         labels, truth = self.stacks()
         store = self.stored(tmp_path / "a", labels, (4, 16, 33))
         assert counted(tabulate(Volume(store, Frame("zyx")), truth)) == by_hand(labels, truth)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.metrics import variation_of_information as oracle
 
-from napari_advseg.scoring.contingency import contingency
-from napari_advseg.scoring.information import PLACES, n_log2_n, variation_of_information
+from napari_advseg.scoring.measures.information import PLACES, n_log2_n, variation_of_information
+from napari_advseg.scoring.table.contingency import contingency
 
 label_maps = arrays(np.uint32, (6, 8), elements=st.integers(0, 4))
 

@@ -15,9 +15,9 @@ from hypothesis.stateful import (
 )
 
 from napari_advseg import score
-from napari_advseg.scoring.contingency import Contingency, contingency, tabulate
-from napari_advseg.scoring.instances import scored_table
-from napari_advseg.scoring.live import LiveScore, Values
+from napari_advseg.scoring.measures.instances import scored_table
+from napari_advseg.scoring.measures.live import LiveScore, Values
+from napari_advseg.scoring.table.contingency import Contingency, contingency, tabulate
 
 SHAPE = (2, 5, 6)
 # The last three are equal modulo 2^32.

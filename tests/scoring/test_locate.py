@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 import napari_advseg as advseg
 from napari_advseg import locate, score
-from napari_advseg.scoring.boundary import grow_nearest
-from napari_advseg.scoring.locate import ERROR_KINDS, Errors, Site, WrongObject, error_map
+from napari_advseg.scoring.finding.locate import ERROR_KINDS, Errors, Site, WrongObject, error_map
+from napari_advseg.scoring.table.boundary import grow_nearest
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -571,7 +571,7 @@ class TestErrors:
 def test_by_volume_many_sections_are_joined_as_they_come(monkeypatch):
     labels, truth = neurites(1, (9, 20, 20)), neurites(0, (9, 20, 20))
     expected = locate(labels, truth, by="volume")
-    monkeypatch.setattr("napari_advseg.scoring.places.FEW", 1)
+    monkeypatch.setattr("napari_advseg.scoring.table.places.FEW", 1)
     found = locate(labels, truth, by="volume")
     assert list(found.sites) == list(expected.sites)
     assert list(found.objects) == list(expected.objects)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from napari_advseg.scoring.nearest import nearest_patches, turned
+from napari_advseg.scoring.measures.nearest import nearest_patches, turned
 
 
 def smooth(shape, seed):

@@ -13,9 +13,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 import napari_advseg as advseg
-from napari_advseg.scoring.average_precision import average_precision
-from napari_advseg.scoring.objects import object_score
-from napari_advseg.scoring.overlaps import Instances, compare_boxes, compare_masks
+from napari_advseg.scoring.measures.average_precision import average_precision
+from napari_advseg.scoring.measures.objects import object_score
+from napari_advseg.scoring.measures.overlaps import Instances, compare_boxes, compare_masks
 from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_advseg.scoring import score
-from napari_advseg.scoring.locate import locate
+from napari_advseg.scoring.finding.locate import locate
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, painted_frame
 from napari_advseg.volume.volume import Volume

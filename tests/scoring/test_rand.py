@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.metrics import adapted_rand_error as oracle
 
-from napari_advseg.scoring.contingency import Contingency, contingency
-from napari_advseg.scoring.rand import adapted_rand_error
+from napari_advseg.scoring.measures.rand import adapted_rand_error
+from napari_advseg.scoring.table.contingency import Contingency, contingency
 
 label_maps = arrays(np.uint32, (6, 8), elements=st.integers(0, 4))
 CONVENTIONS = ["cremi", "snemi", "scikit-image"]

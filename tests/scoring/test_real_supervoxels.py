@@ -11,8 +11,8 @@ from skimage.metrics import adapted_rand_error as scikit_rand
 from skimage.metrics import variation_of_information as scikit_voi
 
 from napari_advseg import read, score
-from napari_advseg.scoring.contingency import tabulate
-from napari_advseg.scoring.live import LiveScore
+from napari_advseg.scoring.measures.live import LiveScore
+from napari_advseg.scoring.table.contingency import tabulate
 
 pytestmark = pytest.mark.real_data
 

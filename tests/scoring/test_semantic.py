@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
 import napari_advseg as advseg
-from napari_advseg.scoring.semantic import semantic_score, void_of
+from napari_advseg.scoring.measures.semantic import semantic_score, void_of
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import painted_frame
 from napari_advseg.volume.volume import Volume

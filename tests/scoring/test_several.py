@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.scoring.instances import score
-from napari_advseg.scoring.objects import object_score
-from napari_advseg.scoring.semantic import class_values, semantic_score
-from napari_advseg.scoring.several import (
+from napari_advseg.scoring.measures.instances import score
+from napari_advseg.scoring.measures.objects import object_score
+from napari_advseg.scoring.measures.semantic import class_values, semantic_score
+from napari_advseg.scoring.measures.several import (
     ABOVE,
     class_row,
     columns_of,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from napari_advseg import drain
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import score
-from napari_advseg.scoring.boundary import grow_nearest
+from napari_advseg.scoring.table.boundary import grow_nearest
 from napari_advseg.studies.flawed import SCALES_HERE, cases_of, flawed, has_critic, job_of, trains
 from napari_advseg.studies.plan import SCALES, Given, Plan, tissue_of
 from napari_advseg.volume.volume import Volume

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.pipeline import Segmented
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.studies.measures import pixels
+from napari_advseg.tasks.segment import Segmented
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume

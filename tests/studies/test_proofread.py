@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg import drain
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
-from napari_advseg.scoring.boundary import near_change
+from napari_advseg.scoring.table.boundary import near_change
 from napari_advseg.studies import proofread
 from napari_advseg.studies.declared import STUDIES
 from napari_advseg.studies.flawed import Case, flawed

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg import drain
-from napari_advseg.proofreading.calibration import read_calibration
+from napari_advseg.proofreading.finding.calibration import read_calibration
 from napari_advseg.studies.declared import STUDIES
 from napari_advseg.studies.plan import SCALES, Given, Plan, tissue_of
 from napari_advseg.studies.queue import run

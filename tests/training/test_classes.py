@@ -7,9 +7,9 @@ import pytest
 
 from napari_advseg import drain, segment, write
 from napari_advseg.model_store import load
-from napari_advseg.pipeline import execute
 from napari_advseg.progress import Said
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
+from napari_advseg.tasks import execute
 from napari_advseg.training.fit import fit
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume

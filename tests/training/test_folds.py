@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg import drain, model_store, segment, write
-from napari_advseg.pipeline import execute
-from napari_advseg.prediction import predict
+from napari_advseg.inference.predict import predict
 from napari_advseg.progress import Said
+from napari_advseg.tasks import execute
 from napari_advseg.training.folds import fold_spans
 
 SMALL = {

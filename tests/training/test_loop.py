@@ -9,7 +9,7 @@ import pytest
 
 from napari_advseg import drain, families, model_store, segment, write
 from napari_advseg.progress import Saved, Saving, StepDone, Validated, Warned
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.training import PlateauSettings, TrainingSettings
 from napari_advseg.training import loop
 from napari_advseg.training.fit import fit

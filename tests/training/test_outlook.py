@@ -9,11 +9,11 @@ from scipy import ndimage
 from napari_advseg import drain
 from napari_advseg.examples.classes import look_like_classes
 from napari_advseg.progress import Said
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.training.data import prepare
 from napari_advseg.training.outlook import Overtaken, outlook
+from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.volume import Volume
 
 

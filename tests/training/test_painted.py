@@ -7,7 +7,7 @@ import pytest
 
 from napari_advseg import drain, write
 from napari_advseg.progress import Said
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.training.data import plan, prepare
 from napari_advseg.training.fit import fit
 from napari_advseg.training.outlook import outlook

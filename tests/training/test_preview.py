@@ -8,8 +8,9 @@ import torch
 
 from napari_advseg import drain, model_store
 from napari_advseg.progress import Previewed, StepDone, Warned
-from napari_advseg.recipe import train_recipe
-from napari_advseg.training import preview, viewing
+from napari_advseg.recipes import train_recipe
+from napari_advseg.runs import viewing
+from napari_advseg.training import preview
 from napari_advseg.training.fit import fit
 
 TRAINING = {

@@ -8,7 +8,7 @@ import torch
 
 from napari_advseg import families
 from napari_advseg.families.family import TensorBatch
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.training import TrainingSettings
 from napari_advseg.training.run import Run
 

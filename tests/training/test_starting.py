@@ -10,9 +10,9 @@ import torch
 
 from napari_advseg import drain, families, model_store
 from napari_advseg.progress import Phase, Said
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
+from napari_advseg.runs.continuing import LOCK
 from napari_advseg.samples import neuropil
-from napari_advseg.training.continuing import LOCK
 from napari_advseg.training.fit import fit
 from napari_advseg.training.starting import fitting, take_over
 

@@ -7,7 +7,7 @@ import pytest
 
 from napari_advseg import drain, model_store, segment, write
 from napari_advseg.progress import Said, StepDone, Warned
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.training.fit import fit
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume

@@ -11,7 +11,7 @@ import torch
 from napari_advseg import drain, model_store
 from napari_advseg.families.cgan.model import Model
 from napari_advseg.progress import Contest, StepDone, Strip, Warned, decode, encode
-from napari_advseg.recipe import train_recipe
+from napari_advseg.recipes import train_recipe
 from napari_advseg.training.fit import fit
 from napari_advseg.training.watch import REMEMBERED, Watch, contest, told_apart
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.volume.canvas import Canvas
-from napari_advseg.volume.files import Unreadable, Unwritable, missing_chunks, read
+from napari_advseg.volume.formats.canvas import Canvas
+from napari_advseg.volume.formats.files import Unreadable, Unwritable, missing_chunks, read
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import painted_frame
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_advseg.volume.files import Unreadable, as_labels, describe, kind_of, read, write
+from napari_advseg.volume.formats.files import Unreadable, as_labels, describe, kind_of, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

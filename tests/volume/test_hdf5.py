@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_advseg.volume.files import MissingChunk, Unreadable, read
+from napari_advseg.volume.formats.files import MissingChunk, Unreadable, read
 
 RAW = np.random.default_rng(0).integers(0, 255, (6, 20, 30), np.uint8)
 IDS = np.random.default_rng(1).integers(0, 2**40, (4, 10, 12), np.uint64)

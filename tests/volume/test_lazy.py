@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg.volume import errors
-from napari_advseg.volume.files import Unreadable, read
-from napari_advseg.volume.lazy import Arranged, Cut, Level, Windowed
+from napari_advseg.volume.arrays.lazy import Arranged, Cut, Level, Windowed
+from napari_advseg.volume.formats.files import Unreadable, read
 
 
 class Counting(Windowed):

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from napari_advseg.volume.files import Unreadable, read
+from napari_advseg.volume.formats.files import Unreadable, read
 
 pytestmark = pytest.mark.real_data
 UM, NM, CM, MM = "micrometer", "nanometer", "centimeter", "millimeter"

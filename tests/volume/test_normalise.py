@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from napari_advseg.settings.examples import NormalisationSettings
-from napari_advseg.volume.files import read
+from napari_advseg.volume.formats.files import read
 from napari_advseg.volume.normalise import Normaliser
 
 RANDOM = np.random.default_rng(0)

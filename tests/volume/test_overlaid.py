@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.volume import overlaid
-from napari_advseg.volume.overlaid import Overlaid
+from napari_advseg.volume.arrays import overlaid
+from napari_advseg.volume.arrays.overlaid import Overlaid
 
 SHAPE = (3, 7, 11)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_advseg.volume.files import read, write
+from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import (
     BACKGROUND,

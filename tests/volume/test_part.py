@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Windowed
 from napari_advseg.volume.part import Part, in_view
 from napari_advseg.volume.volume import Volume
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_advseg.volume.files import Unreadable, read
+from napari_advseg.volume.formats.files import Unreadable, read
 
 RANDOM = np.random.default_rng(0)
 GREY = RANDOM.integers(0, 255, (20, 30), np.uint8)

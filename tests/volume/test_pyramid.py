@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_advseg.volume.formats.pyramid import pyramid
+from napari_advseg.volume.formats.unfinished import Plan
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.pyramid import pyramid
-from napari_advseg.volume.unfinished import Plan
 
 NANOMETERS = ("nanometer",) * 3
 TILTED = Frame("zyx", (40.0, 4.0, 6.0), NANOMETERS, (80.0, 8.0, 18.0))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_advseg.volume.lazy import Windowed
-from napari_advseg.volume.recent import Recent
+from napari_advseg.volume.arrays.lazy import Windowed
+from napari_advseg.volume.arrays.recent import Recent
 
 
 class Counted(Windowed):

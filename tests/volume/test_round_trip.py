@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from napari_advseg.volume.files import Unwritable, create, levels, read, write
+from napari_advseg.volume.formats.files import Unwritable, create, levels, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

@@ -16,8 +16,15 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_advseg.volume import ome_tiff, sections
-from napari_advseg.volume.files import Incomplete, Unreadable, Unwritable, create, read, write
+from napari_advseg.volume.formats import ome_tiff, sections
+from napari_advseg.volume.formats.files import (
+    Incomplete,
+    Unreadable,
+    Unwritable,
+    create,
+    read,
+    write,
+)
 from napari_advseg.volume.frame import Frame
 
 FRAME = Frame("zyx", (50, 4, 6), ("nanometer",) * 3, name="a")

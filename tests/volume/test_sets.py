@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_advseg import write
-from napari_advseg.volume.files import Unreadable
+from napari_advseg.volume.formats.files import Unreadable
+from napari_advseg.volume.formats.sets import files_of, is_set, matched, outputs, read_set
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.sets import files_of, is_set, matched, outputs, read_set
 from napari_advseg.volume.volume import Volume
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_advseg.volume.files import CorruptChunk, Unreadable, describe, read
-from napari_advseg.volume.tiff import Pages
+from napari_advseg.volume.formats.files import CorruptChunk, Unreadable, describe, read
+from napari_advseg.volume.formats.tiff import Pages
 
 RANDOM = np.random.default_rng(0)
 STACK = RANDOM.integers(0, 4096, (5, 40, 30), np.uint16)

@@ -9,7 +9,7 @@ import pytest
 import zarr
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, TransposeCodec, ZstdCodec
 
-from napari_advseg.volume.files import (
+from napari_advseg.volume.formats.files import (
     CorruptChunk,
     MissingChunk,
     Unreadable,

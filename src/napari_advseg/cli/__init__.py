@@ -11,9 +11,22 @@ import typer
 
 # Importing a module adds its commands to the application, in this order.
 # fmt: off
-from napari_advseg.cli import (  # isort: skip
-    train, segment, score, errors, tune, suggest, run, generate, mend, study, journal, look, viewer,
+from napari_advseg.cli import (
+    errors,
+    generate,
+    journal,
+    look,
+    mend,
+    run,
+    score,
+    segment,
+    study,
+    suggest,
+    train,
+    tune,
+    viewer,
 )
+
 # fmt: on
 from napari_advseg.cli.app import app, complain
 

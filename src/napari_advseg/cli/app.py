@@ -16,11 +16,11 @@ from rich.console import Console
 
 import napari_advseg as advseg
 from napari_advseg import model_store
-from napari_advseg.bar import Bar
+from napari_advseg.cli.bar import Bar
 from napari_advseg.progress import BlockDone, Report, Reports
-from napari_advseg.recipe import parse_span
+from napari_advseg.recipes import parse_span
 from napari_advseg.settings import assign
-from napari_advseg.volume.sets import IMAGES
+from napari_advseg.volume.formats.sets import IMAGES
 
 app = typer.Typer(
     add_completion=False,
@@ -66,7 +66,7 @@ def answer(document: Any) -> None:
 
 def advseg_execute(tree: dict[str, Any], *, resume: bool = False) -> Reports[dict[str, Any]]:
     """The running recipe; torch is first imported here."""
-    running: Reports[dict[str, Any]] = import_module("napari_advseg.pipeline").execute(tree, resume)
+    running: Reports[dict[str, Any]] = import_module("napari_advseg.tasks").execute(tree, resume)
     return running
 
 

@@ -11,9 +11,9 @@ import typer
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import Json, Missing, Overwrite, Sections, answer, app, cut_alike, say
-from napari_advseg.recipe import parse_span
-from napari_advseg.scoring.locate import ERROR_KINDS, Errors, error_map
-from napari_advseg.volume.sections import check_target
+from napari_advseg.recipes import parse_span
+from napari_advseg.scoring.finding.locate import ERROR_KINDS, Errors, error_map
+from napari_advseg.volume.formats.sections import check_target
 
 OBJECTS = ("#", "gain", "side", "id", "split", "merge", "section", "y", "x", "voxels")
 SITES = ("#", "gain", "kind", "labels", "truth", "section", "y", "x", "faces")

@@ -27,18 +27,24 @@ from napari_advseg.cli.app import (
     run_visibly,
     say,
 )
-from napari_advseg.proofreading.bake import bake as bake_labels
-from napari_advseg.proofreading.identity import identity
-from napari_advseg.proofreading.kept import Kept
-from napari_advseg.proofreading.proof import OpenProof, Proof, found, path_of_labels, reopened
-from napari_advseg.proofreading.record import record_of, write_record
-from napari_advseg.proofreading.replay import Replayed, in_words
-from napari_advseg.proofreading.replay import replay as replay_steps
-from napari_advseg.proofreading.steps import Step
-from napari_advseg.recipe import further
+from napari_advseg.disk.atomic import replace_file
+from napari_advseg.proofreading.afterwards.bake import bake as bake_labels
+from napari_advseg.proofreading.afterwards.replay import Replayed, in_words
+from napari_advseg.proofreading.afterwards.replay import replay as replay_steps
+from napari_advseg.proofreading.afterwards.review import record_of, write_record
+from napari_advseg.proofreading.editing.proof import (
+    OpenProof,
+    Proof,
+    found,
+    path_of_labels,
+    reopened,
+)
+from napari_advseg.proofreading.store.identity import identity
+from napari_advseg.proofreading.store.kept import Kept
+from napari_advseg.proofreading.store.steps import Step
+from napari_advseg.recipes import further
 from napari_advseg.settings import merge
-from napari_advseg.volume.atomic import replace_file
-from napari_advseg.volume.files import as_labels, read
+from napari_advseg.volume.formats.files import as_labels, read
 
 REFUSED = 1
 """Exit code where the new model is not taken."""

@@ -19,7 +19,7 @@ def demo(
     steps: Annotated[int | None, typer.Option(help="Training steps.", min=1)] = None,
 ) -> None:
     """Train, segment, score and draw a picture on synthetic neuropil."""
-    module = import_module("napari_advseg.demo")
+    module = import_module("napari_advseg.cli.demo")
     result = run_visibly(module.demo(Path(out), steps))
     typer.echo(in_lines(result.closed))
     say(f"See {out}: score.json, labels.ome.zarr, model/ and the pictures.")
@@ -61,7 +61,7 @@ def sample(
 @app.command()
 def doctor() -> None:
     """Check this computer: versions, memory, device, Qt, display."""
-    module = import_module("napari_advseg.doctor")
+    module = import_module("napari_advseg.cli.doctor")
     findings = module.examine()
     typer.echo(module.report(findings))
     if not module.is_healthy(findings):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_advseg.cli.app import GO_ON, Set, advseg_execute, answer, app, changed_by, run_visibly
-from napari_advseg.recipe import read_tree, validated
+from napari_advseg.recipes import read_tree, validated
 
 
 @app.command()

@@ -11,7 +11,7 @@ from napari_advseg.cli.app import Json, Missing, Sections, answer, app, cut_alik
 from napari_advseg.cli.score_measure import OF_INSTANCES, OF_OBJECTS, Wanted, measured
 from napari_advseg.cli.score_sets import document, score_sets, write_csv
 from napari_advseg.cli.score_text import score_lines, several_lines
-from napari_advseg.volume.sets import is_set
+from napari_advseg.volume.formats.sets import is_set
 
 
 @app.command()

@@ -10,8 +10,8 @@ import napari_advseg as advseg
 from napari_advseg.cli.app import say
 from napari_advseg.cli.score_text import class_lines, object_lines, score_lines
 from napari_advseg.examples.classes import MOST
-from napari_advseg.scoring.semantic import class_values, void_of
-from napari_advseg.scoring.several import Row, class_row, instance_row, object_row
+from napari_advseg.scoring.measures.semantic import class_values, void_of
+from napari_advseg.scoring.measures.several import Row, class_row, instance_row, object_row
 
 OF_INSTANCES = ("by", "boundary", "border", "edge", "zero", "rand")
 OF_OBJECTS = ("iou", "detections", "probabilities")

@@ -12,12 +12,12 @@ from typing import Any
 import napari_advseg as advseg
 from napari_advseg.cli.app import run_visibly, say
 from napari_advseg.cli.score_measure import Measured, Wanted, measured
-from napari_advseg.in_turn import naming
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.scoring.pair import paired
-from napari_advseg.scoring.several import columns_of, summary
-from napari_advseg.volume.atomic import replace_file
-from napari_advseg.volume.sets import files_of, matched
+from napari_advseg.scoring.measures.several import columns_of, summary
+from napari_advseg.scoring.table.pair import paired
+from napari_advseg.tasks.many import naming
+from napari_advseg.volume.formats.sets import files_of, matched
 
 Files = tuple[Path, ...]
 SIDES = ("labels file", "truth")

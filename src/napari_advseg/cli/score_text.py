@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari_advseg.scoring.several import ABOVE, HIGH_IOU, Row, columns_of, summary
+from napari_advseg.scoring.measures.several import ABOVE, HIGH_IOU, Row, columns_of, summary
 
 AT = ("precision", "recall", "f1", "mean_iou", "panoptic_quality")
 PRECISION = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")

@@ -23,7 +23,7 @@ from napari_advseg.cli.app import (
     say,
 )
 from napari_advseg.settings import merge
-from napari_advseg.volume.sets import is_set
+from napari_advseg.volume.formats.sets import is_set
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from napari_advseg.cli.app import absolute, answer, app, model_path, run_visibly
-from napari_advseg.recipe import parse_span
+from napari_advseg.recipes import parse_span
 
 SYNTHETIC = "synthetic"
 DONE = "the runs that are complete are saved. Go on with the same command."

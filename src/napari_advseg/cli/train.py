@@ -21,7 +21,7 @@ from napari_advseg.cli.app import (
     run_visibly,
     say,
 )
-from napari_advseg.recipe import read_tree, train_recipe, validated
+from napari_advseg.recipes import read_tree, train_recipe, validated
 from napari_advseg.settings import merge
 
 

@@ -28,9 +28,9 @@ def gui(
 def serve() -> None:
     """Be the child process of a dock: recipes in, reports out, as JSON lines."""
     engine.serve(
-        lambda tree, resume: import_module("napari_advseg.pipeline").execute(tree, resume),
-        lambda: import_module("napari_advseg.device").describe_device(),
-        lambda: import_module("napari_advseg.device").release_memory(),
-        lambda at: import_module("napari_advseg.training.viewing").look(at),
-        lambda: import_module("napari_advseg.pipeline"),
+        lambda tree, resume: import_module("napari_advseg.tasks").execute(tree, resume),
+        lambda: import_module("napari_advseg.inference.device").describe_device(),
+        lambda: import_module("napari_advseg.inference.device").release_memory(),
+        lambda at: import_module("napari_advseg.runs.viewing").look(at),
+        lambda: import_module("napari_advseg.tasks.segment"),
     )

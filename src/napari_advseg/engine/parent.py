@@ -32,7 +32,7 @@ from napari_advseg.engine.messages import (
     Silent,
 )
 from napari_advseg.progress import Saving
-from napari_advseg.recipe import Recipe
+from napari_advseg.recipes import Recipe
 
 WATCH_S = 0.25
 LAST_WORDS_S = 0.5

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_advseg.volume.arrays.lazy import Cut, LazyArray
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Cut, LazyArray
 from napari_advseg.volume.volume import Volume
 
 Array = npt.NDArray[Any]

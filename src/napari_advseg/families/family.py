@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_advseg import losses
+from napari_advseg.networks import losses
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels

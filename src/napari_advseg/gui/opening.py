@@ -11,15 +11,15 @@ import napari
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
-from napari_advseg.gui import window
-from napari_advseg.gui.annotate_dock import AnnotateDock
-from napari_advseg.gui.mend_dock import MendDock
-from napari_advseg.gui.project_window import window_project
-from napari_advseg.gui.proofread_dock import ProofreadDock
-from napari_advseg.gui.score_dock import ScoreDock
-from napari_advseg.gui.segment_dock import SegmentDock
-from napari_advseg.gui.train_dock import TrainDock
-from napari_advseg.gui.tune_dock import TuneDock
+from napari_advseg.gui.docks.annotate.dock import AnnotateDock
+from napari_advseg.gui.docks.mend.dock import MendDock
+from napari_advseg.gui.docks.proofread.dock import ProofreadDock
+from napari_advseg.gui.docks.score.dock import ScoreDock
+from napari_advseg.gui.docks.segment.dock import SegmentDock
+from napari_advseg.gui.docks.train.dock import TrainDock
+from napari_advseg.gui.docks.tune.dock import TuneDock
+from napari_advseg.gui.project.project_window import window_project
+from napari_advseg.gui.viewer import window
 from napari_advseg.napari_io import get_reader
 from napari_advseg.project import is_project
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from napari_advseg.labelling.agglomeration import agglomerated_into
-from napari_advseg.labelling.by_section import in_order, read_sections
-from napari_advseg.labelling.components import components_into
-from napari_advseg.labelling.gap_closing import label_section
-from napari_advseg.labelling.linking import linked_into
-from napari_advseg.labelling.stack_map import afford_stack, section_distance
+from napari_advseg.labelling.section.gap_closing import label_section
+from napari_advseg.labelling.stack.agglomeration import agglomerated_into
+from napari_advseg.labelling.stack.components import components_into
+from napari_advseg.labelling.stack.linking import linked_into
+from napari_advseg.labelling.stack.stack_map import afford_stack, section_distance
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.override import override
+from napari_advseg.volume.by_section import in_order, read_sections
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Array, Volume
 

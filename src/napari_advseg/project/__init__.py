@@ -14,6 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from napari_advseg.disk import lock
+from napari_advseg.disk.atomic import replace_file
+from napari_advseg.disk.lock import Held, Holder, Lock, now
 from napari_advseg.project.entries import (
     Annotated,
     Content,
@@ -24,10 +27,7 @@ from napari_advseg.project.entries import (
     read_entry,
     write_entry,
 )
-from napari_advseg.volume import lock
-from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.errors import reason
-from napari_advseg.volume.lock import Held, Holder, Lock, now
 
 FILE = "project.json"
 RECIPE = "recipe.yaml"

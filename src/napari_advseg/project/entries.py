@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from napari_advseg import __version__
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.settings import Settings, setting
-from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.errors import reason
 
 FORMAT = 1

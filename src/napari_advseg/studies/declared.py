@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_advseg.families import FAMILIES
-from napari_advseg.recipe import Train
+from napari_advseg.recipes import Train
 from napari_advseg.settings.training import AdamSettings
 from napari_advseg.studies import proofread, sites
 from napari_advseg.studies.flawed import SCALES_HERE

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_advseg import families, model_store
+from napari_advseg.inference.predict import predict
 from napari_advseg.labelling import label
 from napari_advseg.model_store import StoredModel
-from napari_advseg.prediction import predict
 from napari_advseg.progress import Reports
-from napari_advseg.proofreading.candidates import Candidate, find
-from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import Proof
-from napari_advseg.scoring.boundary import grow_nearest
+from napari_advseg.proofreading.editing.proof import Proof
+from napari_advseg.proofreading.finding.candidates import Candidate, find
+from napari_advseg.proofreading.finding.followed import FollowedScore
+from napari_advseg.scoring.table.boundary import grow_nearest
 from napari_advseg.studies.plan import SCALES, Plan, span_of
 from napari_advseg.studies.queue import Job, trained
-from napari_advseg.verdict import Verdict
+from napari_advseg.tasks.critic_search import Verdict
 from napari_advseg.volume.volume import Volume
 
 Chosen = TypeVar("Chosen", bound=str)

@@ -12,24 +12,24 @@ import numpy.typing as npt
 import torch
 
 from napari_advseg import families
-from napari_advseg.device import choose_device
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.families.family import Family
+from napari_advseg.inference.device import choose_device
+from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.slabs import block
 from napari_advseg.labelling import label
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.pipeline import Segmented, segment
-from napari_advseg.prediction import Predictor
 from napari_advseg.progress import BlockDone, Phase, Reports, drain
-from napari_advseg.recipe import Train
+from napari_advseg.recipes import Train
 from napari_advseg.scoring import score
-from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.scoring.measures.semantic import semantic_score
 from napari_advseg.settings.channels import Channels
 from napari_advseg.studies.memory import Peak
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job, trained
+from napari_advseg.tasks.segment import Segmented, segment
 from napari_advseg.volume.normalise import Normaliser
-from napari_advseg.volume.slabs import block
 from napari_advseg.volume.volume import Volume
 
 MPX = 1e6

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_advseg import families
-from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.recipes import Train, train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.settings import merge
-from napari_advseg.volume.files import as_labels, describe, read
-from napari_advseg.volume.sets import read_set
+from napari_advseg.volume.formats.files import as_labels, describe, read
+from napari_advseg.volume.formats.sets import read_set
 from napari_advseg.volume.units import known_distance
 from napari_advseg.volume.volume import Volume
 

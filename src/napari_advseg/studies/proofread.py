@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from napari_advseg import locate
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import Proof
-from napari_advseg.proofreading.proposals import propose
-from napari_advseg.proofreading.queue import Item, by_truth, ranked, reject, still
+from napari_advseg.proofreading.editing.proof import Proof
+from napari_advseg.proofreading.finding.followed import FollowedScore
+from napari_advseg.proofreading.finding.proposals import propose
+from napari_advseg.proofreading.finding.queue import Item, by_truth, ranked, reject, still
 from napari_advseg.studies.figure import curves
 from napari_advseg.studies.flawed import (
     NO_CRITIC,
@@ -32,7 +33,6 @@ from napari_advseg.studies.flawed import (
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job
 from napari_advseg.studies.report import Row, table
-from napari_advseg.volume.atomic import replace_file
 
 ORDERS = ("truth", "evidence", "critic", "random")
 SHUFFLES = 20

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_advseg import families, model_store
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import BlockDone, Phase, Reports, Said, Saved, Warned
-from napari_advseg.recipe import Train
+from napari_advseg.recipes import Train
 from napari_advseg.studies.plan import SCALES, Plan, Scale, Span, span_of
 from napari_advseg.studies.report import SUMMARY, Published, Row, pages, table
 from napari_advseg.training.fit import fit
-from napari_advseg.volume.atomic import replace_file
 from napari_advseg.volume.volume import Volume
 
 ROWS, REPORT, PLAN = "rows.csv", "report.md", "plan.json"

@@ -12,12 +12,13 @@ import numpy as np
 from scipy.stats import rankdata
 
 from napari_advseg import locate
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.proofreading.calibration import Calibration, calibrated
-from napari_advseg.proofreading.followed import FollowedScore
-from napari_advseg.proofreading.proof import Proof
-from napari_advseg.proofreading.proposals import propose
-from napari_advseg.proofreading.queue import Item, Order, ranked
+from napari_advseg.proofreading.editing.proof import Proof
+from napari_advseg.proofreading.finding.calibration import Calibration, calibrated
+from napari_advseg.proofreading.finding.followed import FollowedScore
+from napari_advseg.proofreading.finding.proposals import propose
+from napari_advseg.proofreading.finding.queue import Item, Order, ranked
 from napari_advseg.studies.flawed import (
     NO_CRITIC,
     NOTHING,
@@ -31,7 +32,6 @@ from napari_advseg.studies.flawed import (
 from napari_advseg.studies.plan import Plan
 from napari_advseg.studies.queue import Job
 from napari_advseg.studies.report import Row, table
-from napari_advseg.volume.atomic import replace_file
 
 ORDERS: tuple[Order, ...] = ("evidence", "uncertainty", "critic", "mix")
 FIRST = 50

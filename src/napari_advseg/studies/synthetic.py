@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from napari_advseg import model_store
-from napari_advseg.gate import through_the_gate
-from napari_advseg.generation import generate
+from napari_advseg.inference.painter import generate
 from napari_advseg.model_store import StoredModel
-from napari_advseg.pipeline import segment
 from napari_advseg.progress import Reports, Said, Saved
-from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.recipes import Train, train_recipe
 from napari_advseg.scoring import score
+from napari_advseg.tasks.generate.gate import through_the_gate
+from napari_advseg.tasks.segment import segment
 from napari_advseg.training.fit import fit
-from napari_advseg.volume.files import Source, as_labels, read, write
+from napari_advseg.volume.formats.files import Source, as_labels, read, write
 from napari_advseg.volume.volume import Volume
 
 ROWS, REPORT = "rows.csv", "report.md"

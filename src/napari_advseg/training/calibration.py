@@ -13,11 +13,13 @@ from skimage.metrics import structural_similarity
 from napari_advseg.examples.marks import known_truth
 from napari_advseg.examples.sections import Row, plane
 from napari_advseg.examples.targets import Meaning
-from napari_advseg.generation import Painter, gives_images
+from napari_advseg.inference.fitting import gives_classes
+from napari_advseg.inference.painter import Painter, gives_images
+from napari_advseg.inference.predict import map_of
+from napari_advseg.inference.predictor import Predictor
 from napari_advseg.model_store import Card, StoredModel, with_choice
-from napari_advseg.prediction import Predictor, gives_classes, map_of
 from napari_advseg.progress import Reports, Said
-from napari_advseg.scoring.semantic import semantic_score
+from napari_advseg.scoring.measures.semantic import semantic_score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tuning import choose_thresholds

@@ -27,12 +27,12 @@ from napari_advseg.examples.targets import Meaning
 from napari_advseg.examples.unpaired import Side, Unpaired
 from napari_advseg.examples.zero import MEANS, check_trainable, decide_zero
 from napari_advseg.progress import Reports, Said, Warned
-from napari_advseg.recipe import Missing, Train
+from napari_advseg.recipes import Missing, Train
 from napari_advseg.settings.examples import ExampleSettings, TargetSettings
-from napari_advseg.volume.files import Source, Unreadable, as_labels, read
+from napari_advseg.volume.formats.files import Source, Unreadable, as_labels, read
+from napari_advseg.volume.formats.sets import files_of, is_set, matched, read_set
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.painted import is_painted
-from napari_advseg.volume.sets import files_of, is_set, matched, read_set
 from napari_advseg.volume.synthetic import whole, without_synthetic
 from napari_advseg.volume.volume import Volume
 

@@ -13,23 +13,23 @@ from typing import Any
 import torch
 
 from napari_advseg import families, model_store
+from napari_advseg.disk import lock
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.examples.targets import target_channels
 from napari_advseg.families.counts import preset_here
 from napari_advseg.model_store import Card, StoredModel, Tensors
 from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
-from napari_advseg.recipe import Train, train_recipe
+from napari_advseg.recipes import Train, train_recipe
+from napari_advseg.runs.continuing import LOCK
 from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
-from napari_advseg.training.continuing import LOCK
 from napari_advseg.training.data import Data, prepare, prepare_unlabelled, prepare_unpaired
 from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, tensors, train
 from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
 from napari_advseg.training.starting import take_over
 from napari_advseg.training.strip import strip_of
-from napari_advseg.volume import lock
-from napari_advseg.volume.atomic import replace_file
-from napari_advseg.volume.files import Source
+from napari_advseg.volume.formats.files import Source
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.units import known_distance
 from napari_advseg.volume.volume import Volume
@@ -92,13 +92,13 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     best = Best(math.inf if card.best_loss is None else card.best_loss, card.best_step)
     if stored and folder:
         yield from take_up(run, folder)
-    desk = Desk(folder, card)
+    keeper = ModelKeeper(folder, card)
     yield Phase("train", run.settings.steps)
-    keeper = Keeper(desk.keep_best, desk.keep_state, desk.keep_strip)
-    running = train(run, data.batches, data.withheld, keeper, best)
+    kept_by = Keeper(keeper.keep_best, keeper.keep_state, keeper.keep_strip)
+    running = train(run, data.batches, data.withheld, kept_by, best)
     running = previewed(running, run, card, data.images, data.labels)
-    yield from desk.logged(running, run.step)
-    model = desk.model()
+    yield from keeper.logged(running, run.step)
+    model = keeper.model()
     alone = families.find(recipe.family).needs == "unlabelled"
     unpaired = bool(recipe.images) and not recipe.image  # nothing to judge it on
     if not any(data.validation) and (alone or not unpaired):
@@ -109,14 +109,14 @@ def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[
     card = model.card
     if alone:
         card = card.changed(calibration=measured(run, model, data))
-        desk.replace(card)
+        keeper.replace(card)
     elif not unpaired:
         is_withheld = any(data.validation)
         judged = data.validation if is_withheld else data.training
         card = yield from calibrate(
             model, data.images, data.labels, judged, is_withheld=is_withheld
         )
-        desk.replace(card)
+        keeper.replace(card)
     if folder:
         yield Saved(str(folder), "model")
     return dataclasses.replace(model, card=card)
@@ -354,7 +354,7 @@ def named(path: str | None, what: str) -> str:
     return path
 
 
-class Desk:
+class ModelKeeper:
     """Keeps one training's card and weights: in its model folder, or in memory where it has none."""
 
     def __init__(self, folder: Path | None, card: Card) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_advseg import families, model_store
+from napari_advseg.disk.atomic import replace_file
 from napari_advseg.examples.sections import Row
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Reports, Said, Saved
-from napari_advseg.recipe import Train
+from napari_advseg.recipes import Train
 from napari_advseg.training.data import paired
 from napari_advseg.training.fit import fit, named
-from napari_advseg.volume.atomic import replace_file
 
 Measures = dict[str, float | int | None]
 FOLDS, SWEEP = "folds.csv", "sweep.csv"

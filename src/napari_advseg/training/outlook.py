@@ -9,9 +9,9 @@ from collections.abc import Callable
 from napari_advseg.examples.census import Census
 from napari_advseg.examples.classes import look_like_classes
 from napari_advseg.progress import Report, Said, Warned, drain
-from napari_advseg.recipe import Train
+from napari_advseg.recipes import Train
 from napari_advseg.training.data import Plan, plan
-from napari_advseg.volume.files import as_labels
+from napari_advseg.volume.formats.files import as_labels
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.volume import Volume
 

@@ -16,14 +16,15 @@ import torch
 
 from napari_advseg import families
 from napari_advseg.examples.sections import Row, plane, read_window
-from napari_advseg.generation import Painter
+from napari_advseg.inference.fitting import around, gives_classes
+from napari_advseg.inference.painter import Painter
+from napari_advseg.inference.predictor import Predictor
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.prediction import Predictor, around, gives_classes
 from napari_advseg.progress import Previewed, Report, Reports, StepDone, Warned, drain
+from napari_advseg.runs import viewing
+from napari_advseg.runs.viewing import View
 from napari_advseg.settings.prediction import PredictionSettings
-from napari_advseg.training import viewing
 from napari_advseg.training.run import Run
-from napari_advseg.training.viewing import View
 from napari_advseg.volume.volume import Volume
 
 SIDE = 1024

@@ -12,8 +12,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn, optim
 
-from napari_advseg import device as devices
 from napari_advseg.families.family import Family, Progress, TensorBatch, Turn, under
+from napari_advseg.inference import device as devices
 from napari_advseg.model_store import State, Tensors
 from napari_advseg.progress import Contest
 from napari_advseg.settings.training import AdamSettings, TrainingSettings

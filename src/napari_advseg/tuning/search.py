@@ -12,11 +12,15 @@ from typing import Any
 import cc3d
 import numpy as np
 
-from napari_advseg.labelling.by_section import in_order, read_sections
-from napari_advseg.labelling.gap_closing import Prepared, close_gaps, line_statistics, prepare
-from napari_advseg.labelling.watershed import grow
+from napari_advseg.labelling.section.gap_closing import (
+    Prepared,
+    close_gaps,
+    line_statistics,
+    prepare,
+)
+from napari_advseg.labelling.section.watershed import grow
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.scoring.instances import as_label_volume, check_alike
+from napari_advseg.scoring.measures.instances import as_label_volume, check_alike
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
@@ -24,6 +28,7 @@ from napari_advseg.settings.tuning import Minima, Objective, TuningSettings
 from napari_advseg.tuning.grid import FINE, STEPS, Grid
 from napari_advseg.tuning.truth import TruthSection, mean
 from napari_advseg.tuning.tuned import Cell, Tuned, Values, Work, lowest
+from napari_advseg.volume.by_section import in_order, read_sections
 from napari_advseg.volume.volume import Array, Volume
 
 PHASE = "thresholds"

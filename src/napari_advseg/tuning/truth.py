@@ -9,10 +9,10 @@ import fastremap
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.scoring.boundary import grow_nearest, near_change
-from napari_advseg.scoring.contingency import Contingency, as_ids, contingency
-from napari_advseg.scoring.information import variation_of_information
-from napari_advseg.scoring.rand import adapted_rand_error
+from napari_advseg.scoring.measures.information import variation_of_information
+from napari_advseg.scoring.measures.rand import adapted_rand_error
+from napari_advseg.scoring.table.boundary import grow_nearest, near_change
+from napari_advseg.scoring.table.contingency import Contingency, as_ids, contingency
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.tuning.tuned import Values
 from napari_advseg.volume.volume import Array

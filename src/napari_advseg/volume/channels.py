@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_advseg.volume.lazy import Array, LazyArray, Window, Windowed, in_native, native
+from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed, in_native, native
 from napari_advseg.volume.volume import Volume
 
 Channel = int | Literal["mean"] | None

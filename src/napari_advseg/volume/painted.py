@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Array, LazyArray, Window, Windowed
 from napari_advseg.volume.volume import Volume
 
 BOUNDARY, BACKGROUND = 1_999_999_999, 2_000_000_000

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from napari_advseg.volume.lazy import Cut
+from napari_advseg.volume.arrays.lazy import Cut
 from napari_advseg.volume.volume import Volume
 
 Box = tuple[int, int, int, int]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_advseg.volume.arrays.lazy import Array, Cut, LazyArray
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.lazy import Array, Cut, LazyArray
 
 __all__ = ["Array", "Cut", "Kind", "LazyArray", "Volume"]
 

@@ -13,8 +13,14 @@ from napari_advseg.families.adversarial_unet.settings import AdversarialUNetSett
 from napari_advseg.families.family import Player, Progress, TensorBatch, Turn, total
 from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.critic import PatchCritic
+from napari_advseg.networks.objectives import (
+    critic_loss,
+    falseness,
+    fooling_loss,
+    patch_weight,
+    penalty,
+)
 from napari_advseg.networks.unet import UNet2d, context, stride
-from napari_advseg.objectives import critic_loss, falseness, fooling_loss, patch_weight, penalty
 
 
 class Model(Segmenter[AdversarialUNetSettings]):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_advseg import losses
 from napari_advseg.families.boundless import masks
 from napari_advseg.families.boundless.settings import NEEDS, BoundlessSettings
 from napari_advseg.families.family import (
@@ -22,10 +21,10 @@ from napari_advseg.families.family import (
     symmetric,
     total,
 )
-from napari_advseg.networks import inception
+from napari_advseg.networks import inception, losses
 from napari_advseg.networks.gated import CONTEXT, ConditionedCritic, GatedGenerator, generator_of
+from napari_advseg.networks.objectives import critic_loss, fooling_loss
 from napari_advseg.networks.weights import published
-from napari_advseg.objectives import critic_loss, fooling_loss
 
 NO_MAPS = (
     "This model paints what is missing in images and does not segment: use the commands extend and mend, or train "

@@ -8,7 +8,6 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from napari_advseg import losses
 from napari_advseg.families.cgan.settings import CganSettings
 from napari_advseg.families.family import (
     Family,
@@ -20,9 +19,16 @@ from napari_advseg.families.family import (
     measures,
     symmetric,
 )
+from napari_advseg.networks import losses
 from napari_advseg.networks.critic import PatchCritic
+from napari_advseg.networks.objectives import (
+    critic_loss,
+    falseness,
+    fooling_loss,
+    patch_weight,
+    penalty,
+)
 from napari_advseg.networks.translator import UNetTranslator
-from napari_advseg.objectives import critic_loss, falseness, fooling_loss, patch_weight, penalty
 
 PAINTER = (
     "This model paints images of labels and does not segment; use the command generate, "

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from napari_advseg import losses
 from napari_advseg.families.cyclegan.pool import Pool
 from napari_advseg.families.cyclegan.settings import NEEDS, CycleGanSettings
 from napari_advseg.families.family import (
@@ -20,9 +19,10 @@ from napari_advseg.families.family import (
     measures,
     symmetric,
 )
+from napari_advseg.networks import losses
 from napari_advseg.networks.critic import PatchCritic
+from napari_advseg.networks.objectives import critic_loss, fooling_loss, patch_weight, penalty
 from napari_advseg.networks.translator import ResNetTranslator, UNetTranslator
-from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight, penalty
 
 # How much less of the inside than of the outside is called inside, before a map counts as turned round.
 FLIPPED = 0.2

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_advseg import losses
 from napari_advseg.families.family import (
     Family,
     Player,
@@ -21,11 +20,12 @@ from napari_advseg.families.family import (
     total,
 )
 from napari_advseg.families.seggan.settings import SegGanSettings
+from napari_advseg.networks import losses
 from napari_advseg.networks.critic import PatchCritic
+from napari_advseg.networks.objectives import critic_loss, fooling_loss, patch_weight
 from napari_advseg.networks.segmenters import STRIDES, segmenter
 from napari_advseg.networks.translator import MaskPainter
 from napari_advseg.networks.weights import published, take
-from napari_advseg.objectives import critic_loss, fooling_loss, patch_weight
 
 PAINTER_STRIDE = 16
 PUBLISHED = {

@@ -19,14 +19,10 @@ from napari_advseg.families.family import (
     symmetric,
     total,
 )
-from napari_advseg.families.stylegan.likeness import (
-    diversity,
-    histogram_distance,
-    patch_distance,
-)
+from napari_advseg.families.stylegan.likeness import diversity, histogram_distance, patch_distance
 from napari_advseg.families.stylegan.settings import NEEDS, StyleGanSettings
+from napari_advseg.networks.objectives import critic_loss, fooling_loss, penalty
 from napari_advseg.networks.style import StyleCritic, StyleGenerator, level_and_share
-from napari_advseg.objectives import critic_loss, fooling_loss, penalty
 
 DRAWER = (
     "This model draws crops of tissue from noise and looks at no image; use the command generate, or train a family "

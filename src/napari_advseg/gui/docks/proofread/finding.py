@@ -1,0 +1,195 @@
+"""What the Proofread dock asks of threads: places to look at, steps and proposals with their pictures, the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_advseg import families
+from napari_advseg.gui.compute.cancellable import Cancellable
+from napari_advseg.gui.compute.handover import COPY, GivenUp, Stopped, named, taken
+from napari_advseg.gui.docks.proofread.open_labels import OpenLabels
+from napari_advseg.gui.kit.comparison import MOST_ROWS, Comparison, Side, rows_of
+from napari_advseg.model_store import Card
+from napari_advseg.napari_io import LayerData
+from napari_advseg.progress import Phase, Report, Reports, Result, drain
+from napari_advseg.proofreading.afterwards.bake import bake
+from napari_advseg.proofreading.editing.modes import Click, is_enough
+from napari_advseg.proofreading.finding import calibration, queue
+from napari_advseg.proofreading.finding.candidates import find
+from napari_advseg.proofreading.finding.followed import FollowedScore
+from napari_advseg.proofreading.finding.proposals import Proposal
+from napari_advseg.proofreading.finding.queue import Item
+from napari_advseg.proofreading.store.steps import Step
+from napari_advseg.recipes import Judge
+from napari_advseg.scoring.finding.locate import locate
+from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.volume.arrays.lazy import LazyArray
+from napari_advseg.volume.volume import Volume
+
+ORDERS = {
+    "truth": "Gain (truth)",
+    "evidence": "Boundary evidence",
+    "uncertainty": "Uncertainty",
+    "critic": "Critic's verdict",
+    "mix": "All but truth",
+}
+Tell = Callable[[Report], object]
+
+
+def can_judge(card: Card) -> bool:
+    """Whether a model has a critic of images and segmentations."""
+    return families.judges(card.recipe.model)
+
+
+def why_not_open(layer: Any) -> str:
+    """Why a layer cannot be proofread; empty where it can."""
+    try:
+        volume = taken(layer)
+    except ValueError as error:
+        return str(error)
+    if volume.axes not in ("yx", "zyx"):
+        return f"'{layer.name}' has the axes '{volume.axes}'; choose labels of one section or one stack."
+    return ""
+
+
+def by_truth(opened: OpenLabels, truth: Side, stopped: Stopped, tell: Tell) -> dict[str, Any]:
+    """Places by what putting them right gains, under "items", and the wrong objects, under "comparison".
+
+    Raises:
+        ValueError: labels and truth cannot be compared, or it was stopped.
+    """
+    tell(Phase("comparing", 0))
+    replica = opened.working_copy.replica()
+    settings = ScoringSettings(by="volume")
+    errors = locate(replica.volume, truth.volume, settings)
+    _unless(stopped)
+    found = Comparison(
+        opened.now,
+        truth,
+        settings,
+        errors.score,
+        rows_of(errors.top(MOST_ROWS)),
+        errors.sites_found,
+        errors.objects_found,
+    )
+    return {"items": queue.by_truth(replica, errors.sites), "comparison": found}
+
+
+def by_map(
+    opened: OpenLabels, interior: LazyArray, order: queue.Order, stopped: Stopped, tell: Tell
+) -> dict[str, Any]:
+    """Places by what the interior map says at contacts and inside objects, under "items".
+
+    Raises:
+        ValueError: the map does not lie on the labels, or it was stopped.
+    """
+    replica = opened.working_copy.replica()
+    found = _told(find(replica, interior), stopped, tell)
+    return {"items": queue.ranked(replica, found, order)}
+
+
+def judged(
+    opened: OpenLabels,
+    given: Mapping[str, Volume],
+    recipe: Judge,
+    folder: Path,
+    cancellable: Cancellable,
+) -> Judge:
+    """The recipe with its files named; what of `given` (image, interior) is in no file is copied into `folder`.
+
+    Raises:
+        ValueError: a copy cannot be written, or it was stopped.
+    """
+    paths = {}
+    for name, volume in given.items():
+        copy = folder / f"judge-{name}{COPY}"
+        paths[name] = named(volume, copy, cancellable, str(copy))
+    proof = opened.proof
+    return recipe.changed(labels=str(proof.base.source), journal=str(proof.folder), **paths)
+
+
+def prepared(
+    opened: OpenLabels, mode: str, clicks: Sequence[Click], interior: LazyArray | None, section: int
+) -> tuple[Step | None, LayerData | None]:
+    """The step that clicks stand for, and what it is about in a section; before there are enough only the latter.
+
+    Raises:
+        ValueError: the edit is refused.
+    """
+    if is_enough(mode, clicks):
+        step = opened.working_copy.step(mode, clicks, interior)
+        return step, opened.working_copy.picture(step, opened.side, section)
+    labels = tuple(opened.working_copy.label_at(click.point) for click in clicks)
+    if 0 in labels:
+        raise ValueError("There is no object (label 0) at this place; click into one.")
+    about = Step("mark", tuple(dict.fromkeys(labels)))
+    return None, opened.working_copy.picture(about, opened.side, section)
+
+
+def proposed(
+    opened: OpenLabels, item: Item, interior: LazyArray | None, made: Proposal | None
+) -> tuple[Item, Proposal, LayerData | None]:
+    """What puts an item right, made now unless it was before, and what it is about where the item lies.
+
+    Raises:
+        ValueError: the item is no longer what it was.
+    """
+    proposal = made or opened.working_copy.proposal(item, interior)
+    section = item.points[0][0] if item.points and len(item.points[0]) > 2 else 0
+    return item, proposal, opened.working_copy.picture(proposal.step, opened.side, section)
+
+
+def ahead(opened: OpenLabels, item: Item, interior: LazyArray | None) -> tuple[Item, Proposal]:
+    """An item with its proposal, before its turn has come.
+
+    Raises:
+        ValueError: as `proposed`.
+    """
+    return item, opened.working_copy.proposal(item, interior)
+
+
+def expected(proposal: Proposal) -> str:
+    """What a proposal would do, in words."""
+    item = proposal.item
+    what = f"{item.action.capitalize()} {' and '.join(map(str, item.labels))}"
+    if proposal.gain is not None:
+        way = "falls" if proposal.gain >= 0 else "rises"
+        return f"{what}: VOI {way} by {abs(proposal.gain):.4g} bits."
+    hits = calibration.measured().of(item)
+    rate = f" Elsewhere, {hits.words}." if hits is not None else ""
+    return f"{what}: {item.source} {item.worth:.2f} of 1.{rate}"
+
+
+def scored(opened: OpenLabels, truth: Side) -> FollowedScore:
+    """The score against a truth, which follows from now on.
+
+    Raises:
+        ValueError: labels and truth cannot be compared.
+    """
+    return opened.working_copy.begin_score(truth.volume)
+
+
+def baked(opened: OpenLabels, path: str, stopped: Stopped, tell: Tell) -> dict[str, Path]:
+    """A file with all edits, under "baked".
+
+    Raises:
+        ValueError: it cannot be written, or it was stopped.
+    """
+    return {"baked": _told(bake(opened.working_copy.replica(), path), stopped, tell)}
+
+
+def _told(running: Reports[Result], stopped: Stopped, tell: Tell) -> Result:
+    """The result of a generator whose reports are told; it ends where it is stopped."""
+
+    def read(report: Report) -> None:
+        _unless(stopped)
+        tell(report)
+
+    return drain(running, read)
+
+
+def _unless(stopped: Stopped) -> None:
+    if stopped():
+        raise GivenUp("Stopped.")

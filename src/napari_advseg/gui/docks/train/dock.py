@@ -1,0 +1,339 @@
+"""The Train dock: choose an image, its annotation and a model, and watch it learn."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_advseg import families
+from napari_advseg.gui.compute import checks, handover
+from napari_advseg.gui.docks.job_dock import JobDock, NewPlace
+from napari_advseg.gui.docks.train.compare_runs import open_comparison
+from napari_advseg.gui.docks.train.going_on import GoingOn
+from napari_advseg.gui.docks.train.live import Live
+from napari_advseg.gui.docks.train.model_preview import SectionPreview
+from napari_advseg.gui.docks.train.start_choice import ABOUT as START_HELP
+from napari_advseg.gui.docks.train.start_choice import StartChoice
+from napari_advseg.gui.docks.train.summary import TrainingSummary, Wish
+from napari_advseg.gui.help.tour import MINUTES
+from napari_advseg.gui.kit.editors import PatientComboBox
+from napari_advseg.gui.kit.form import Fold, Form, rows_of
+from napari_advseg.gui.kit.panel import LayerChoice, browse_new_folder, note, side_by_side
+from napari_advseg.gui.viewer import window
+from napari_advseg.recipes import Train, train_recipe
+from napari_advseg.runs.comparing import curves_of
+from napari_advseg.runs.continuing import recipe_to_go_on
+from napari_advseg.runs.remembered import Memory, remembered
+
+MAIN = ("sections", "validation", "zero")
+LENGTH = ("steps", "minutes")
+ADVANCED = ("seed", "model", "examples", "training", "prediction", "labelling", "scoring")
+HIDDEN = ("training.steps", "training.minutes")
+
+
+class TrainDock(JobDock):
+    """Image + labels -> a model folder."""
+
+    kind = "train"
+    run_words = "Start"
+    run_about = "Learn from image and labels, in a process of its own; the viewer stays free."
+    can_pause = True
+    cancelled_words = "Cancelled. What was learnt so far is saved and can be resumed."
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._pairing = checks.Pairing()
+        self._memory = Memory()
+        self.going_on = GoingOn(self._session)
+        self.image = LayerChoice(self._viewer, Image)
+        self.labels = LayerChoice(self._viewer, Labels)
+        self.summary = TrainingSummary(self._session)
+        self.family = PatientComboBox()
+        self.family.addItems(list(families.FAMILIES))
+        self.preset = PatientComboBox()
+        self.preset_words = note()
+        self.start_from = StartChoice(self._session)
+        self.start_words = note()
+        self._base = train_recipe(self._family(), self._preset())
+        self.main = Form(self._base, only=MAIN)
+        self.length = Form(self._base.training, only=LENGTH)
+        self.out = NewPlace(self._session, browse_new_folder, "Where the model goes")
+        self.resume = QPushButton("Resume it")
+        self.rename = QPushButton("Take a new name")
+        self.resume.setToolTip("Go on with the training that is in this folder")
+        self.rename.setToolTip("Leave that model alone and train into the next free folder")
+        self.conflict = side_by_side(self.resume, self.rename)
+        self.advanced = Form(self._base, only=ADVANCED, without=HIDDEN)
+        self.buttons.remedy.addWidget(self.conflict)
+        self.preview = SectionPreview(self._session, self._viewer)
+        self.live = Live(self.preview)
+        self.compare = QPushButton("Compare trainings …")
+        self.compare.setToolTip(
+            "Curves of two trainings over each other, how they ended, what differs"
+        )
+        self._connect()
+        self._fill_presets()
+        self._open(self._content(), self.live)
+        self._propose_place()
+        self._recall()
+        self.going_on.look()
+
+    def recipe(self) -> Train:
+        """What is typed, as a recipe without its data.
+
+        Raises:
+            ValueError: something typed is not valid.
+        """
+        advanced = self.advanced.value()
+        training = advanced.training.changed(**self.length.shown())
+        return advanced.changed(
+            training=training,
+            out=self.out.path,
+            start_from=self.start_from.path or None,
+            **self.main.shown(),
+        )
+
+    def start(self, *, resume: bool = False) -> None:
+        """Hand the layers over and train, unless something is in the way; then that is said."""
+        self._look_at_layers()
+        if self._problem(resume=resume):
+            return
+        image = handover.taken(self.image.layer)
+        labels = None if self._is_alone() else handover.taken(self.labels.layer)
+        prepare = partial(handover.training, self.recipe(), image, labels)
+        self._run(prepare, self.out.path, resume=resume)
+
+    def go_on(self, folder: str) -> None:
+        """Go on with the training in a folder, on the data that its recipe names."""
+        if not self._is_running:
+            self._run(lambda _: recipe_to_go_on(folder), folder, resume=True)
+
+    def _run(self, prepare: Callable[[Any], Train], folder: str, *, resume: bool) -> None:
+        self.live.clear()
+        self.going_on.hide()
+        title = f"Training {Path(folder).name}"
+        self._follow(self._session.run(self.kind, title, prepare, resume=resume))
+        if resume and self._job is not None:
+            known = self._session.background(partial(curves_of, Path(folder)))
+            known.done.connect(self._job.remember)
+
+    def tour_stop(self) -> QWidget:
+        """Start, for a training that is short enough to wait for."""
+        self.length.row("minutes").editor.write(MINUTES)
+        return self.buttons.run
+
+    def _content(self) -> QWidget:
+        rows = rows_of(
+            ("Image", self.image, "The image layer to learn from."),
+            ("Labels", self.labels, "The labels layer that says what is what in it, also in part."),
+            self.summary,
+            ("Family", self.family, "The kind of network; docs: Families of models."),
+            ("Preset", self.preset, "Size and length: quick on a CPU, seed as published."),
+            self.preset_words,
+            ("Start from", self.start_from, START_HELP),
+            self.start_words,
+            self.main,
+            self.length,
+            ("Model folder", self.out, "A new folder; nothing that exists is overwritten."),
+        )
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.addWidget(self.going_on)
+        column.addLayout(rows)
+        self.fold = Fold("Advanced", lambda: self.advanced)
+        column.addWidget(self.fold)
+        column.addWidget(self.compare)
+        column.addStretch(1)
+        return content
+
+    def _connect(self) -> None:
+        self.image.currentIndexChanged.connect(self._propose_place)
+        self._session.project_opened.connect(self._propose_place)
+        self.labels.currentIndexChanged.connect(self._look_at_layers)
+        self.summary.kind_chosen.connect(self._choose_kind)
+        self.family.currentIndexChanged.connect(self._forget_source)
+        self.family.currentIndexChanged.connect(self._fill_presets)
+        self.family.currentIndexChanged.connect(self._propose_place)
+        self.preset.currentIndexChanged.connect(self._take_preset)
+        self.preset.currentIndexChanged.connect(self._look_at_source)
+        self.start_from.seen.connect(self._take_source)
+        self.out.looked.connect(self._judge)
+        for form in (self.main, self.length, self.advanced):
+            form.changed.connect(self._judge)
+        self.resume.clicked.connect(partial(self.start, resume=True))
+        self.rename.clicked.connect(self._rename)
+        self.going_on.wanted.connect(self.go_on)
+        self._session.project_opened.connect(self.going_on.look_again)
+        self.compare.clicked.connect(partial(open_comparison, self._session, self._viewer))
+        self.summary.seen.connect(self._show_time)
+        self.buttons.pause.clicked.connect(self._pause_or_proceed)
+        self._viewer.events.theme.connect(self._paint)
+        self._paint()
+
+    def _family(self) -> str:
+        return str(self.family.currentText())
+
+    def _is_alone(self) -> bool:
+        """Whether the family learns from the image alone."""
+        return checks.needs_no_labels(self._family())
+
+    def _preset(self) -> str:
+        return self.preset.currentData() or checks.auto_preset(self._family(), self._session.device)
+
+    def _fill_presets(self) -> None:
+        self.preset.blockSignals(True)  # noqa: FBT003 - Qt's interface
+        self.preset.clear()
+        self.preset.addItem("auto", None)
+        for name in families.find(self._family()).presets:
+            self.preset.addItem(name, name)
+        self.preset.blockSignals(False)  # noqa: FBT003
+        self._take_preset()
+
+    def _take_preset(self) -> None:
+        preset = self._preset()
+        self.preset.setItemText(
+            0, f"auto ({checks.auto_preset(self._family(), self._session.device)})"
+        )
+        self.preset_words.setText(checks.preset_words(self._family(), preset))
+        base = train_recipe(self._family(), preset)
+        if base.family != self._base.family:
+            self._replace_advanced(base)
+        self._base = base
+        self.main.set(base.changed(**self.main.shown()) if not self.main.problem else base)
+        self.length.set(base.training)
+        self.advanced.set(base)
+        self._look_at_layers()
+
+    def _forget_source(self, *_: object) -> None:
+        self.start_from.take("")
+
+    def _look_at_source(self, *_: object) -> None:
+        if self.start_from.path:
+            self.start_from.take(self.start_from.path)
+
+    def _take_source(self, source: handover.Model) -> None:
+        """Have the network that a model has, where it is of this family, so that all of it fits."""
+        self.start_words.setText(source.words if source.path else "")
+        self.start_words.setVisible(bool(source.path))
+        is_same = source.card is not None and source.card.recipe.family == self._family()
+        model = (
+            source.card.recipe.model if source.card is not None and is_same else self._base.model
+        )
+        if self.advanced.problem or self.advanced.shown()["model"] != model:
+            self.advanced.group("model").set(model)
+        self._judge()
+
+    def _replace_advanced(self, base: Train) -> None:
+        self.advanced = Form(base, only=ADVANCED, without=HIDDEN)
+        self.advanced.changed.connect(self._judge)
+        self.fold.fill(self.advanced)
+
+    def _show_device(self, device: dict[str, object] | None) -> None:
+        if device and self._preset() != self._base.preset:
+            self._take_preset()
+        self._show_time()
+
+    def _show_time(self) -> None:
+        device, words = self._session.device, ""
+        is_asked = not self._is_running and not any(form.problem for form in self._forms)
+        if device is not None and is_asked:
+            learnt = self.summary.outlook.training
+            words = checks.time_words(self.recipe(), device, self._memory, learnt)
+        line = checks.device_line(device)
+        line = f"{line}. {words}".strip() if device else line
+        self.device.setText(self._session.or_trouble(line))
+
+    def _recall(self) -> None:
+        """See what this computer remembers of trainings."""
+        self._session.background(remembered).done.connect(self._take_memory)
+
+    def _take_memory(self, memory: Memory) -> None:
+        self._memory = memory
+        self._show_time()
+
+    @property
+    def _forms(self) -> tuple[Form[Any], ...]:
+        return self.main, self.length, self.advanced
+
+    def _look_at_layers(self, *_: object) -> None:
+        self._pairing = handover.pairing(self.image.layer, self.labels.layer, self._family())
+        self._judge()
+
+    def _choose_kind(self, kind: str) -> None:
+        self.advanced.group("examples").group("targets").row("kind").editor.write(kind)
+
+    def _propose_place(self, *_: object) -> None:
+        self._look_at_layers()
+        if not self.out.is_own:
+            find = partial(
+                handover.place_for_model, self.image.layer, self._family(), self._session.project
+            )
+            self.out.propose(find)
+
+    def _rename(self) -> None:
+        self.out.propose(partial(handover.place_beside, self.out.path))
+
+    def _problem(self, *, resume: bool = False) -> str:
+        return (
+            self._pairing.problem
+            or next((form.problem for form in self._forms if form.problem), "")
+            or self._no_sections()
+            or ("" if resume else self.out.problem)
+        )
+
+    def _no_sections(self) -> str:
+        chosen = self.main.shown()
+        if self._pairing.is_pair or not (chosen["sections"] or chosen["validation"]):
+            return ""
+        return "Where image and labels do not belong together all sections are learnt from: empty the rows on sections."
+
+    def _judge_more(self) -> None:
+        minutes, steps = (self.length.row(name).editor for name in ("minutes", "steps"))
+        steps.widget.setEnabled(minutes.read() in (None, ""))  # else they follow from the minutes
+        is_valid = not any(form.problem for form in self._forms)
+        wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
+        self.summary.look(None if self._is_alone() else self.labels.layer, wish)
+        self._show_time()
+        self.conflict.setVisible(self.out.place.holds == "model" and not self._is_running)
+        self.going_on.setEnabled(not self._is_running)
+        self.resume.setEnabled(not self._problem(resume=True))
+
+    def _show_job(self) -> None:
+        super()._show_job()
+        if self._job is not None:
+            self.live.show_job(self._job)
+            self.preview.show_job(self._job)
+            if self._job.curves:
+                self._reveal()
+
+    def _pause_or_proceed(self) -> None:
+        if self._job is not None and self._job.state == "paused":
+            self._session.proceed(self._job)
+        elif self._job is not None:
+            self._session.pause(self._job)
+        self._show_job()
+
+    def _finished(self, result: dict[str, Any]) -> None:
+        user = "Segment" if families.segments(self._base.model) else "Mend"
+        window.show_info(f"{Path(result['model']).name} is trained; {user} can use it.")
+        self._session.learnt(str(result["model"]))
+
+    def _settle(self) -> None:
+        self.out.look()
+        self._recall()
+        self.going_on.look(besides=self.out.path)
+
+    def _tidy_up(self) -> None:
+        self.summary.look(None, None)
+        self.preview.stop()
+
+    def _paint(self, *_: object) -> None:
+        self.live.paint(*window.colours(self._viewer))

@@ -1,0 +1,314 @@
+"""The Tune dock: a heat map of thresholds on annotated sections, to click, and the choice saved into the model."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import napari
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
+
+from napari_advseg import model_store
+from napari_advseg.gui.compute import handover
+from napari_advseg.gui.docks.job_dock import JobDock, NewPlace
+from napari_advseg.gui.docks.tune import heat_grid
+from napari_advseg.gui.docks.tune.heat_maps import MARKS, HeatMaps
+from napari_advseg.gui.kit.editors import PatientComboBox
+from napari_advseg.gui.kit.form import Fold, Form, rows_of
+from napari_advseg.gui.kit.latest import Latest
+from napari_advseg.gui.kit.model_choice import ModelChoice
+from napari_advseg.gui.kit.panel import LayerChoice, browse_new_folder, legend, note, side_by_side
+from napari_advseg.gui.kit.preview import Relabeller, Wish, is_on_screen, nearest, turn_to, words_of
+from napari_advseg.gui.viewer import results, window
+from napari_advseg.napari_io import LayerData
+from napari_advseg.recipes import Tune
+from napari_advseg.tuning.tuned import Cell
+
+MADE = "made by the model"
+MAIN = ("grid", "thresholds", "gaps", "objective", "merge_weight")
+HOW = ("scoring", "labelling", "prediction")
+PREVIEW = "Preview of thresholds"
+SAVE = "Write the chosen thresholds into the model; Segment uses them from then on."
+NO_MODEL = "Choose the folder of a model to save into."
+NOT_SEARCHED = "This section was not searched."
+MEANINGS = {
+    "best": "The lowest of what is made small.",
+    "chosen": "The cell to use: the one that was clicked last.",
+    "flattering best": "What would look best if predicted walls were left out of the score.",
+}
+
+
+class TuneDock(JobDock):
+    """Model or interior map + truth -> thresholds to look at, to choose from and to save."""
+
+    kind = "tune"
+    run_about = "Try every pair of thresholds of the grid on the annotated sections."
+    log_px = 52
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._layers_problem = ""
+        self._search: handover.Search | None = None
+        self._grid: heat_grid.HeatGrid | None = None
+        self._relabeller = Relabeller()
+        self._labelling = Latest(self._session, self)
+        self._preview = results.OwnLayer(self._viewer, PREVIEW)
+        self.model = ModelChoice(self._session)
+        self.map = LayerChoice(self._viewer, Image, MADE)
+        self.image = LayerChoice(self._viewer, Image)
+        self.truth = LayerChoice(self._viewer, Labels)
+        recipe = Tune(image="image", model="model", labels="labels", out="search")
+        self.sections = Form(recipe, only=("sections",))
+        self.how = Form(recipe, only=HOW)
+        self.ranges = Form(recipe.tuning, only=MAIN)
+        self.more = Form(recipe.tuning, without=MAIN)
+        self.out = NewPlace(self._session, browse_new_folder, "Where tables and heat map go")
+        self.measure, self.combination = PatientComboBox(), PatientComboBox()
+        self.maps = HeatMaps()
+        self.cell_words = note()
+        self.live = QCheckBox("Preview")
+        self.live.setToolTip("Label the section on screen with the chosen cell, in its own layer.")
+        self.live.setChecked(True)
+        self.preview_words = note()
+        self.measure.setToolTip("What the colours show")
+        self.measure.setAccessibleName("Measure")
+        self.combination.setToolTip("How seeds were chosen and lines judged")
+        self.combination.setAccessibleName("Seeds and lines")
+        self.save = QPushButton("Save into the model")
+        self._connect()
+        self._open(self._content(), self._result())
+        self._propose_place()
+
+    def start(self) -> None:
+        """Hand the layers over and search, unless something is in the way; then that is said."""
+        self._look_at_layers()
+        if self._problem():
+            return
+        shown, truth = handover.taken(self._shown()), handover.taken(self.truth.layer)
+        prepare = partial(handover.tuning, self.recipe(), shown, truth, self._session.folder)
+        title = f"Tuning on {self.truth.layer.name}"
+        self._follow(self._session.run(self.kind, title, prepare))
+
+    def recipe(self) -> Tune:
+        """What is typed, with the layers by their names.
+
+        Raises:
+            ValueError: something typed is not valid.
+        """
+        is_map = self.map.layer is not None
+        return Tune(
+            model=self.model.path or None,
+            image=None if is_map else self.image.layer.name,
+            probabilities=self.map.layer.name if is_map else None,
+            labels=self.truth.layer.name,
+            out=self.out.path,
+            tuning=self.more.value().changed(**self.ranges.shown()),
+            **self.sections.shown(),
+            **self.how.shown(),
+        )
+
+    def _content(self) -> QWidget:
+        rows = rows_of(
+            ("Image", self.image, "The image layer that the model makes the interior map of."),
+            ("Interior map", self.map, "A map that is there already, in place of one made anew."),
+            ("Truth", self.truth, "The labels layer that the thresholds are judged by."),
+            ("Model", self.model, "The model whose thresholds are looked for."),
+            self.model.words,
+            self.sections,
+            self.ranges,
+            ("Results go to", self.out, "A new folder; nothing that exists is overwritten."),
+        )
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.addLayout(rows)
+        column.addWidget(Fold("More ranges", lambda: self.more))
+        column.addWidget(Fold("Advanced", lambda: self.how))
+        column.addStretch(1)
+        return content
+
+    def _result(self) -> QWidget:
+        marks = [(MARKS[mark], mark, MEANINGS[mark]) for mark in MARKS]
+        result = QWidget()
+        column = QVBoxLayout(result)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(side_by_side(self.measure, self.live))
+        column.addWidget(self.combination)
+        column.addWidget(self.maps, stretch=1)
+        column.addWidget(legend(marks))
+        column.addWidget(self.cell_words)
+        column.addWidget(side_by_side(self.preview_words, self.save))
+        return result
+
+    def _connect(self) -> None:
+        self.model.seen.connect(self._judge)
+        for choice in (self.map, self.image, self.truth):
+            choice.currentIndexChanged.connect(self._propose_place)
+        self._session.project_opened.connect(self._propose_place)
+        self.out.looked.connect(self._judge)
+        self.sections.changed.connect(self._look_at_layers)
+        for form in (self.ranges, self.more, self.how):
+            form.changed.connect(self._judge)
+        for choice in (self.measure, self.combination):
+            choice.currentIndexChanged.connect(self._draw)
+        self.maps.hovered.connect(self._say_cell)
+        self.maps.picked.connect(self._pick)
+        self.live.toggled.connect(self._turn_preview)
+        self.save.clicked.connect(self._save_choice)
+        self._labelling.done.connect(self._show_preview)
+        self._labelling.failed.connect(self._fail)
+        self._viewer.dims.events.current_step.connect(self._relabel)
+        self._viewer.events.theme.connect(self._paint)
+        self._paint()
+
+    def _shown(self) -> Any:
+        """The layer to search on."""
+        return self.image.layer if self.map.layer is None else self.map.layer
+
+    def _look_at_layers(self, *_: object) -> None:
+        self.image.setEnabled(self.map.layer is None)
+        names_sections = bool(self.sections.row("sections").editor.read())
+        self._layers_problem = handover.why_not_tune(
+            self._shown(), self.truth.layer, names_sections=names_sections
+        )
+        self._judge()
+
+    def _propose_place(self, *_: object) -> None:
+        self._look_at_layers()
+        if self.out.is_own:
+            self.out.propose(partial(handover.place_beside, self.out.path))
+        else:
+            self.out.propose(
+                partial(handover.place_for_tuning, self.truth.layer, self._session.project)
+            )
+
+    def _problem(self) -> str:
+        forms = (self.sections, self.ranges, self.more, self.how)
+        needs_model = self.map.layer is None or bool(self.model.path)
+        return (
+            (self.model.problem if needs_model else "")
+            or self._layers_problem
+            or next((form.problem for form in forms if form.problem), "")
+            or self.out.problem
+        )
+
+    def _judge_more(self) -> None:
+        can_save = self._search is not None and self.model.found.card is not None
+        self.save.setEnabled(can_save and not self._is_running)
+        self.save.setToolTip(SAVE if can_save else NO_MODEL)
+
+    def _finished(self, result: dict[str, Any]) -> None:
+        task = self._session.background(partial(handover.as_search, result))
+        task.done.connect(self._show_search)
+        task.failed.connect(self._fail)
+
+    def _settle(self) -> None:
+        self._propose_place()
+
+    def _show_search(self, search: handover.Search) -> None:
+        self._search = search
+        ways = heat_grid.combinations(search.tuned)
+        _refill(self.measure, heat_grid.measures(search.tuned))
+        _refill(self.combination, ways)
+        self.combination.setCurrentText(
+            next(
+                words
+                for words, way in ways.items()
+                if way == heat_grid.combination_of(search.tuned.chosen)
+            )
+        )
+        self.combination.setVisible(len(ways) > 1)
+        self._reveal()
+        self._draw()
+        self._say_cell(None)
+        self._judge()
+        self._turn_to_searched()
+
+    def _draw(self, *_: object) -> None:
+        if self._search is not None and self.measure.currentData() is not None:
+            self._grid = heat_grid.HeatGrid.of(
+                self._search.tuned, self.combination.currentData(), self.measure.currentData()
+            )
+            self.maps.show_grid(self._grid)
+
+    def _cell(self, place: heat_grid.Place | None) -> Cell | None:
+        if self._search is None or self._grid is None:
+            return None
+        return self._search.tuned.chosen if place is None else self._grid.cells[place]
+
+    def _say_cell(self, place: heat_grid.Place | None) -> None:
+        cell = self._cell(place)
+        self.cell_words.setText(heat_grid.cell_words(cell) if cell is not None else "")
+
+    def _pick(self, place: heat_grid.Place) -> None:
+        cell = self._cell(place)
+        if self._search is not None and cell is not None:
+            self._search = self._search.choose(cell)
+            self._draw()
+            self._say_cell(None)
+            self._turn_to_searched()
+
+    def _turn_to_searched(self) -> None:
+        """Preview the chosen cell, on the nearest section that was searched."""
+        search = self._search
+        if search is not None and self.live.isChecked():
+            which = nearest(self._viewer, search.frame, search.steps)
+            turn_to(self._viewer, search.frame, search.steps[which])
+            self._relabel()
+
+    def _relabel(self, *_: object) -> None:
+        if self._search is None or not self.live.isChecked():
+            return
+        search = self._search
+        which = nearest(self._viewer, search.frame, search.steps)
+        if not is_on_screen(self._viewer, search.frame, search.steps[which]):
+            self.preview_words.setText(NOT_SEARCHED)
+            return
+        settings = search.tuned.chosen.labelling(search.tuned.labelling)
+        wish = Wish(search.map_path, search.indices[which], settings, search.steps[which])
+        self._labelling.ask(partial(self._relabeller.label, wish))
+
+    def _turn_preview(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
+        if is_on:
+            self._turn_to_searched()
+        else:
+            self._labelling.forget()
+            self._preview.remove()
+            self.preview_words.clear()
+
+    def _show_preview(self, layer: LayerData) -> None:
+        if self.live.isChecked():
+            self._preview.show(layer)
+            self.preview_words.setText(words_of(layer))
+
+    def _save_choice(self) -> None:
+        if self._search is None:
+            return
+        tuned, folder = self._search.tuned, self.model.path
+        work = partial(model_store.save_choice, folder, tuned.chosen, tuned)
+        saving = self._session.background(work)
+        saving.done.connect(partial(self._tell_saved, folder, tuned.chosen))
+        saving.failed.connect(self._fail)
+
+    def _tell_saved(self, folder: str, cell: Cell, _card: object) -> None:
+        words = f"Saved into {folder}: {heat_grid.pair_words(cell)}. Segment uses them from now on."
+        self.buttons.tell(words)
+        window.show_info(words)
+        self._session.recalibrated.emit(folder)
+
+    def _tidy_up(self) -> None:
+        self.live.setChecked(False)
+
+    def _paint(self, *_: object) -> None:
+        self.maps.paint(*window.colours(self._viewer))
+
+
+def _refill(box: PatientComboBox, options: dict[str, Any]) -> None:
+    box.blockSignals(True)  # noqa: FBT003 - Qt's interface
+    box.clear()
+    for title, value in options.items():
+        box.addItem(title, value)
+    box.blockSignals(False)  # noqa: FBT003

@@ -1,0 +1,1 @@
+"""Help, keys and the tour."""

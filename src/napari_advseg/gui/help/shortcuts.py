@@ -1,0 +1,248 @@
+"""Keys for what the docks do: registered with napari's action manager, so that its preferences list them too.
+
+A dock calls `register(viewer, Shortcut("next_error", "Go to the next error", "N", self.next_error))` when it opens and
+`withdraw` when it closes. Keys are written as in napari: "N", "Shift-N", "Ctrl-Enter", "" for none. A user changes
+them in the Shortcuts window (`change`) or in napari's preferences; both are remembered for all viewers.
+"""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from napari.utils.interactions import KEY_SYMBOLS
+from napari.utils.interactions import Shortcut as Interaction
+from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_advseg.gui.kit.preferences import remember, remembered
+from napari_advseg.gui.viewer import window
+
+PREFIX = "napari-advseg:"
+BOARD = "napari-advseg shortcuts"
+TITLE = "Adversarial segmentation"
+
+_is_us: ContextVar[bool] = ContextVar("_is_us", default=False)
+_first: dict[str, str] = {}  # the key that each action comes with, as napari writes it
+
+
+@dataclasses.dataclass(frozen=True)
+class Shortcut:
+    """One action that a key can start.
+
+    Attributes:
+        name: lower case with underscores; the same for every dock that offers the action.
+        title: what it does, as a user would say it.
+        keys: the key it has unless the user chose another.
+        do: takes no arguments; called on the Qt thread.
+        repeats: whether holding the key down does it again and again.
+    """
+
+    name: str
+    title: str
+    keys: str
+    do: Callable[[], object]
+    repeats: bool = False
+
+
+def register(viewer: Any, *shortcuts: Shortcut) -> None:
+    """Offer actions in this viewer; one of the same name takes the place of the one before.
+
+    An action whose key napari or another plugin has taken gets none; the Shortcuts window gives it another.
+    """
+    board = board_of(viewer)
+    for shortcut in shortcuts:
+        _know(shortcut)
+        board.offered[shortcut.name] = shortcut
+    board.changed.emit()
+
+
+def withdraw(viewer: Any, *shortcuts: Shortcut) -> None:
+    """Offer these no longer, unless another dock has taken their names meanwhile."""
+    board = board_of(viewer)
+    for shortcut in shortcuts:
+        if board.offered.get(shortcut.name) is shortcut:
+            del board.offered[shortcut.name]
+    board.changed.emit()
+
+
+def offered(viewer: Any) -> tuple[Shortcut, ...]:
+    """What this viewer's docks offer now, with the key that each has now."""
+    return tuple(
+        dataclasses.replace(shortcut, keys=keys_of(shortcut.name))
+        for shortcut in board_of(viewer).offered.values()
+    )
+
+
+def keys_of(name: str) -> str:
+    """The key of an action, as napari writes it; empty where it has none."""
+    found = action_manager._shortcuts.get(PREFIX + name)  # noqa: SLF001 - there is no public way to it
+    return str(coerce_keybinding(found[0])) if found else ""
+
+
+def change(name: str, keys: str) -> None:
+    """Give an action another key, now and in viewers to come; empty takes its key away.
+
+    Raises:
+        ValueError: it is no key, another action has it, or the choice cannot be kept.
+    """
+    _bind(name, _checked(name, keys))
+    _keep(name)
+
+
+def shown(keys: str) -> str:
+    """A key as this computer's keyboard names it: "Ctrl+N", or with the signs of a Mac."""
+    return Interaction(keys).platform if keys else ""
+
+
+def taken_by(keys: str, name: str = "") -> str:
+    """What napari or one of our other actions than `name` does on this key; empty where it is free."""
+    wanted = str(coerce_keybinding(keys))
+    for action, bound in action_manager._shortcuts.items():  # noqa: SLF001
+        if action != PREFIX + name and wanted in map(str, map(coerce_keybinding, bound)):
+            known = action_manager._actions.get(action)  # noqa: SLF001
+            return str(known.description if known is not None else action)
+    is_own = wanted == keys_of(name)
+    return "" if is_own else window.bound_to(wanted)
+
+
+class Keys(QObject):
+    """Tells that an action has another key; with its name."""
+
+    changed = Signal(str)
+
+
+KEYS = Keys()
+
+
+class Board(QObject):
+    """What the docks of one viewer offer; `changed` comes when that changes."""
+
+    changed = Signal()
+
+    def __init__(self, host: QObject) -> None:
+        super().__init__(host)
+        self.setObjectName(BOARD)
+        self.offered: dict[str, Shortcut] = {}
+
+
+def board_of(viewer: Any) -> Board:
+    """The board of a viewer, made when its first dock opens; it goes with the viewer's window."""
+    host = window.main_window(viewer)
+    return host.findChild(Board, BOARD) or Board(host)
+
+
+def _know(shortcut: Shortcut) -> None:
+    """Make an action known to napari, with the key that the user chose or the one it comes with."""
+    action = PREFIX + shortcut.name
+    if action not in action_manager._actions:  # noqa: SLF001
+        _first[shortcut.name] = str(coerce_keybinding(shortcut.keys)) if shortcut.keys else ""
+        title = f"{TITLE}: {shortcut.title}"
+        command = _command(shortcut.name)
+        with _quiet():
+            action_manager.register_action(action, command, title, ViewerModel, shortcut.repeats)
+        _bind(shortcut.name, _free(shortcut.name, _chosen(shortcut)))
+
+
+def _command(name: str) -> Callable[[ViewerModel], None]:
+    """What napari calls. It outlives all viewers, and so knows no more of them than a name."""
+
+    def act(viewer: ViewerModel) -> None:
+        _do(viewer, name)
+
+    act.__name__ = act.__qualname__ = name  # napari tells keys that repeat by it
+    return act
+
+
+def _chosen(shortcut: Shortcut) -> str:
+    return remembered().shortcuts.get(shortcut.name, shortcut.keys)
+
+
+def _free(name: str, keys: str) -> str:
+    """The key where it can be had, else none."""
+    with contextlib.suppress(ValueError):
+        return _checked(name, keys)
+    return ""
+
+
+def _checked(name: str, keys: str) -> str:
+    if not keys:
+        return ""
+    binding = coerce_keybinding(keys)
+    written = str(binding)
+    if not written or not all(_is_usable(str(part.key)) for part in binding.parts):
+        raise ValueError(
+            f"napari takes no '{keys}' as a key; choose one like N, Shift-N or Ctrl-Enter."
+        )
+    other = taken_by(written, name)
+    if other:
+        raise ValueError(f"{written} belongs to '{other}' already; choose another key.")
+    return written
+
+
+def _is_usable(key: str) -> bool:
+    """Whether napari can name the key: it warns of F1 to F12, at every look at a list."""
+    return len(key) == 1 or key in KEY_SYMBOLS
+
+
+def _bind(name: str, keys: str) -> None:
+    with _quiet():
+        action_manager.unbind_shortcut(PREFIX + name)
+        if keys:
+            action_manager.bind_shortcut(PREFIX + name, keys)
+    KEYS.changed.emit(name)
+
+
+def _do(viewer: Any, name: str) -> None:
+    shortcut = board_of(viewer).offered.get(name)
+    if shortcut is None:
+        window.show_info("The dock that does this is not open.")
+    else:
+        shortcut.do()
+
+
+def _keep(name: str) -> None:
+    """Remember the key of an action, or nothing where it is the one that the action comes with."""
+    chosen = {**remembered().shortcuts, name: keys_of(name)}
+    if chosen[name] == _first.get(name):
+        del chosen[name]
+    remember(shortcuts=chosen)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What happens inside is our own doing."""
+    token = _is_us.set(True)
+    try:
+        yield
+    finally:
+        _is_us.reset(token)
+
+
+def _hear(event: Any) -> None:
+    """A key was changed in napari's preferences: it is remembered as if it were changed here."""
+    if event.name.startswith(PREFIX) and not _is_us.get():
+        name = event.name.removeprefix(PREFIX)
+        _keep(name)
+        KEYS.changed.emit(name)
+
+
+def _leave_out() -> None:
+    """Take our keys out of napari's own settings: it would warn of unknown actions at its next start."""
+    theirs = get_settings().shortcuts
+    kept = {name: keys for name, keys in theirs.shortcuts.items() if not name.startswith(PREFIX)}
+    if len(kept) < len(theirs.shortcuts):
+        theirs.shortcuts = kept
+
+
+# Its only event, whose name older versions of napari misspell.
+for _event in action_manager.events.emitters.values():
+    _event.connect(_hear)
+get_settings().shortcuts.events.connect(lambda _event: QTimer.singleShot(0, _leave_out))

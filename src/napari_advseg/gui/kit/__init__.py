@@ -1,0 +1,1 @@
+"""What docks are built of: forms, editors, plots, tables."""

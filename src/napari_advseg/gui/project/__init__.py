@@ -1,0 +1,1 @@
+"""A project in a window: opened, shown, written down as it changes."""

@@ -1,0 +1,1 @@
+"""Everything that touches napari itself, its private parts included."""

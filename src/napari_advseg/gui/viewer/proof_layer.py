@@ -1,0 +1,198 @@
+"""The layer of labels under proofreading: it shows them as they are, and hands on what napari's brushes paint in it."""
+
+# mypy: disallow-subclassing-any=false
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_advseg.gui.viewer import results, window
+from napari_advseg.gui.viewer.strokes import places_of
+from napari_advseg.proofreading.editing import edits
+from napari_advseg.proofreading.editing.edits import Subject
+from napari_advseg.proofreading.store.overlay import Edited
+from napari_advseg.proofreading.store.steps import Point, Step
+from napari_advseg.volume.arrays.lazy import Array, Level, Window, Windowed
+from napari_advseg.volume.arrays.overlaid import Overlaid
+
+NAME = "{} (proofread)"
+
+
+class Sheet(Windowed):
+    """Labels under proofreading that napari may write into: a stroke lies on them until the journal has it."""
+
+    def __init__(self, labels: Edited) -> None:
+        self._labels = labels
+        self._stroke: Overlaid | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._labels.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._labels.dtype
+
+    @property
+    def chunks(self) -> Any:
+        """Those of the labels."""
+        return self._labels.chunks
+
+    def read(self, window: Window) -> Array:
+        return (self._labels if self._stroke is None else self._stroke).read(window)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Also at one array of places an axis, as brushes ask."""
+        is_plain = self._stroke is None and not _are_places(key)
+        return super().__getitem__(key) if is_plain else self._painted[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._painted[key] = value
+
+    def wipe(self) -> None:
+        """Forget the stroke."""
+        self._stroke = None
+
+    @property
+    def _painted(self) -> Overlaid:
+        if self._stroke is None:
+            self._stroke = Overlaid(self._labels)
+        return self._stroke
+
+
+class ProofLayer(QObject):
+    """A layer on labels under proofreading, in the viewer as long as they are proofread."""
+
+    painted = Signal(object)  # what napari's brushes have painted: flat places with their labels
+    removed = Signal()
+
+    def __init__(self, viewer: Any, labels: Edited, coarser: Sequence[Windowed], like: Any) -> None:
+        """`like` is the layer that the labels come from: the new one lies where it lies."""
+        super().__init__(window.main_window(viewer))
+        self._viewer = viewer
+        self.sheet = Sheet(labels)
+        data: Any = [Level(one) for one in (self.sheet, *coarser)] if coarser else self.sheet
+        attributes = {
+            "name": NAME.format(like.name),
+            "scale": like.scale,
+            "translate": like.translate,
+            "units": like.units,
+            "axis_labels": like.axis_labels,
+            "opacity": like.opacity,
+            "multiscale": bool(coarser),
+        }
+        self.layer: Any = results.made_of((data, attributes, "labels"))
+        self._strokes: list[Any] = []
+        # Timers of its own, which end with it when the window closes.
+        self._soon, self._gone = QTimer(self), QTimer(self)
+        for timer, do in ((self._soon, self._hand_on), (self._gone, self.removed.emit)):
+            timer.setSingleShot(True)
+            timer.timeout.connect(do)
+        self.layer.events.paint.connect(self._hear)
+        results.add(viewer, self.layer)
+        viewer.layers.events.removed.connect(self._look)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the layer is still in the viewer."""
+        return self.layer in self._viewer.layers
+
+    @property
+    def shown(self) -> tuple[float, ...]:
+        """The place on screen, in voxels."""
+        point = self._viewer.dims.point[-self.layer.ndim :]
+        return tuple(map(float, self.layer.world_to_data(point)))
+
+    @property
+    def section(self) -> int:
+        """The section on screen, the nearest where it shows none."""
+        count = self.sheet.shape[0] if self.layer.ndim > 2 else 1
+        return min(count - 1, max(0, round(self.shown[0]))) if self.layer.ndim > 2 else 0
+
+    def point_at(self, world: Sequence[float]) -> Point | None:
+        """The voxel at a place of the viewer; None outside."""
+        place = self.layer.world_to_data(world[-self.layer.ndim :])
+        point = tuple(int(np.floor(k + 0.5)) for k in place)
+        inside = all(0 <= k < length for k, length in zip(point, self.sheet.shape, strict=True))
+        return point if inside else None
+
+    def point_under(self, event: Any) -> Point | None:
+        """The voxel under the mouse; in 3D the first of an object that its ray meets."""
+        if len(event.dims_displayed) < 3:
+            return self.point_at(event.position)
+        ray = self.layer.get_ray_intersections(
+            event.position, event.view_direction, event.dims_displayed, world=True
+        )
+        if any(end is None for end in ray):
+            return None
+        begin, end = (np.asarray(one, float) for one in ray)
+        count = 2 * int(np.ceil(np.abs(end - begin).max())) + 1
+        last = np.array(self.sheet.shape) - 1
+        for place in np.linspace(begin, end, count):
+            point = tuple(np.clip(np.floor(place + 0.5), 0, last).astype(int).tolist())
+            if int(self.sheet[point]):
+                return point
+        return None
+
+    def redraw(self, step: Step) -> None:
+        """Show what a step has changed: its box, or the section on screen where it may be anywhere."""
+        if not step.renames and not step.patches:
+            return  # nothing that is seen
+        if step.renames or step.box is None:
+            self.redraw_all()
+        else:
+            window.redraw(self.layer, [slice(*span) for span in step.box], self.shown)
+
+    def redraw_all(self) -> None:
+        """Show what is on screen anew."""
+        self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def take_away(self) -> None:
+        """Remove the layer."""
+        self._viewer.layers.events.removed.disconnect(self._look)
+        if self.is_there:
+            results.take_away(self._viewer, self.layer)
+        self.deleteLater()
+
+    def _hear(self, event: Any) -> None:
+        """napari tells of a stroke before it has written the last of it."""
+        self._strokes.append(event.value)
+        self._soon.start()
+
+    def _hand_on(self) -> None:
+        strokes, self._strokes = self._strokes, []
+        window.forget_history(self.layer)
+        self.sheet.wipe()
+        for stroke in strokes:
+            self.painted.emit(places_of(stroke, self.sheet.shape))
+        self.redraw_all()
+
+    def _look(self, _event: object = None) -> None:
+        if isalive(self) and not self.is_there:
+            self._gone.start()
+
+
+def painted_steps(subject: Subject, strokes: Iterable[tuple[Array, Array]]) -> Iterable[Step]:
+    """The steps that a stroke of napari's brushes stands for: one for each label, what it covers in the end.
+
+    Raises:
+        ValueError: nothing would change, or it is that of an object marked as correct.
+    """
+    flat, labels = (np.concatenate(parts) for parts in zip(*strokes, strict=True))
+    _, last = np.unique(flat[::-1], return_index=True)
+    last = len(flat) - 1 - last
+    for label in np.unique(labels[last]).tolist():
+        chosen = flat[last][labels[last] == label]
+        places = np.unravel_index(chosen, subject.labels.shape)
+        yield edits.paint_at(subject, places, int(label))
+
+
+def _are_places(key: Any) -> bool:
+    return isinstance(key, tuple) and bool(key) and all(isinstance(one, np.ndarray) for one in key)
+
+
+__all__ = ["NAME", "ProofLayer", "Sheet", "painted_steps"]

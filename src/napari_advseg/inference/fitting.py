@@ -1,0 +1,74 @@
+"""What a model takes and what it gives: channels and axes, a map or classes, and where that lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_advseg import families
+from napari_advseg.inference.slabs import surrounded
+from napari_advseg.model_store import Card, StoredModel
+from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.synthetic import unmarked
+from napari_advseg.volume.volume import Volume
+
+Map = npt.NDArray[np.float32]
+STORED = np.dtype(np.float16)
+
+
+def gives_classes(model: StoredModel) -> bool:
+    """Whether the model's output is a class for every pixel, and no interior map."""
+    return model.card.channels.gives == "classes"
+
+
+def stored(model: StoredModel) -> np.dtype[Any]:
+    """Type of the map as it is kept: float16, or the smallest that holds the values of the classes."""
+    if not gives_classes(model):
+        return STORED
+    highest = max(model.card.recipe.examples.targets.classes)
+    return np.dtype(np.min_scalar_type(highest))
+
+
+def map_frame(volume: Volume, model: StoredModel) -> Frame:
+    """Where the interior map of `volume` lies: its place without channels."""
+    frame = unmarked(volume.frame.without("c") if "c" in volume.axes else volume.frame)
+    what = "classes" if gives_classes(model) else "interior map"
+    return frame.after(f"{what} by {model.family}")
+
+
+def fits(volume: Volume, model: StoredModel) -> None:
+    """Nothing, where the model can be applied to the volume.
+
+    Raises:
+        ValueError: a time axis, another number of channels than the model was trained with, or a single section
+            for a model of volumes.
+    """
+    if "t" in volume.axes:
+        raise ValueError(
+            f"The image has {volume.size('t')} time points (axes {volume.axes}); choose one of them first."
+        )
+    wanted = model.card.channels.image
+    if volume.size("c") != wanted:
+        raise ValueError(
+            f"The image has {volume.size('c')} channels, the model was trained with {wanted}; "
+            "choose the matching channel or train a model on such images."
+        )
+    if is_of_volumes(model) and surrounded(volume, 1)[0].size("z") == 1:
+        raise ValueError(
+            f"The image is a single section, and the model ({model.family}) looks at neighbouring sections too; give a "
+            "stack, or choose a model of sections such as unet."
+        )
+
+
+def is_of_volumes(model: StoredModel) -> bool:
+    """Whether the model looks at blocks of sections, and not at single ones."""
+    return families.find(model.family).dimensions == 3
+
+
+def around(card: Card, index: int, count: int) -> range:
+    """The sections that a model of volumes looks at for one of `count`: as many as in a training patch."""
+    depth = min(card.recipe.examples.depth or 1, count)
+    first = min(max(0, index - depth // 2), count - depth)
+    return range(first, first + depth)

@@ -1,0 +1,1 @@
+"""One section: its interior map becomes labels, openings in its walls closed."""

@@ -1,0 +1,1 @@
+"""A whole stack: fragments joined, linked or cut apart through the sections."""

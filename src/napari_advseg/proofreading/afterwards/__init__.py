@@ -1,0 +1,1 @@
+"""What becomes of a review: done again elsewhere, baked, reported, learnt from."""

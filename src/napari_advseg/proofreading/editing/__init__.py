@@ -1,0 +1,1 @@
+"""Labels under edit: steps done, taken back and done again."""

@@ -1,0 +1,1 @@
+"""Where to look next, what is proposed there, and how the score follows."""

@@ -1,0 +1,519 @@
+"""A labels volume that survives a kill at any moment: a base that is never written into, and journals of edits.
+
+One folder holds one volume. `labels-000003.ome.zarr` is what all journals with smaller numbers led to; every
+`edits-000004.journal` with a larger number is replayed on top of it, in order. A journal is only ever appended to, by
+the session that began it. A base appears under its name when it is complete; until then the one before counts, so
+nothing has to be put right after a kill. Journals that a base has taken in stay, as the history of the volume.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.storage import LocalStore
+
+from napari_advseg.disk.atomic import sync, sync_folder, sync_tree
+from napari_advseg.proofreading.store.records import (
+    KINDS,
+    NOTES_FROM,
+    Damaged,
+    Edit,
+    Grid,
+    Patch,
+    Record,
+    differing,
+    write,
+)
+from napari_advseg.volume.arrays.lazy import LazyArray
+from napari_advseg.volume.arrays.overlaid import Overlaid
+from napari_advseg.volume.errors import Unreadable, denied, reason
+from napari_advseg.volume.formats.ome_zarr import multiscale_attributes
+from napari_advseg.volume.formats.pyramid import new_array
+from napari_advseg.volume.formats.unfinished import Plan
+from napari_advseg.volume.formats.zarr_store import Chunked, node_at
+from napari_advseg.volume.frame import Frame
+
+FORMAT = 1
+MAGIC = b"advsegJ\x01"
+MARK = b"\x93EDT"
+HEAD = struct.Struct("<4sQIB")  # mark, bytes of payload, check, kind
+HEADER_BYTES = 1 << 20
+BASE = re.compile(r"labels-(\d{6,})\.ome\.zarr")
+LOG = re.compile(r"edits-(\d{6,})\.journal")
+PARTIAL = ".partial"
+LEFT_OUT = "left-out"
+OURS = "napari_advseg"
+
+Stopped = Callable[[], bool]
+About = Callable[[], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Log:
+    """One journal as it was found.
+
+    Attributes:
+        session: who wrote it.
+        sound: how many records stand before the first that cannot be read.
+        about: what else its heading says.
+        damaged: records in the middle that cannot be read and are passed over.
+        is_torn: whether it ends inside a record, which was never complete.
+    """
+
+    path: Path
+    number: int
+    grid: Grid
+    session: str
+    records: tuple[Record, ...]
+    damaged: int = 0
+    is_torn: bool = False
+    sound: int = 0
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stored:
+    """A volume as it lies in its folder.
+
+    Attributes:
+        base: the newest base; None where none was ever completed.
+        logs: journals that are replayed on it.
+        history: older ones, which it has taken in.
+    """
+
+    folder: Path
+    grid: Grid
+    base: Path | None
+    logs: tuple[Log, ...]
+    history: tuple[Log, ...] = ()
+
+    @property
+    def damaged(self) -> int:
+        """Edits that are there but cannot be read."""
+        return sum(log.damaged for log in self.logs)
+
+    @property
+    def strange(self) -> int:
+        """Edits of an array of another shape, whose base was never completed."""
+        apart = (log for log in self.logs if log.grid.shape != self.grid.shape)
+        return sum(len(log.records) for log in apart)
+
+    def edits_of(self, session: str) -> int:
+        """How many edits of a session are replayed."""
+        return sum(len(log.records) for log in self.logs if log.session == session)
+
+    def array(self, beneath: LazyArray | None = None) -> Overlaid:
+        """The labels as they are after the last edit, lazy.
+
+        Where there is no base, the edits lie on `beneath`, or on zeros.
+
+        Raises:
+            Unreadable: the base is damaged.
+        """
+        labels = Overlaid(self._source(beneath), self.grid.dtype)
+        fitting = (log.records for log in self.logs if log.grid.shape == labels.shape)
+        for is_painted, records in groupby(chain(*fitting), lambda one: isinstance(one, Edit)):
+            if is_painted:
+                write(chain(*(edit.patches for edit in records if isinstance(edit, Edit))), labels)
+            else:
+                for record in records:
+                    record.apply(labels)
+        return labels
+
+    def _source(self, beneath: LazyArray | None) -> LazyArray:
+        if self.base is not None:
+            return opened(self.base)
+        if beneath is not None and tuple(beneath.shape) == self.grid.shape:
+            return beneath
+        return np.broadcast_to(np.zeros((), self.grid.dtype), self.grid.shape)
+
+
+def look(folder: Path) -> Stored | None:
+    """What lies in a folder; None where there is neither a base nor a journal.
+
+    Raises:
+        Unreadable: a journal comes from a newer version, or a base is damaged.
+    """
+    while True:
+        bases = _numbered(folder, BASE)
+        try:
+            return _found(folder, bases)
+        except Unreadable:
+            if _numbered(folder, BASE) == bases:
+                raise  # else a newer base has taken its place while we looked
+
+
+def _found(folder: Path, bases: dict[int, Path]) -> Stored | None:
+    """What lies in a folder with these bases."""
+    logs = _numbered(folder, LOG)
+    newest = max(bases, default=0)
+    found = [log for number in sorted(logs) if (log := read_log(logs[number])) is not None]
+    counted = tuple(log for log in found if log.number > newest)
+    base = bases.get(newest)
+    if base is None and not found:
+        return None
+    grid = _grid(opened(base)) if base is not None else found[-1].grid
+    for log in counted:
+        if log.grid.shape == grid.shape:
+            grid = Grid(grid.shape, _holding(grid.dtype, log.grid.dtype))
+    return Stored(folder, grid, base, counted, tuple(found[: len(found) - len(counted)]))
+
+
+def opened(base: Path) -> Chunked:
+    """The array of a base.
+
+    Raises:
+        Unreadable: it is damaged.
+    """
+    node = node_at(base / "0")
+    if node is None:
+        raise Unreadable(f"'{base}' is damaged: its array is missing. Restore it from a copy.")
+    return Chunked(node)
+
+
+def read_log(path: Path) -> Log | None:
+    """A journal with all its whole records; None where not even its heading was finished.
+
+    Raises:
+        Unreadable: it was written by a newer version.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise Unreadable(f"'{path}' cannot be read: {reason(fault)}.") from fault
+    heading, at = _heading(path, content)
+    if heading is None:
+        return None
+    grid = Grid(tuple(heading["shape"]), np.dtype(heading["dtype"]))
+    records: list[Record] = []
+    damaged, is_torn, sound = 0, False, -1
+    while at < len(content) and not is_torn:
+        piece = _piece(content, at)
+        if piece is None:
+            at = _after_damage(content, at)
+            is_torn = at < 0
+            damaged += not is_torn
+            sound = len(records) if sound < 0 else sound
+            continue
+        kind, payload, at = piece
+        try:
+            record = _record(path, kind, payload, grid)
+        except Damaged:
+            damaged += 1
+            sound = len(records) if sound < 0 else sound
+        else:
+            records += [record] if record is not None else []
+    number = int(LOG.fullmatch(path.name)[1])  # type: ignore[index] # only such names are looked for
+    return Log(
+        path,
+        number,
+        grid,
+        str(heading["session"]),
+        tuple(records),
+        damaged,
+        is_torn,
+        len(records) if sound < 0 else sound,
+        heading.get("about", {}),
+    )
+
+
+def differences(stored: Overlaid, live: LazyArray, stopped: Stopped = lambda: False) -> Edit | None:
+    """The edit that turns stored labels into those of an array of the same shape; None where they are equal."""
+    grid = Grid(stored.shape, stored.dtype)
+    patches = []
+    for index, place in enumerate(np.ndindex(*grid.shape[:-2])):
+        if stopped():
+            return None
+        before, after = np.asarray(stored[place]), np.asarray(live[place]).astype(grid.dtype)
+        if not np.array_equal(before, after):
+            patches.append(differing(grid, index, before, after))
+    return Edit(tuple(patches)) if patches else None
+
+
+def leave_out(folder: Path, session: str) -> Path:
+    """Set what a session wrote aside, into a folder of its own whose path comes back; nothing is deleted.
+
+    Newest first, so that a kill leaves the labels as they were after some edit.
+    """
+    aside = folder / LEFT_OUT / session
+    aside.mkdir(parents=True, exist_ok=True)
+    theirs = {
+        number: path
+        for number, path in _numbered(folder, LOG).items()
+        if (log := read_log(path)) is not None and log.session == session
+    }
+    theirs |= {
+        n: path for n, path in _numbered(folder, BASE).items() if _session_of(path) == session
+    }
+    for number in sorted(theirs, reverse=True):
+        theirs[number].rename(aside / theirs[number].name)
+    sync_folder(folder)
+    return aside
+
+
+class Journal:
+    """Takes edits of one volume and puts them on disk. One process at a time may have one of a folder.
+
+    Raises, where it writes:
+        Unwritable: with path, cause and remedy; what was written before is untouched.
+    """
+
+    def __init__(
+        self, folder: Path, grid: Grid, session: str, about: About = dict[str, Any]
+    ) -> None:
+        """`about`: asked when a file is begun for what its heading says besides."""
+        self.folder = folder
+        self._about = about
+        self.grid = grid
+        self.session = session
+        self._log: Path | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for partial in folder.glob(f"*{PARTIAL}"):
+                shutil.rmtree(partial, ignore_errors=True)
+        except OSError as fault:
+            raise denied(fault, folder) from fault
+        numbers = {*_numbered(folder, BASE), *_numbered(folder, LOG)}
+        self._number = max(numbers, default=0)
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Put records on disk; they are there when this returns."""
+        if not records:
+            return
+        content = b"".join(_framed(record) for record in records)
+        try:
+            if self._log is None:
+                self._log = self._begin_log()
+            with self._log.open("ab") as file:
+                file.write(content)
+                file.flush()
+                sync(file.fileno())
+        except OSError as fault:
+            # A part of a record may be there: what comes next must not stand behind it.
+            self._log = None
+            raise denied(fault, self.folder) from fault
+
+    def turn(self, grid: Grid | None = None) -> int:
+        """The number of a base that is about to be written; edits from now on lie on top of it.
+
+        `grid` is that of the new base, where it is another.
+        """
+        self._number += 1
+        self._log = None
+        self.grid = grid or self.grid
+        return self._number
+
+    def write_base(
+        self, number: int, array: LazyArray, frame: Frame, stopped: Stopped = lambda: False
+    ) -> Path | None:
+        """Write a base from an array, one plane at a time; None where it was stopped.
+
+        The array may be painted on meanwhile: the edits that are appended since `turn` say how every voxel ended.
+        """
+        target = self.folder / f"labels-{number:06d}.ome.zarr"
+        partial = target.with_name(target.name + PARTIAL)
+        plan = Plan(tuple(array.shape), np.dtype(array.dtype), frame, "labels", "0.5")
+        try:
+            partial.mkdir()
+            stored = new_array(partial, 0, plan, plan.shape)
+            for place in np.ndindex(*plan.shape[:-2]):
+                if stopped():
+                    break
+                stored[place] = np.asarray(array[place])
+            if stopped():
+                shutil.rmtree(partial, ignore_errors=True)
+                return None
+            zarr.create_group(LocalStore(partial), zarr_format=3, attributes=self._attributes(plan))
+            return _in_place(partial, target)
+        except OSError as fault:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise denied(fault, target) from fault
+
+    def settle(self) -> None:
+        """Remove bases of this session that a newer one has replaced; what was there before it stays."""
+        bases = _numbered(self.folder, BASE)
+        for number in sorted(bases)[:-1]:
+            if _session_of(bases[number]) == self.session:
+                shutil.rmtree(bases[number], ignore_errors=True)
+
+    def fold(self, frame: Frame, beneath: LazyArray | None = None) -> None:
+        """Take all journals into a new base and remove the older ones: the session ends well.
+
+        The journals stay as history.
+        """
+        stored = look(self.folder)
+        if stored is None:
+            return
+        if stored.base is None:
+            self.write_base(self.turn(stored.grid), stored.array(beneath), frame)
+        elif stored.logs:
+            labels = stored.array()
+            if labels.dtype == opened(stored.base).dtype:
+                self._fold_into_copy(stored.base, labels, frame)
+            else:
+                self.write_base(self.turn(stored.grid), labels, frame)
+        bases = _numbered(self.folder, BASE)
+        for number in sorted(bases)[:-1]:
+            shutil.rmtree(bases[number], ignore_errors=True)
+
+    def _fold_into_copy(self, base: Path, labels: Overlaid, frame: Frame) -> None:
+        """A copy of a base in which only the planes that were edited are written anew."""
+        target = self.folder / f"labels-{self.turn():06d}.ome.zarr"
+        partial = target.with_name(target.name + PARTIAL)
+        plan = Plan(labels.shape, labels.dtype, frame, "labels", "0.5")
+        try:
+            shutil.copytree(base, partial)
+            array: Any = zarr.open_array(LocalStore(partial / "0"), mode="r+")
+            # A plane that has become empty is written too: a chunk that is missing counts as lost.
+            array = array.with_config({"write_empty_chunks": True})
+            for place in sorted(labels.touched_planes()):
+                array[place] = labels[place]
+            group = zarr.open_group(LocalStore(partial), mode="r+")
+            group.attrs.put(self._attributes(plan))
+            _in_place(partial, target)
+        except OSError as fault:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise denied(fault, target) from fault
+
+    def _attributes(self, plan: Plan) -> dict[str, Any]:
+        frame = plan.frame
+        ours = {"name": frame.name, "history": list(frame.history), "session": self.session}
+        return multiscale_attributes(frame, [frame], "labels", "0.5", ours)
+
+    def _begin_log(self) -> Path:
+        self._number += 1
+        path = self.folder / f"edits-{self._number:06d}.journal"
+        heading = {
+            "format": FORMAT,
+            "shape": list(self.grid.shape),
+            "dtype": self.grid.dtype.str,
+            "session": self.session,
+            "about": self._about(),
+        }
+        text = json.dumps(heading).encode()
+        with path.open("xb") as file:
+            file.write(MAGIC + struct.pack("<II", len(text), zlib.crc32(text)) + text)
+            file.flush()
+            sync(file.fileno())
+        sync_folder(self.folder)
+        return path
+
+
+def _framed(record: Record) -> bytes:
+    payload = record.to_bytes()
+    return HEAD.pack(MARK, len(payload), _check(record.kind, payload), record.kind) + payload
+
+
+def _check(kind: int, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(HEAD.pack(MARK, len(payload), 0, kind)))
+
+
+def _piece(content: bytes, at: int) -> tuple[int, bytes, int] | None:
+    """Kind and payload of the record at a place, and where the next one begins; None where it is not whole."""
+    if at + HEAD.size > len(content):
+        return None
+    mark, length, check, kind = HEAD.unpack_from(content, at)
+    end = at + HEAD.size + length
+    if mark != MARK or end > len(content):
+        return None
+    payload = content[at + HEAD.size : end]
+    return (kind, payload, end) if check == _check(kind, payload) else None
+
+
+def _after_damage(content: bytes, at: int) -> int:
+    """Where the next whole record begins; -1 where there is none: the record at `at` was never finished."""
+    while (at := content.find(MARK, at + 1)) >= 0:
+        if _piece(content, at) is not None:
+            return at
+    return -1
+
+
+def _record(path: Path, kind: int, payload: bytes, grid: Grid) -> Record | None:
+    """The record; None for a note that this version does not know."""
+    if kind not in KINDS and kind < NOTES_FROM:
+        raise Unreadable(
+            f"'{path}' holds edits that this napari-advseg does not know (kind {kind}); install a newer one."
+        )
+    return KINDS[kind].from_bytes(payload, grid) if kind in KINDS else None
+
+
+def _heading(path: Path, content: bytes) -> tuple[dict[str, Any] | None, int]:
+    """What a journal says of itself, and where its records begin."""
+    start = len(MAGIC) + 8
+    if len(content) < start:
+        return None, 0
+    length, check = struct.unpack_from("<II", content, len(MAGIC))
+    text = content[start : start + length]
+    if not content.startswith(MAGIC) or length > HEADER_BYTES or zlib.crc32(text) != check:
+        return None, 0
+    heading: dict[str, Any] = json.loads(text)
+    if heading["format"] > FORMAT:
+        raise Unreadable(
+            f"'{path}' has format {heading['format']}, this napari-advseg reads up to {FORMAT}; "
+            "install a newer one."
+        )
+    return heading, start + length
+
+
+def _grid(array: LazyArray) -> Grid:
+    return Grid(tuple(array.shape), np.dtype(array.dtype))
+
+
+def _holding(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
+    """A type that holds the labels of both; the later one where there is none."""
+    both = np.promote_types(one, other)
+    return both if both.kind in "iu" else other
+
+
+def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
+    if not folder.is_dir():
+        return {}
+    named = ((pattern.fullmatch(path.name), path) for path in folder.iterdir())
+    return {int(match[1]): path for match, path in named if match}
+
+
+def _session_of(base: Path) -> str:
+    node = node_at(base)
+    ours = node.attributes.get(OURS) if node is not None else None
+    return str(ours.get("session", "")) if isinstance(ours, dict) else ""
+
+
+def _in_place(partial: Path, target: Path) -> Path:
+    sync_tree(partial)
+    os.rename(partial, target)  # noqa: PTH104 - a folder, which must not be there
+    sync_folder(target.parent)
+    return target
+
+
+def history(stored: Stored) -> Iterator[Record]:
+    """All records of a volume that are kept, oldest first, those that a base has taken in too."""
+    for log in (*stored.history, *stored.logs):
+        yield from log.records
+
+
+__all__ = [
+    "Edit",
+    "Grid",
+    "Journal",
+    "Log",
+    "Patch",
+    "Stored",
+    "differences",
+    "history",
+    "leave_out",
+    "look",
+    "opened",
+    "read_log",
+]

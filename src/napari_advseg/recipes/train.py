@@ -1,0 +1,156 @@
+"""One training run."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+from pydantic import SerializeAsAny, ValidationInfo, field_validator, model_validator
+
+from napari_advseg import families
+from napari_advseg.recipes.base import VERSION, Missing, Span
+from napari_advseg.settings import Settings, setting
+from napari_advseg.settings.examples import ExampleSettings, Zero
+from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.settings.training import TrainingSettings
+
+
+@runtime_checkable
+class OfOneSize(Protocol):
+    """Settings of a family that learns crops of one side only."""
+
+    @property
+    def resolution(self) -> int: ...
+
+
+class Train(Settings):
+    """One training run: data, family, every setting, seed and where the model goes."""
+
+    task: Literal["train"] = "train"
+    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1)
+    family: str = setting("unet", "Family", "Which kind of model.")
+    preset: str = setting("quick", "Preset", "The defaults that this recipe started from.")
+    seed: int = setting(0, "Seed", "Every random draw follows from it.", ge=0, lt=2**32)
+    image: str | None = setting(None, "Image", "File or store with the raw image.")
+    labels: str | None = setting(None, "Labels", "File or store with the annotation.")
+    images: str | None = setting(
+        None,
+        "Unpaired images",
+        "For families that need no pairs: a folder, pattern or file of images.",
+    )
+    masks: str | None = setting(
+        None,
+        "Unpaired masks",
+        "And of labels that need not belong to them, in number, order or size.",
+    )
+    sections: Span = setting(None, "Sections", "Which sections may be used, A:B; empty for all.")
+    validation: Span = setting(
+        None, "Validation sections", "Which of them are withheld, A:B; empty splits by blocks."
+    )
+    missing: Missing = setting(
+        "refuse",
+        "Missing chunks",
+        "Chunks that a zarr store has lost: refuse the image, or fill them.",
+    )
+    folds: int | None = setting(
+        None,
+        "Folds",
+        "Cross-validation: so many models, each withholding another block of sections or images.",
+        ge=2,
+        le=1000,
+    )
+    sweep: tuple[float, ...] = setting(
+        (), "Learning rates to try", "One model for each; the lowest validation loss wins."
+    )
+    zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
+    start_from: str | None = setting(
+        None,
+        "Start from",
+        "Folder of a trained model of any family: tensors that fit by name and shape are taken over, the rest begins "
+        "at random.",
+    )
+    start_only: tuple[str, ...] = setting(
+        (),
+        "Start only",
+        "Patterns (generator.down*) of the tensors that may be taken over; empty: all that fit.",
+    )
+    out: str | None = setting(None, "Model folder", "Where the model is written.")
+    model: SerializeAsAny[Settings] = setting(
+        None, "Model", "The family's own settings.", validate_default=True
+    )
+    examples: ExampleSettings = setting(
+        ExampleSettings(), "Examples", "Crops, targets, augmentation."
+    )
+    training: TrainingSettings = setting(TrainingSettings(), "Training", "Steps, schedule, device.")
+    prediction: PredictionSettings = setting(
+        PredictionSettings(), "Prediction", "Tiles, device, precision."
+    )
+    labelling: LabellingSettings = setting(
+        LabellingSettings(), "Labelling", "From interior map to labels."
+    )
+    scoring: ScoringSettings = setting(ScoringSettings(), "Scoring", "How validation is scored.")
+
+    @field_validator("version")
+    @classmethod
+    def _is_known(cls, version: int) -> int:
+        if version > VERSION:
+            raise ValueError(
+                f"this recipe has format {version}, this napari-advseg knows up to {VERSION}; install a newer one"
+            )
+        return version
+
+    @model_validator(mode="after")
+    def _has_its_dimensions(self) -> Self:
+        check_dimensions(self.family, self.examples)
+        return self
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _of_family(cls, model: Any, info: ValidationInfo) -> Settings:
+        kind = families.find(info.data.get("family", "")).settings
+        return model if isinstance(model, kind) else kind.model_validate(model or {})
+
+    @model_validator(mode="after")
+    def _has_crops_that_fit(self) -> Self:
+        model, crop = self.model, self.examples.crop
+        if isinstance(model, OfOneSize) and model.resolution != crop:
+            raise ValueError(
+                f"model.widths draw crops of {model.resolution} px and examples.crop is {crop}; "
+                f"set examples.crop={model.resolution}, or more or fewer widths"
+            )
+        return self
+
+
+def check_dimensions(family: str, examples: ExampleSettings) -> None:
+    """Nothing, where patches are sections for a family of sections, and blocks for one of volumes.
+
+    Raises:
+        ValueError: they are the other way round, or axes shall be exchanged in what is no cube.
+    """
+    is_volume, depth = families.find(family).dimensions == 3, examples.depth
+    if is_volume and depth is None:
+        raise ValueError(
+            f"{family} learns from blocks of sections and examples.depth is empty; set it, for example to 16"
+        )
+    if is_volume and examples.augmentation.swap_axes and depth != examples.crop:
+        raise ValueError(
+            f"axes are exchanged in cubes only, and patches have {depth} sections of {examples.crop} px; set "
+            "examples.depth and examples.crop to one number, or examples.augmentation.swap_axes to false"
+        )
+    volumes = ", ".join(name for name, entry in families.FAMILIES.items() if entry.dimensions == 3)
+    if not is_volume and depth is not None:
+        raise ValueError(
+            f"{family} learns from single sections and examples.depth is {depth}; leave it empty, or choose a family "
+            f"of volumes: {volumes}"
+        )
+    if not is_volume and examples.targets.walls == "volume":
+        raise ValueError(
+            f"{family} learns from single sections and sees no walls between them; set examples.targets.walls to "
+            f"sections, or choose a family of volumes: {volumes}"
+        )
+
+
+def further(training: TrainingSettings) -> TrainingSettings:
+    """How a model is trained further: as it was, on the device that is there."""
+    return training.changed(device="auto", precision="auto", threads=None)

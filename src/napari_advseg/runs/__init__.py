@@ -1,0 +1,1 @@
+"""What is known of trainings, running and ended: curves, where they went, how to go on. Loads no torch."""

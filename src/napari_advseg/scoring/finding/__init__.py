@@ -1,0 +1,1 @@
+"""Where labels are wrong, and what putting each place right gains."""

@@ -1,0 +1,1 @@
+"""Numbers for how far labels are from the truth."""

@@ -1,0 +1,1 @@
+"""Synthetic images: painted of labels, or drawn from noise."""
