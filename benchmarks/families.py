@@ -289,7 +289,7 @@ def segment(dataset: Dataset, tests: Sequence[int], out: Path, which: str) -> No
         spent.append(1000 * (time.perf_counter() - started))
         advseg.write(made.labels, out / f"{i}.tif", overwrite=True)
         if dataset.instances:
-            inside = made.probabilities.numpy() > model.card.labelling.threshold
+            inside = made.interior_map.numpy() > model.card.labelling.threshold
             advseg.write(
                 made.labels.like(inside.astype(np.uint8)), out / f"{i}-inside.tif", overwrite=True
             )

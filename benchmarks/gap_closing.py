@@ -49,7 +49,7 @@ from napari_advseg.volume.by_section import cores, in_order
 
 Array = np.ndarray[Any, Any]
 
-START = LabellingSettings(threshold=0.7, edge_threshold=0.8)
+START = LabellingSettings(threshold=0.7, gap_threshold=0.8)
 CASES = {
     "depth": START,
     "distance": START.changed(minima="distance"),
@@ -84,7 +84,7 @@ def written_out(map_: Array, settings: LabellingSettings) -> Array:
         line[:-1, 1:] |= basins[:-1, 1:] != basins[1:, :-1]
     lines = scikit_label(line & interior, connectivity=2)
     judged = plain_statistics(map_, lines, settings)
-    accepted = np.concatenate([[False], judged < np.float32(settings.edge_threshold)])
+    accepted = np.concatenate([[False], judged < np.float32(settings.gap_threshold)])
     labels = scikit_label(interior & ~accepted[lines], connectivity=settings.connectivity)
     return np.asarray(watershed(np.rint((1 - map_) * np.float32(255)), labels))
 
@@ -247,7 +247,7 @@ def moves(map_: Array) -> dict[str, float]:
     prepared = prepare(map_, START)
     shifts: dict[str, Callable[[int], object]] = {
         "edge threshold": lambda k: close_gaps(
-            prepared, START.changed(edge_threshold=0.72 + k / 50)
+            prepared, START.changed(gap_threshold=0.72 + k / 50)
         ),
         "edge statistic": lambda k: close_gaps(
             prepared,
@@ -278,7 +278,7 @@ def threads(map_: Array) -> dict[str, float]:
 def gained(map_: Array, truth: Array) -> dict[str, float]:
     """VOI with the gaps open and closed."""
     labels = {
-        "open": label_section(map_, START.changed(edge_threshold=START.threshold)),
+        "open": label_section(map_, START.changed(gap_threshold=START.threshold)),
         "closed": label_section(map_, START),
     }
     return {name: score(one, truth).voi for name, one in labels.items()}

@@ -111,7 +111,7 @@ class Bench:
         bring_to_front(self.dock)
         layers = self.viewer.layers
         self.dock.labels.choose(layers["labels"])
-        for choice, name in ((self.dock.truth, "truth"), (self.dock.interior, "map")):
+        for choice, name in ((self.dock.truth, "truth"), (self.dock.interior_map, "map")):
             if name in layers:
                 choice.choose(layers[name])
                 layers[name].visible = False
@@ -272,7 +272,7 @@ def opened(chosen: argparse.Namespace) -> dict[str, Any]:
     given = {
         "labels": chosen.labels,
         "truth": chosen.truth,
-        "map": chosen.interior,
+        "map": chosen.interior_map,
         "image": chosen.image,
     }
     found = {name: read(path) for name, path in given.items() if path is not None}
@@ -328,10 +328,10 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def walls(labels: Any) -> Any:
     """An interior map whose walls lie where labels meet in a section."""
-    interior = np.full(labels.shape, 0.9, np.float32)
-    interior[:, :, 1:][labels[:, :, 1:] != labels[:, :, :-1]] = 0.1
-    interior[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0.1
-    return interior
+    interior_map = np.full(labels.shape, 0.9, np.float32)
+    interior_map[:, :, 1:][labels[:, :, 1:] != labels[:, :, :-1]] = 0.1
+    interior_map[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0.1
+    return interior_map
 
 
 def timed(given: dict[str, Any], between_s: float) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def rows_of(
     plain = without_gap_closing(chosen)
     ways = {
         "gap closing": (chosen, done.labels),
-        "plain threshold": (plain, advseg.drain(advseg.label(done.probabilities, plain))),
+        "plain threshold": (plain, advseg.drain(advseg.label(done.interior_map, plain))),
     }
     found = []
     for name, (settings, labels) in ways.items():
@@ -73,7 +73,7 @@ def rows_of(
                         "border_px": border,
                         "section": first + index,
                         "threshold": settings.threshold,
-                        "gap_threshold": settings.edge_threshold,
+                        "gap_threshold": settings.gap_threshold,
                         **{measure: round(getattr(section, measure), 6) for measure in MEASURES},
                     }
                 )

@@ -460,7 +460,7 @@ def conditions(stage: Stage) -> dict[str, object]:
         "set": stage.chosen.changes,
         "steps": card.last_step,
         "threshold": card.labelling.threshold,
-        "gap_threshold": card.labelling.edge_threshold,
+        "gap_threshold": card.labelling.gap_threshold,
     }
 
 

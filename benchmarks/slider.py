@@ -34,16 +34,16 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3)
-START = LabellingSettings(threshold=0.7, edge_threshold=0.8)
+START = LabellingSettings(threshold=0.7, gap_threshold=0.8)
 LIMITS_MS = {
-    "edge_threshold": {0: 150},
+    "gap_threshold": {0: 150},
     "edge_statistic": {0: 150},
     "minimum_size": {0: 150},
     "threshold": {0: 150, 513: 400},
     "depth": {0: 150, 513: 400},
 }
 VALUES = {
-    "edge_threshold": [round(0.72 + 0.01 * k, 2) for k in range(20)],
+    "gap_threshold": [round(0.72 + 0.01 * k, 2) for k in range(20)],
     "edge_statistic": ["median", "quantile", "mean"],
     "minimum_size": list(range(20, 420, 20)),
     "threshold": [round(0.55 + 0.01 * k, 2) for k in range(20)],

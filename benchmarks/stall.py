@@ -291,7 +291,7 @@ def label(meter: Meter, docks: Docks) -> None:
 def others(meter: Meter, viewer: napari.Viewer, docks: Docks, home: Path) -> None:
     """What a user does while nothing runs: sliders, sections, scores, errors, thresholds."""
     dock = docks.segment
-    for name in ("threshold", "edge_threshold"):
+    for name in ("threshold", "gap_threshold"):
         for tick in range(40):
             dock.sliders.row(name).editor.write(0.5 + tick / 100)
             wait(seconds=0.05)

@@ -94,7 +94,7 @@ def ways(model: Path, found: dict[str, Tuned]) -> dict[str, LabellingSettings]:
     """The labellings to compare. "walls left out" is the pair that the flattering score would choose."""
     own = model_store.read_card(model).labelling
     compared = {
-        name: own.changed(threshold=threshold, edge_threshold=edge)
+        name: own.changed(threshold=threshold, gap_threshold=edge)
         for name, (threshold, edge) in UNTUNED.items()
     }
     compared["as calibrated"] = own
@@ -123,7 +123,7 @@ def rows_of(options: argparse.Namespace, model: Path, truth: Volume) -> Iterator
                     "model": model.name,
                     "way": name,
                     "threshold": settings.threshold,
-                    "gap_threshold": settings.edge_threshold,
+                    "gap_threshold": settings.gap_threshold,
                     "walls": walls,
                     "section": first + index,
                     **{measure: round(getattr(section, measure), 6) for measure in MEASURES},

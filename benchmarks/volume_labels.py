@@ -111,18 +111,18 @@ def every(volume: Volume, step: int) -> Volume:
 
 def default(card: LabellingSettings, way: str) -> LabellingSettings:
     """The model's own settings, objects running as `way` says."""
-    return card.changed(volume=way.split(maxsplit=1)[0], **WAYS[way])
+    return card.changed(across_sections=way.split(maxsplit=1)[0], **WAYS[way])
 
 
 def tried(card: LabellingSettings, way: str) -> Iterator[LabellingSettings]:
     """Every settings tried for a way, but for the merge thresholds."""
     start = default(card, way).changed(minimum_size=SPECK)
     if way.startswith("linked"):
-        walls = sorted({(card.threshold, card.edge_threshold), (0.6, 0.8), (0.8, 0.9), (0.9, 0.95)})
+        walls = sorted({(card.threshold, card.gap_threshold), (0.6, 0.8), (0.8, 0.9), (0.9, 0.95)})
         branches = (0.6, 0.7, 0.8) if "many" in way else (0.7,)
         for (low, high), overlap, branch in product(walls, (0.2, 0.3, 0.4), branches):
             group = start.linking.changed(overlap=overlap, branch=branch)
-            yield start.changed(threshold=low, edge_threshold=high, linking=group)
+            yield start.changed(threshold=low, gap_threshold=high, linking=group)
     elif way == "components":
         for low, connectivity in product((*THRESHOLDS, 0.95, 0.98), (1, 2)):
             yield start.changed(threshold=low, connectivity=connectivity)
@@ -199,7 +199,7 @@ def cost(options: argparse.Namespace) -> None:
 def one(options: argparse.Namespace) -> None:
     """A line about one way on the map in a file."""
     map_ = np.load(options.map, mmap_mode="r")
-    settings = default(LabellingSettings(threshold=0.8, edge_threshold=0.9), options.way)
+    settings = default(LabellingSettings(threshold=0.8, gap_threshold=0.9), options.way)
     group = settings.agglomeration.changed(fragments=options.fragments)
     settings = settings.changed(agglomeration=group)
     watched(np.array(map_[:4, :64, :64]), settings)

@@ -35,7 +35,7 @@ MEASURES = ("adapted_rand_error", "voi", "voi_split", "voi_merge", "cremi_score"
 HEAD = ("family", "seed", "steps", "way", "by", *MEASURES, "seconds_per_section", "settings")
 SPECK = 100
 WAYS = {
-    "volume": ("linked", "agglomerated", "components"),
+    "across_sections": ("linked", "agglomerated", "components"),
     "section": ("sections",),
 }
 THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--width")
     parser.add_argument("--voxel")
-    parser.add_argument("--by", choices=tuple(WAYS), default="volume")
+    parser.add_argument("--by", choices=tuple(WAYS), default="across_sections")
     options = parser.parse_args()
     image, truth = opened(options.image, options), opened(options.labels, options)
     rows = []
@@ -120,8 +120,8 @@ def judged(
     map_ = map_of_sections(image, model, test)
     seconds = (time.perf_counter() - begin) / (test[1] - test[0])
     for way in WAYS[options.by]:
-        settings = model.card.labelling.changed(volume=way)
-        if options.by == "volume":
+        settings = model.card.labelling.changed(across_sections=way)
+        if options.by == "across_sections":
             near = map_of_sections(image, model, tune), truth.cut(*tune)
             settings = picked(settings.changed(minimum_size=SPECK), *near)
         labels = advseg.drain(advseg.label(map_, settings))
@@ -162,11 +162,11 @@ def picked(settings: LabellingSettings, map_: Volume, truth: Volume) -> Labellin
     tried = []
     for low in THRESHOLDS:
         one = settings.changed(threshold=low)
-        if settings.volume == "agglomerated":
+        if settings.across_sections == "agglomerated":
             group = settings.agglomeration
             tried += [one.changed(agglomeration=group.changed(threshold=join)) for join in JOINS]
-        elif settings.volume == "linked":
-            tried += [one.changed(edge_threshold=min(low + gap, 1.0)) for gap in (0.0, 0.05, 0.1)]
+        elif settings.across_sections == "linked":
+            tried += [one.changed(gap_threshold=min(low + gap, 1.0)) for gap in (0.0, 0.05, 0.1)]
         else:
             tried.append(one)
     return min(tried, key=voi)

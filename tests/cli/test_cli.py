@@ -65,7 +65,7 @@ def model(files, tmp_path_factory):
 
 def test_train_segment_score_from_file_to_number(call, files, model, tmp_path):
     image, truth = files
-    out, probabilities = tmp_path / "labels.ome.zarr", tmp_path / "p.ome.zarr"
+    out, interior_map = tmp_path / "labels.ome.zarr", tmp_path / "p.ome.zarr"
     code, _, err = call(
         "segment",
         "--image",
@@ -77,10 +77,10 @@ def test_train_segment_score_from_file_to_number(call, files, model, tmp_path):
         "--sections",
         "1:4",
         "--probabilities",
-        probabilities,
+        interior_map,
     )
     assert code == 0, err
-    labels, interior = advseg.read(out), advseg.read(probabilities)
+    labels, interior = advseg.read(out), advseg.read(interior_map)
     assert labels.shape == interior.shape == (3, 80, 112)
     assert labels.dtype.kind in "iu"
     raw = advseg.read(image).frame

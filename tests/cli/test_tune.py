@@ -116,7 +116,7 @@ def test_the_chosen_pair_is_saved_into_the_model(call, files, model, tmp_path):
     code, out, err = call("tune", *files, *options, "--out", tmp_path / "t")
     card = model_store.read_card(model)
     assert code == 0
-    assert (card.labelling.threshold, card.labelling.edge_threshold) == (0.8, 0.9)
+    assert (card.labelling.threshold, card.labelling.gap_threshold) == (0.8, 0.9)
     assert card.calibrated_on.sections == (0, 1)
     assert "chosen" in out
     assert f"Saved model: {model}" in err
@@ -130,7 +130,7 @@ def test_the_chosen_pair_is_saved_into_the_model(call, files, model, tmp_path):
         ("--thresholds ''", "tuning.thresholds: the list is empty"),
         ("--thresholds .9:.5:.1", "LAST not below FIRST"),
         ("--gaps .1:.2", "write FIRST:LAST:STEP"),
-        ("--gaps 0 --edge-thresholds .5", "tuning: give gaps or edge_thresholds, not both"),
+        ("--gaps 0 --edge-thresholds .5", "tuning: give gaps or gap_thresholds, not both"),
         ("--minima deep", "tuning.minima.0: Input should be 'depth', 'distance' or 'number'"),
         ("--radii 20", "tuning.radii: 20 is outside [0, 10]"),
         ("--objective best", "tuning.objective: Input should be 'voi'"),

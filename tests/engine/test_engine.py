@@ -144,7 +144,7 @@ def test_jobs_run_in_turn_each_with_its_number(child):
 
 
 def test_every_kind_of_recipe_can_be_sent(child):
-    child.engine.run(Label(probabilities="p.ome.zarr", out="fine"))
+    child.engine.run(Label(interior_map="p.ome.zarr", out="fine"))
     assert isinstance(child.until(Finished)[-1], Finished)
 
 

@@ -68,7 +68,7 @@ def search(recipe: Tune) -> Iterator[Report]:
     for done in range(100_000 if recipe.tuning.merge_weight == ENDLESS else 0):
         time.sleep(0.005)
         yield BlockDone("thresholds", done, 100_000)
-    map_, truth = read(recipe.probabilities), read(recipe.labels)
+    map_, truth = read(recipe.interior_map), read(recipe.labels)
     first, end = recipe.sections or (0, truth.size("z"))
     found = yield from tune(map_.cut(first, end), truth.cut(first, end), recipe.tuning)
     out = Path(recipe.out)
@@ -79,7 +79,7 @@ def search(recipe: Tune) -> Iterator[Report]:
         "out": str(out),
         "table": str(out / "tuning.json"),
         "picture": str(out / "heatmap.png"),
-        "probabilities": recipe.probabilities,
+        "probabilities": recipe.interior_map,
         "sections": sections,
         "map_sections": sections,
         "model": recipe.model,

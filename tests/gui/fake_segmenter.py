@@ -27,7 +27,7 @@ SLOW, FAULTY = "slow", "faulty"
 def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
     recipe = validated(tree)
     if isinstance(recipe, Label):
-        return (yield from written(read(recipe.probabilities), recipe))
+        return (yield from written(read(recipe.interior_map), recipe))
     yield Said("it begins")
     yield Warned("a warning")
     model = Path(recipe.model).name
@@ -45,8 +45,8 @@ def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
         frame = with_names(image.frame, card.class_names)
         write(Volume((image.numpy() > 127).astype(np.uint8), frame), recipe.out, kind="labels")
         return {"labels": recipe.out, "classes": 2}
-    write(Volume((image.numpy() / 255).astype(np.float16), image.frame), recipe.probabilities)
-    return (yield from written(read(recipe.probabilities), recipe))
+    write(Volume((image.numpy() / 255).astype(np.float16), image.frame), recipe.interior_map)
+    return (yield from written(read(recipe.interior_map), recipe))
 
 
 def wanted(recipe: Segment) -> Volume:

@@ -46,7 +46,7 @@ def test_an_unmodified_file_goes_by_its_path(stored, tmp_path):
     recipe = segmented(layer, tmp_path)
     assert recipe.image == stored
     assert not list((tmp_path / "out").iterdir())
-    assert recipe.probabilities == str(tmp_path / "out" / "cells-interior.ome.zarr")
+    assert recipe.interior_map == str(tmp_path / "out" / "cells-interior.ome.zarr")
 
 
 def test_a_file_whose_scale_was_changed_in_the_viewer_is_not_copied_but_placed(stored, tmp_path):
@@ -110,7 +110,7 @@ def test_names_that_are_free_are_found_and_unfinished_writes_are_no_free_place(t
     (path / "zarr.json").write_text("{}")
     (tmp_path / "a b-labels-2.ome.zarr.partial").mkdir()
     assert checks.free_place(path) == tmp_path / "a b-labels-3.ome.zarr"
-    relabelled = segmenting.relabelling(Label(probabilities="p", out=str(path)), never)
+    relabelled = segmenting.relabelling(Label(interior_map="p", out=str(path)), never)
     assert relabelled.out == str(tmp_path / "a b-labels-3.ome.zarr")
 
 

@@ -22,7 +22,9 @@ from napari_advseg.volume.volume import Volume
 SOON = 20_000
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 4.0))
 SETTINGS = LabellingSettings(
-    threshold=0.5, volume="agglomerated", agglomeration=AgglomerationSettings(threshold=0.3)
+    threshold=0.5,
+    across_sections="agglomerated",
+    agglomeration=AgglomerationSettings(threshold=0.3),
 )
 
 
@@ -91,10 +93,10 @@ def test_apply_writes_the_joined_labels_and_adds_them_without_the_child(dock, ma
 def test_what_the_fragments_do_not_cover_is_said_in_the_preview(dock, qtbot):
     dock.sliders.row("threshold").editor.write(0.6)
     qtbot.waitUntil(lambda: "cut them anew" in dock.preview_words.text(), timeout=SOON)
-    dock.more.row("volume").editor.write("linked")
+    dock.more.row("across_sections").editor.write("linked")
     qtbot.waitUntil(lambda: "from section to section" in dock.preview_words.text(), timeout=SOON)
     assert dock.merge.isHidden()
-    dock.more.row("volume").editor.write("sections")
+    dock.more.row("across_sections").editor.write("sections")
     qtbot.waitUntil(lambda: dock.preview_words.text().endswith("section"), timeout=SOON)
 
 
@@ -116,7 +118,7 @@ def test_fragments_that_have_gone_are_a_notice(dock, made, qtbot, tmp_path):
         ({"agglomeration": AgglomerationSettings(method="quantile")}, False),
         ({"agglomeration": AgglomerationSettings(method="multicut")}, False),
         ({"depth": 3.0}, False),
-        ({"volume": "linked"}, False),
+        ({"across_sections": "linked"}, False),
     ],
 )
 def test_only_the_merge_threshold_and_the_least_size_are_looked_up(change, joins):

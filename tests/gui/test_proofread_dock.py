@@ -55,7 +55,7 @@ def truth():
 
 
 @pytest.fixture
-def interior(truth):
+def interior_map(truth):
     """Sure of the inside, and of walls two pixels wide."""
     found = np.full(truth.shape, 0.9, np.float32)
     found[:, :, 1:][truth[:, :, 1:] != truth[:, :, :-1]] = 0.1
@@ -72,9 +72,9 @@ def layer_of(array, name, kind="labels", path=None):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, home, fake_child, truth, interior):
+def viewer(make_napari_viewer, home, fake_child, truth, interior_map):
     made = make_napari_viewer(show=True)
-    made.add_layer(layer_of(interior, "map", "image"))
+    made.add_layer(layer_of(interior_map, "map", "image"))
     made.add_layer(layer_of(truth, "truth"))
     return made
 
@@ -187,7 +187,7 @@ def test_a_split_is_drawn_before_it_is_made_and_only_its_box_is_drawn_again(
     dock, viewer, qtbot, truth, monkeypatch
 ):
     layer = begin(dock, qtbot)
-    dock.interior.choose(viewer.layers["map"])
+    dock.interior_map.choose(viewer.layers["map"])
     before = now(dock)
     (z, y, x) = cut_objects(before, truth)[0][0]
     places = np.argwhere(before[z] == before[z, y, x])
@@ -361,11 +361,11 @@ def test_the_queue_with_a_truth_lowers_the_score_with_every_enter(dock, viewer, 
 
 
 def test_a_split_reads_nothing_from_the_disk_after_its_first_seed(
-    dock, viewer, qtbot, truth, interior, tmp_path, monkeypatch
+    dock, viewer, qtbot, truth, interior_map, tmp_path, monkeypatch
 ):
-    viewer.add_layer(layer_of(interior, "map on disk", "image", path=tmp_path / "map.ome.zarr"))
+    viewer.add_layer(layer_of(interior_map, "map on disk", "image", path=tmp_path / "map.ome.zarr"))
     begin(dock, qtbot)
-    dock.interior.choose(viewer.layers["map on disk"])
+    dock.interior_map.choose(viewer.layers["map on disk"])
     z, y, x = cut_objects(cut_in_two(truth), truth)[0][0]
     label = dock.opened.proof.labels.at((z, y, x))
     places = np.argwhere(np.asarray(dock.opened.proof.labels[z]) == label)
@@ -385,7 +385,7 @@ def test_a_split_reads_nothing_from_the_disk_after_its_first_seed(
 
 def test_places_in_a_section_found_right_are_passed_over(dock, viewer, qtbot):
     begin(dock, qtbot)
-    dock.interior.choose(viewer.layers["map"])
+    dock.interior_map.choose(viewer.layers["map"])
     find(dock, qtbot, "evidence")
     prepared(dock, qtbot)
     first = dock.queue.item
@@ -403,7 +403,7 @@ def test_places_in_a_section_found_right_are_passed_over(dock, viewer, qtbot):
 
 def test_what_is_rejected_does_not_come_back_also_after_a_restart(dock, viewer, qtbot):
     layer = begin(dock, qtbot)
-    dock.interior.choose(viewer.layers["map"])
+    dock.interior_map.choose(viewer.layers["map"])
     find(dock, qtbot, "evidence")
     every = len(dock.queue.table.queue.items)
     prepared(dock, qtbot)
@@ -468,7 +468,7 @@ def test_a_truth_of_another_shape_is_refused_and_proofreading_goes_on(dock, view
     dock.truth.choose(other)
     qtbot.waitUntil(lambda: "50" in dock.score.words.text(), timeout=SOON)
     assert dock.opened is not None
-    dock.interior.choose(
+    dock.interior_map.choose(
         viewer.add_layer(layer_of(np.zeros((4, 5, 5), np.float32), "tiny", "image"))
     )
     dock.modes.turn("split")
@@ -679,7 +679,7 @@ def test_what_cannot_be_proofread_is_said_before(viewer, qtbot):
 
 
 def test_the_critic_sorts_the_queue_from_the_child(
-    make_napari_viewer, home, truth, interior, qtbot, tmp_path
+    make_napari_viewer, home, truth, interior_map, qtbot, tmp_path
 ):
     image = neuropil(SHAPE)[0]
     changes = {
@@ -696,11 +696,11 @@ def test_the_critic_sorts_the_queue_from_the_child(
     drain(running)
     viewer = make_napari_viewer(show=True)
     viewer.add_layer(layer_of(image.numpy(), "image", "image"))
-    viewer.add_layer(layer_of(interior, "map", "image"))
+    viewer.add_layer(layer_of(interior_map, "map", "image"))
     viewer.add_layer(layer_of(cut_in_two(truth), "cells"))
     dock = docked(viewer)
     begin(dock, qtbot)
-    dock.interior.choose(viewer.layers["map"])
+    dock.interior_map.choose(viewer.layers["map"])
     dock.order.setCurrentIndex(dock.order.findData("critic"))
     assert not dock.buttons.run.isEnabled()
     dock.image.choose(viewer.layers["image"])

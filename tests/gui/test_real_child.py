@@ -127,7 +127,7 @@ def test_thresholds_are_tuned_on_withheld_sections_and_saved_for_the_next_run(do
 
 def segment_pair(dock):
     settings = dock.labelling()
-    return settings.threshold, settings.edge_threshold
+    return settings.threshold, settings.gap_threshold
 
 
 def test_a_killed_training_is_noticed_and_can_be_resumed(docks, qtbot):

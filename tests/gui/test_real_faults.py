@@ -72,7 +72,7 @@ def docks(bench, own, room, qtbot, tmp_path):
     ):
         train.advanced.group(group).row(name).editor.write(value)
     segment.sections.row("sections").editor.write(None)
-    segment.more.row("volume").editor.write("sections")
+    segment.more.row("across_sections").editor.write("sections")
     notification_manager.records.clear()
     yield train, segment
     come_to_rest(train._session, qtbot)
@@ -154,7 +154,7 @@ def test_the_recipes_of_docks_replay_weights_map_and_labels_bit_by_bit(segment, 
     assert None not in (used["threads"], used["tile"])
     assert "auto" not in (used["device"], used["precision"])
     replayed(model / model_store.RECIPE, tmp_path, out="model")
-    replayed(recipe, tmp_path, out="labels.ome.zarr", probabilities="map.ome.zarr")
+    replayed(recipe, tmp_path, out="labels.ome.zarr", interior_map="map.ome.zarr")
     expected, found = (model_store.load(place).weights for place in (model, tmp_path / "model"))
     for key, value in expected.items():
         np.testing.assert_array_equal(found[key], value)
@@ -216,10 +216,10 @@ def test_a_section_alone_goes_through_with_settings_for_stacks(bench, segment, q
         np.asarray(stack.data[0]), name="flat", scale=stack.scale[1:], units=stack.units[1:]
     )
     segment.image.choose(flat)
-    segment.more.row("volume").editor.write("agglomerated")
+    segment.more.row("across_sections").editor.write("agglomerated")
     result = segmented(segment, qtbot)
     assert result.data.shape == flat.data.shape
-    segment.more.row("volume").editor.write("sections")
+    segment.more.row("across_sections").editor.write("sections")
     segment.sections.row("sections").editor.write((2, 4))
     click(segment, qtbot)
     refused("are not inside", qtbot)

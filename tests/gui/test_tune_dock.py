@@ -101,7 +101,7 @@ def test_the_search_is_run_on_the_layers_with_their_scale(dock, qtbot):
     recipe = dock._job.recipe
     assert recipe.image is None
     np.testing.assert_array_equal(read(recipe.labels).numpy(), dock.truth.layer.data)
-    assert read(recipe.probabilities).frame.scale == (40.0, 4.0, 4.0)
+    assert read(recipe.interior_map).frame.scale == (40.0, 4.0, 4.0)
     assert sorted({cell.threshold for cell in tuned.cells}) == [0.3, 0.6, 0.8]
     assert len(tuned.cells) == 12
     assert dock.maps.isVisible()
@@ -177,7 +177,7 @@ def test_the_choice_is_saved_into_the_model(dock, qtbot, model):
     with qtbot.waitSignal(dock._session.recalibrated, timeout=SOON):
         dock.save.click()
     assert read_card(model).labelling.threshold == chosen.threshold
-    assert read_card(model).labelling.edge_threshold == chosen.edge_threshold
+    assert read_card(model).labelling.gap_threshold == chosen.gap_threshold
     assert "Saved into" in dock.buttons.log.toPlainText()
 
 

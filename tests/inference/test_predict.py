@@ -210,7 +210,7 @@ def test_half_precision_is_taken_only_where_it_agrees(monkeypatch):
 def test_agreement_counts_pixels_and_measures_labels():
     full = np.ones((64, 64), np.float32)
     full[32] = 0
-    settings = LabellingSettings(threshold=0.5, edge_threshold=0.5, thin=False)
+    settings = LabellingSettings(threshold=0.5, gap_threshold=0.5, thin=False)
     same = Agreement.between(full, full.copy(), settings)
     assert (same.pixels, same.voi, same.good) == (1.0, 0.0, True)
     open_wall = full.copy()

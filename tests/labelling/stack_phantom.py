@@ -16,10 +16,10 @@ def stack_phantom(seed, shape=(12, 64, 72), voxel_nm=(10.0, 10.0, 10.0), noise=0
         differs = moved[0][1:] != moved[0][:-1]
         moved[1][1:] |= differs
         moved[1][:-1] |= differs
-    map_ = 1 - 0.95 * gaussian_filter(wall.astype(np.float32), (0.3, 0.6, 0.6))
+    interior_map = 1 - 0.95 * gaussian_filter(wall.astype(np.float32), (0.3, 0.6, 0.6))
     rng = np.random.default_rng(seed)
-    map_ += noise * rng.standard_normal(cells.shape, np.float32)
-    return np.clip(map_, 0, 1), truth
+    interior_map += noise * rng.standard_normal(cells.shape, np.float32)
+    return np.clip(interior_map, 0, 1), truth
 
 
 def one_to_one(labels, others):

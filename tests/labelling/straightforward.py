@@ -11,19 +11,19 @@ SIDES = {1: ndi.generate_binary_structure(2, 1), 2: np.ones((3, 3))}
 CORNERS = SIDES[2]
 
 
-def labelled(map_, chosen):
+def labelled(interior_map, chosen):
     """All ten steps of methods, section 5, on a small map without holes."""
-    interior = map_ > np.float32(chosen.threshold)
+    interior = interior_map > np.float32(chosen.threshold)
     heights = heights_of(interior, chosen.smoothing)
     basins = flooded(-heights, seeds_of(heights, chosen))
     lines = candidates(basins, interior, chosen)
-    accepted = judged(map_, lines, chosen) < np.float32(chosen.edge_threshold)
+    accepted = judged(interior_map, lines, chosen) < np.float32(chosen.gap_threshold)
     closed = np.isin(lines, 1 + np.flatnonzero(accepted))
     labels, count = ndi.label(interior & ~closed, SIDES[chosen.connectivity])
     labels = without_small(labels, count, chosen.minimum_size)
     if not chosen.thin or not labels.any():
         return labels
-    return flooded(np.rint((1 - map_) * np.float32(255)).astype(int), labels)
+    return flooded(np.rint((1 - interior_map) * np.float32(255)).astype(int), labels)
 
 
 def heights_of(interior, smoothing=0.0):
@@ -99,11 +99,12 @@ def candidates(basins, interior, chosen):
     return without_small(lines, count, chosen.min_edge_length)
 
 
-def judged(map_, lines, chosen):
+def judged(interior_map, lines, chosen):
     reach = np.arange(-chosen.edge_radius, chosen.edge_radius + 1)
     disk = np.hypot(*np.meshgrid(reach, reach)) <= chosen.edge_radius
     values = [
-        map_[ndi.binary_dilation(lines == k, disk)].astype(float) for k in range(1, lines.max() + 1)
+        interior_map[ndi.binary_dilation(lines == k, disk)].astype(float)
+        for k in range(1, lines.max() + 1)
     ]
     statistic = {
         "mean": np.mean,

@@ -24,8 +24,8 @@ def test_a_stack_is_labelled_section_by_section_with_ids_of_its_own():
     maps = tissue()
     labels = drain(label(maps)).numpy()
     highest = 0
-    for section, map_ in zip(labels, maps, strict=True):
-        alone = label_section(map_, LabellingSettings())
+    for section, interior_map in zip(labels, maps, strict=True):
+        alone = label_section(interior_map, LabellingSettings())
         np.testing.assert_array_equal(section, np.where(alone > 0, alone + highest, 0))
         highest = section.max()
 

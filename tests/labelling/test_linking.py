@@ -141,11 +141,11 @@ def test_an_empty_stack_has_no_objects():
 
 @pytest.mark.parametrize("match", MATCHES)
 def test_labels_of_a_map_are_its_linked_sections(match, tmp_path):
-    map_, truth = stack_phantom(1, noise=0.1)
-    settings_ = LabellingSettings(threshold=0.6, volume="linked", linking={"match": match})
-    volume = Volume(map_, truth.frame)
+    interior_map, truth = stack_phantom(1, noise=0.1)
+    settings_ = LabellingSettings(threshold=0.6, across_sections="linked", linking={"match": match})
+    volume = Volume(interior_map, truth.frame)
     found = drain(label(volume, settings_))
-    sections = np.stack([label_section(section, settings_) for section in map_])
+    sections = np.stack([label_section(section, settings_) for section in interior_map])
     np.testing.assert_array_equal(found.numpy(), drain(link(sections, match=match)).numpy())
     assert set(np.unique(found.numpy())) == set(range(1, found.numpy().max() + 1))
     assert found.frame.history[-1].endswith(f"linked {match}")
@@ -159,18 +159,23 @@ def test_labels_of_a_map_are_its_linked_sections(match, tmp_path):
 
 
 def test_small_objects_go_by_all_their_voxels():
-    map_ = np.zeros((4, 30, 30), np.float32)
-    map_[:, 2:14, 2:14] = 1
-    map_[:, 20:23, 20:23] = 1  # 9 pixels in each of 4 sections
-    map_[2, 20:26, 4:10] = 1  # 36 pixels in one section
+    interior_map = np.zeros((4, 30, 30), np.float32)
+    interior_map[:, 2:14, 2:14] = 1
+    interior_map[:, 20:23, 20:23] = 1  # 9 pixels in each of 4 sections
+    interior_map[2, 20:26, 4:10] = 1  # 36 pixels in one section
     for minimum, count in ((0, 3), (36, 3), (37, 1), (577, 0)):
-        found = drain(label(map_, volume="linked", minimum_size=minimum, thin=False)).numpy()
+        found = drain(
+            label(interior_map, across_sections="linked", minimum_size=minimum, thin=False)
+        ).numpy()
         assert found.max() == count
 
 
 def test_what_is_too_small_is_grown_over_in_its_section():
-    map_, truth = stack_phantom(2, noise=0.1)
-    volume, fields = Volume(map_, truth.frame), {"volume": "linked", "threshold": 0.6}
+    interior_map, truth = stack_phantom(2, noise=0.1)
+    volume, fields = (
+        Volume(interior_map, truth.frame),
+        {"across_sections": "linked", "threshold": 0.6},
+    )
     whole = drain(label(volume, **fields)).numpy()
     sizes = np.bincount(whole.ravel())
     minimum = int(np.median(sizes[1:]))
@@ -191,7 +196,7 @@ def test_what_is_not_a_stack_of_labels_is_refused():
 
 
 def test_closing_it_early_leaves_nothing(tmp_path):
-    settings_ = LabellingSettings(volume="linked")
+    settings_ = LabellingSettings(across_sections="linked")
     volume = Volume(np.ones((3, 8, 8), np.float32), Frame("zyx", (2.0, 1.0, 1.0)))
     running = label_into(lambda *_: None, volume, settings_, tmp_path / "a.tif")
     assert next(running) == Phase("label", 3)

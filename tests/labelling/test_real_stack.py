@@ -35,9 +35,14 @@ def test_true_walls_give_the_true_bodies(bodies, method):
         ids, walls = np.moveaxis(bodies, axis, 0), np.moveaxis(wall, axis, 0)
         walls[1:] |= ids[1:] != ids[:-1]
         walls[:-1] |= ids[1:] != ids[:-1]
-    map_ = np.where(wall, np.float32(0.05), np.float32(0.95))
+    interior_map = np.where(wall, np.float32(0.05), np.float32(0.95))
     labels = drain(
-        label(map_, volume="agglomerated", minimum_size=100, agglomeration={"method": method})
+        label(
+            interior_map,
+            across_sections="agglomerated",
+            minimum_size=100,
+            agglomeration={"method": method},
+        )
     )
     result = score(labels, bodies, by="volume", border=1)
     assert result.adapted_rand_error < 0.05

@@ -18,14 +18,14 @@ def sections(real_data):
 
 def test_true_membranes_give_the_true_neurites(sections):
     membranes, neurites = sections
-    labels = drain(label(membranes, threshold=0.5, edge_threshold=0.5, thin=False))
+    labels = drain(label(membranes, threshold=0.5, gap_threshold=0.5, thin=False))
     measured = score(labels, neurites, boundary="count", border=0, zero="background")
     assert measured.voi == measured.adapted_rand_error == 0
 
 
 def test_walls_grown_away_change_no_neurite(sections):
     membranes, neurites = sections
-    labels = drain(label(membranes, threshold=0.5, edge_threshold=0.5))
+    labels = drain(label(membranes, threshold=0.5, gap_threshold=0.5))
     assert (labels.numpy() > 0).all()
     assert score(labels, neurites, border=0).voi == 0
 

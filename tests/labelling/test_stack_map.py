@@ -22,8 +22,8 @@ from napari_advseg.volume.volume import Volume
 
 
 def test_evidence_is_one_minus_p_and_255_where_there_is_no_data():
-    map_ = np.array([[0.0, 1.0, 0.5, np.nan]], np.float32)
-    np.testing.assert_array_equal(evidence_of(map_), [[255, 0, 128, 255]])
+    interior_map = np.array([[0.0, 1.0, 0.5, np.nan]], np.float32)
+    np.testing.assert_array_equal(evidence_of(interior_map), [[255, 0, 128, 255]])
 
 
 def test_a_map_is_read_section_by_section():

@@ -59,9 +59,9 @@ class TestMerge:
 class TestSplit:
     def test_the_wall_of_a_map_decides(self):
         proof = proof_of(np.full((1, 3, 9), 4))
-        interior = np.ones((1, 3, 9), np.float32)
-        interior[..., 2] = 0.2
-        step = edits.split(proof, [[(0, 1, 0)], [(0, 1, 8)]], interior)
+        interior_map = np.ones((1, 3, 9), np.float32)
+        interior_map[..., 2] = 0.2
+        step = edits.split(proof, [[(0, 1, 0)], [(0, 1, 8)]], interior_map)
         assert (proof.labels[...] == 4).all()  # a preview changes nothing
         proof.do(step)
         found = proof.labels[...]
@@ -73,9 +73,9 @@ class TestSplit:
 
     def test_bytes_are_a_map_too(self):
         proof = proof_of(np.full((3, 9), 4))
-        interior = np.full((3, 9), 255, np.uint8)
-        interior[:, 6] = 30
-        proof.do(edits.split(proof, [[(1, 0)], [(1, 8)]], interior))
+        interior_map = np.full((3, 9), 255, np.uint8)
+        interior_map[:, 6] = 30
+        proof.do(edits.split(proof, [[(1, 0)], [(1, 8)]], interior_map))
         assert set(proof.labels[:, 7:].flat) == {5}
 
     def test_without_a_map_an_object_is_split_where_it_is_thin(self):

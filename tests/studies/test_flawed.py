@@ -54,7 +54,7 @@ def map_like(tissue):
 
 
 def test_a_given_map_needs_no_model_and_has_no_critic(few, tmp_path):
-    plan = Plan(SCALES["tiny"], few, (0,), tmp_path, given=Given(probabilities=map_like(few)))
+    plan = Plan(SCALES["tiny"], few, (0,), tmp_path, given=Given(interior_map=map_like(few)))
     assert not trains(plan)
     assert not has_critic(plan)
     found = cases(plan)
@@ -65,7 +65,7 @@ def test_a_given_map_needs_no_model_and_has_no_critic(few, tmp_path):
 
 def test_given_labels_are_proofread_as_one_volume_where_that_is_asked_for(few, tmp_path):
     labels = Volume(flawed(few.labels.numpy(), 3), few.labels.frame, kind="labels")
-    given = Given(segmentation=labels, probabilities=map_like(few), by="volume")
+    given = Given(segmentation=labels, interior_map=map_like(few), by="volume")
     (case,) = cases(Plan(SCALES["tiny"], few, (0,), tmp_path, given=given))
     assert case.name == f"{few.test[0]}:{few.test[1]}"
     assert np.array_equal(case.labels.numpy(), labels.numpy()[slice(*few.test)])

@@ -37,8 +37,10 @@ def test_pixels_count_on_their_side_of_the_models_threshold_where_truth_is_known
         normaliser=Normaliser(low=0, high=255),
         labelling=LabellingSettings(threshold=threshold, zero="boundary"),
     )
-    map_ = row(MAP, np.float32)
-    found = pixels(Segmented(map_, map_), row(TRUTH, np.int64), StoredModel(card, {}))
+    interior_map = row(MAP, np.float32)
+    found = pixels(
+        Segmented(interior_map, interior_map), row(TRUTH, np.int64), StoredModel(card, {})
+    )
     assert found["pixel_accuracy"] == pytest.approx(accuracy)
     assert found["iou_inside"] == pytest.approx(inside)
     assert found["iou_walls"] == pytest.approx(walls)

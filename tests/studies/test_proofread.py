@@ -31,9 +31,9 @@ def case(seed=0, shape=(160, 160), **changes):
     ids = truth.numpy()
     walls = ids == 0
     noise = np.random.default_rng(seed).normal(0, 0.08, ids.shape)
-    interior = np.clip(np.where(walls, 0.15, 0.85) + noise, 0, 1).astype(np.float32)
+    interior_map = np.clip(np.where(walls, 0.15, 0.85) + noise, 0, 1).astype(np.float32)
     labels = Volume(flawed(ids, seed), truth.frame, kind="labels")
-    given = {"image": image, "truth": truth, "labels": labels, "interior": interior}
+    given = {"image": image, "truth": truth, "labels": labels, "interior": interior_map}
     return Case("0", **{**given, "model": None, **changes})
 
 
@@ -62,7 +62,7 @@ def test_every_order_only_ever_mends_and_evidence_is_faster_than_chance():
 
 def test_what_is_rejected_is_looked_at_too_and_does_not_come_again():
     image, truth = neuropil((128, 128), seed=4)
-    right = case(image=image, truth=truth, labels=truth, interior=np.full((128, 128), 0.9))
+    right = case(image=image, truth=truth, labels=truth, interior_map=np.full((128, 128), 0.9))
     curve = drain(follow(right, asking(right, "evidence"), 500))
     contacts = len(drain(right.candidates(right.opened()[0])))
     assert contacts >= len(curve) - 1 > 0
@@ -109,7 +109,7 @@ def plan_of(tissue, out, **given):
     """A study with a map of the true walls, which needs no training."""
     walls = np.stack([near_change(plane, 1) for plane in tissue.labels.numpy()])
     made = Volume(np.where(walls, 0.2, 0.9).astype(np.float32), tissue.image.frame)
-    return Plan(TINY, tissue, (0, 1), out, given=Given(probabilities=made, **given))
+    return Plan(TINY, tissue, (0, 1), out, given=Given(interior_map=made, **given))
 
 
 @pytest.mark.parametrize("by", ["section", "volume"])

@@ -37,7 +37,7 @@ def test_all_orders_sort_the_same_places_and_their_hit_rates_are_kept(tmp_path):
     few = tissue_of(SCALES["tiny"])
     ids = few.labels.numpy()
     made = Volume(np.where(ids == 0, 0.1, 0.9).astype(np.float32), few.image.frame)
-    given = Given(probabilities=made, by="volume")
+    given = Given(interior_map=made, by="volume")
     plan = Plan(SCALES["tiny"], few, (0, 1), tmp_path / "study", given=given)
     assert drain(run(STUDIES["critic"], plan))["failed"] == {}
     with (plan.out / "rows.csv").open(newline="") as file:
@@ -57,7 +57,7 @@ def test_all_orders_sort_the_same_places_and_their_hit_rates_are_kept(tmp_path):
 def test_true_walls_tell_made_cuts_from_contacts(tmp_path):
     few = tissue_of(SCALES["cpu"].__class__(**{**vars(SCALES["tiny"]), "shape": (6, 160, 160)}))
     made = np.where(few.labels.numpy() == 0, 0.1, 0.9).astype(np.float32)
-    given = Given(probabilities=Volume(made, few.image.frame))
+    given = Given(interior_map=Volume(made, few.image.frame))
     plan = Plan(SCALES["tiny"], few, (0,), tmp_path / "study", given=given)
     drain(run(STUDIES["critic"], plan, {"order": ["evidence"]}))
     with (plan.out / "summary.csv").open(newline="") as file:

@@ -34,11 +34,11 @@ def files(tmp_path_factory):
     largest = np.bincount(labels.ravel())[1:].argmax() + 1
     here = labels == largest
     labels[here & (np.arange(72) > np.median(np.nonzero(here)[2]))] = labels.max() + 1
-    interior = np.where(truth.numpy() > 0, 0.9, 0.1).astype(np.float32)
+    interior_map = np.where(truth.numpy() > 0, 0.9, 0.1).astype(np.float32)
     paths = {
         "image": write(image, folder / "image.ome.zarr"),
         "labels": write(Volume(labels, truth.frame, kind="labels"), folder / "labels.ome.zarr"),
-        "interior": write(Volume(interior, truth.frame), folder / "interior.ome.zarr"),
+        "interior": write(Volume(interior_map, truth.frame), folder / "interior.ome.zarr"),
     }
     for name in ("adversarial_unet", "unet"):
         changes = {**QUICK, "out": str(folder / name)}

@@ -44,7 +44,7 @@ def run(tree):
 
 def test_in_memory_and_from_file_to_file_are_the_same(tissue, image, model, tmp_path, monkeypatch):
     whole = advseg.drain(advseg.segment(image, model, truth=tissue[1]))
-    run(recipe(image, model, tmp_path / "a.ome.zarr", probabilities=str(tmp_path / "p.ome.zarr")))
+    run(recipe(image, model, tmp_path / "a.ome.zarr", interior_map=str(tmp_path / "p.ome.zarr")))
     monkeypatch.setattr(segment, "MEMORY_SHARE", 0)
     result, reports = run(recipe(image, model, tmp_path / "b.tif"))
     for path in (tmp_path / "a.ome.zarr", tmp_path / "b.tif"):
@@ -52,7 +52,7 @@ def test_in_memory_and_from_file_to_file_are_the_same(tissue, image, model, tmp_
         np.testing.assert_array_equal(labels.numpy(), whole.labels.numpy())
         assert labels.frame.scale == tissue[0].frame.scale
     np.testing.assert_array_equal(
-        advseg.read(tmp_path / "p.ome.zarr").numpy(), whole.probabilities.numpy()
+        advseg.read(tmp_path / "p.ome.zarr").numpy(), whole.interior_map.numpy()
     )
     assert whole.score == advseg.score(whole.labels, tissue[1])
     assert result["objects"] == whole.labels.numpy().max()
@@ -66,8 +66,8 @@ def test_in_memory_and_from_file_to_file_are_the_same(tissue, image, model, tmp_
 
 def test_a_kept_map_can_be_labelled_anew(image, model, tmp_path):
     kept = tmp_path / "p.ome.zarr"
-    run(recipe(image, model, tmp_path / "a.ome.zarr", probabilities=str(kept)))
-    settings = {"threshold": 0.3, "edge_threshold": 0.3, "thin": False}
+    run(recipe(image, model, tmp_path / "a.ome.zarr", interior_map=str(kept)))
+    settings = {"threshold": 0.3, "gap_threshold": 0.3, "thin": False}
     tree = {
         "task": "label",
         "probabilities": str(kept),
@@ -125,19 +125,19 @@ def test_a_one_slice_stack_and_a_section_smaller_than_a_crop_go_through(tmp_path
     image = (rng.random((1, 20, 25)) * 50 + 100 * (labels > 0)).astype(np.int16) - 200
     fitted = advseg.drain(advseg.fit(image, labels, train_recipe("unet", "quick", SMALL)))
     done = advseg.drain(advseg.segment(image, fitted))
-    assert done.labels.shape == done.probabilities.shape == image.shape
+    assert done.labels.shape == done.interior_map.shape == image.shape
 
 
 def test_a_part_of_the_sections_is_the_same_part_of_the_whole_at_its_place(image, model, tmp_path):
     full = {"precision": "fp32"}
     whole, piece = tmp_path / "whole.ome.zarr", tmp_path / "piece.ome.zarr"
-    run(recipe(image, model, tmp_path / "a.tif", probabilities=str(whole), prediction=full))
+    run(recipe(image, model, tmp_path / "a.tif", interior_map=str(whole), prediction=full))
     made, _ = run(
         recipe(
             image,
             model,
             tmp_path / "b.ome.zarr",
-            probabilities=str(piece),
+            interior_map=str(piece),
             prediction=full,
             sections=[2, 4],
             part=[20, 70, 33, 96],

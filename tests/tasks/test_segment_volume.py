@@ -21,11 +21,11 @@ FRAME = Frame("zyx", (50.0, 4.0, 6.0), ("nanometer",) * 3)
 @pytest.fixture
 def maps(tmp_path):
     rng = np.random.default_rng(0)
-    map_ = np.ones((4, 40, 40), np.float32)
-    map_[:, :, [12, 27]] = 0.1
-    map_[:, 20] = 0.2
-    map_ -= 0.05 * rng.random(map_.shape, np.float32)
-    return write(Volume(map_, FRAME), tmp_path / "map.ome.zarr")
+    interior_map = np.ones((4, 40, 40), np.float32)
+    interior_map[:, :, [12, 27]] = 0.1
+    interior_map[:, 20] = 0.2
+    interior_map -= 0.05 * rng.random(interior_map.shape, np.float32)
+    return write(Volume(interior_map, FRAME), tmp_path / "map.ome.zarr")
 
 
 @pytest.mark.parametrize("way", ["linked", "agglomerated", "components"])
@@ -46,7 +46,7 @@ def test_file_to_file_and_in_memory_are_the_same(maps, way, ending, tmp_path):
 
 def test_the_threshold_moves_without_the_map(maps, tmp_path):
     tree = {"task": "label", "probabilities": str(maps), "out": str(tmp_path / "labels.tif")}
-    tree["labelling"] = {"volume": "agglomerated"}
+    tree["labelling"] = {"across_sections": "agglomerated"}
     made = drain(execute(tree))
     found = open_fragments(made["labels"])
     assert made["fragments"] == str(tmp_path / "labels-fragments.ome.zarr")
@@ -61,7 +61,7 @@ def test_the_threshold_moves_without_the_map(maps, tmp_path):
 def test_fragments_in_the_way_are_refused_before_the_work(maps, tmp_path):
     (tmp_path / "labels-fragments.ome.zarr").mkdir()
     tree = {"task": "label", "probabilities": str(maps), "out": str(tmp_path / "labels.tif")}
-    tree["labelling"] = {"volume": "agglomerated"}
+    tree["labelling"] = {"across_sections": "agglomerated"}
     running = execute(tree)
     with pytest.raises(ValueError, match=r"labels-fragments\.ome\.zarr' already exists"):
         next(running)
@@ -70,7 +70,7 @@ def test_fragments_in_the_way_are_refused_before_the_work(maps, tmp_path):
 def test_too_little_memory_is_refused_before_the_work(maps, tmp_path, monkeypatch):
     monkeypatch.setattr(stack_map, "BYTES_A_VOXEL", 10**12)
     tree = {"task": "label", "probabilities": str(maps), "out": str(tmp_path / "labels.tif")}
-    running = execute({**tree, "labelling": {"volume": "agglomerated"}})
+    running = execute({**tree, "labelling": {"across_sections": "agglomerated"}})
     with pytest.raises(ValueError, match="choose volume 'linked'"):
         next(running)
     assert not list(tmp_path.glob("labels*"))
@@ -80,7 +80,7 @@ def test_the_command_line_chooses_the_way(maps, tmp_path):
     recipe = tmp_path / "label.yaml"
     out = tmp_path / "labels.ome.zarr"
     recipe.write_text(f"task: label\nprobabilities: {maps}\nout: {out}\n", encoding="utf-8")
-    options = ["run", str(recipe), "--set", "labelling.volume=linked"]
+    options = ["run", str(recipe), "--set", "labelling.across_sections=linked"]
     options += ["--set", "labelling.linking.match=one-to-one"]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output

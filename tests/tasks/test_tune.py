@@ -47,9 +47,9 @@ def model(trained, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def map_(trained, tmp_path_factory):
+def interior_map(trained, tmp_path_factory):
     """The model's map of every section."""
-    volume = advseg.drain(advseg.segment(trained[0], trained[2])).probabilities
+    volume = advseg.drain(advseg.segment(trained[0], trained[2])).interior_map
     return str(advseg.write(volume, tmp_path_factory.mktemp("map") / "p.ome.zarr"))
 
 
@@ -70,7 +70,7 @@ def recipe(trained, out, **fields):
         "tuning": LISTS,
         **fields,
     }
-    if "probabilities" in fields:
+    if "interior_map" in fields:
         del tree["image"]
     return tree
 
@@ -99,27 +99,27 @@ def test_the_withheld_sections_are_the_default(trained, tmp_path):
     assert result["map_sections"] == [0]
 
 
-def test_a_map_gives_the_same_as_the_model_that_made_it(trained, map_, tmp_path):
+def test_a_map_gives_the_same_as_the_model_that_made_it(trained, interior_map, tmp_path):
     made, _ = run(recipe(trained, tmp_path / "a", sections="3:6"))
-    given, reports = run(recipe(trained, tmp_path / "b", sections="3:6", probabilities=map_))
+    given, reports = run(recipe(trained, tmp_path / "b", sections="3:6", interior_map=interior_map))
     assert table(made).cells == table(given).cells
-    assert given["probabilities"] == map_
+    assert given["probabilities"] == interior_map
     assert (given["map_sections"], made["map_sections"]) == ([3, 4, 5], [0, 1, 2])
     assert not any(r.phase == "predict" for r in reports if isinstance(r, BlockDone))
-    again = recipe(trained, tmp_path / "c", sections="3:6", probabilities=made["probabilities"])
+    again = recipe(trained, tmp_path / "c", sections="3:6", interior_map=made["probabilities"])
     assert table(run(again)[0]).cells == table(made).cells, "a map of just these sections"
 
 
-def test_the_numbers_are_those_of_label_and_score(trained, map_, tmp_path):
-    result, _ = run(recipe(trained, tmp_path / "t", sections="4:6", probabilities=map_))
+def test_the_numbers_are_those_of_label_and_score(trained, interior_map, tmp_path):
+    result, _ = run(recipe(trained, tmp_path / "t", sections="4:6", interior_map=interior_map))
     found = table(result)
-    maps, truth = (advseg.read(path).cut(4, 6) for path in (map_, trained[1]))
+    maps, truth = (advseg.read(path).cut(4, 6) for path in (interior_map, trained[1]))
     labels = advseg.drain(advseg.label(maps, found.best.labelling(found.labelling)))
     assert found.best.voi == pytest.approx(advseg.score(labels, truth, found.scoring).voi)
 
 
-def test_sections_that_the_model_learnt_from_are_warned_of(trained, map_, tmp_path):
-    fields = {"probabilities": map_, "sections": "2:5"}
+def test_sections_that_the_model_learnt_from_are_warned_of(trained, interior_map, tmp_path):
+    fields = {"interior_map": interior_map, "sections": "2:5"}
     _, reports = run(recipe(trained, tmp_path / "t", **fields))
     assert "learnt from sections 2, 3:" in said(reports, Warned)
 
@@ -132,13 +132,13 @@ def test_another_image_is_tuned_on_whole(trained, tmp_path):
     assert not said(reports, Warned)
 
 
-def test_without_a_model_a_map_is_enough(trained, map_, tmp_path):
+def test_without_a_model_a_map_is_enough(trained, interior_map, tmp_path):
     _, labels, _ = trained
     result, _ = run(
         {
             "task": "tune",
             "labels": labels,
-            "probabilities": map_,
+            "interior_map": interior_map,
             "out": str(tmp_path / "t"),
             "tuning": LISTS,
         }
@@ -148,26 +148,28 @@ def test_without_a_model_a_map_is_enough(trained, map_, tmp_path):
     assert not (tmp_path / "t" / "interior.ome.zarr").exists()
 
 
-def test_one_section_without_z_works(tissue, trained, map_, tmp_path):
-    labels, probabilities = (
+def test_one_section_without_z_works(tissue, trained, interior_map, tmp_path):
+    labels, interior_map = (
         str(advseg.write(advseg.read(path).numpy()[5], tmp_path / f"{name}.tif"))
-        for path, name in ((trained[1], "labels"), (map_, "map"))
+        for path, name in ((trained[1], "labels"), (interior_map, "map"))
     )
-    tree = recipe(trained, tmp_path / "t", labels=labels, probabilities=probabilities)
+    tree = recipe(trained, tmp_path / "t", labels=labels, interior_map=interior_map)
     result, _ = run(tree)
     assert result["sections"] == [0]
     assert len(table(result).cells) == 4
 
 
-def test_the_choice_goes_into_the_card_and_nothing_else_changes(trained, model, map_, tmp_path):
+def test_the_choice_goes_into_the_card_and_nothing_else_changes(
+    trained, model, interior_map, tmp_path
+):
     before = model_store.load(model)
-    fields = {"probabilities": map_, "sections": "4:6", "choose": [0.5, 0.6], "save": True}
+    fields = {"interior_map": interior_map, "sections": "4:6", "choose": [0.5, 0.6], "save": True}
     labelling = before.card.labelling.changed(minimum_size=11).model_dump()
     tree = recipe((*trained[:2], str(model)), tmp_path / "t", labelling=labelling, **fields)
     result, _ = run(tree)
     after = model_store.load(model)
     assert result["saved"] is True
-    assert (after.card.labelling.threshold, after.card.labelling.edge_threshold) == (0.5, 0.6)
+    assert (after.card.labelling.threshold, after.card.labelling.gap_threshold) == (0.5, 0.6)
     assert after.card.labelling.minimum_size == 11
     assert after.card.calibrated_on.sections == (4, 5)
     assert after.card.calibrated_on.objective == "cremi_score"
@@ -179,8 +181,8 @@ def test_the_choice_goes_into_the_card_and_nothing_else_changes(trained, model, 
         np.testing.assert_array_equal(after.weights[name], weights)
 
 
-def test_a_cell_can_be_saved_by_itself(trained, model, map_, tmp_path):
-    found = table(run(recipe(trained, tmp_path / "t", probabilities=map_))[0])
+def test_a_cell_can_be_saved_by_itself(trained, model, interior_map, tmp_path):
+    found = table(run(recipe(trained, tmp_path / "t", interior_map=interior_map))[0])
     card = save_choice(model, found.cells[0])
     assert model_store.read_card(model) == card
     assert card.labelling.threshold == found.cells[0].threshold
@@ -193,8 +195,8 @@ def test_training_says_what_it_calibrated_on(trained):
     assert known.image == trained[0]
 
 
-def test_the_recipe_beside_the_tables_gives_them_again(trained, map_, tmp_path):
-    first, _ = run(recipe(trained, tmp_path / "a", probabilities=map_))
+def test_the_recipe_beside_the_tables_gives_them_again(trained, interior_map, tmp_path):
+    first, _ = run(recipe(trained, tmp_path / "a", interior_map=interior_map))
     tree = yaml.safe_load((tmp_path / "a" / "recipe.yaml").read_text())
     assert tree["sections"] == [4, 5]
     second, _ = run({**tree, "out": str(tmp_path / "b")})
@@ -203,8 +205,8 @@ def test_the_recipe_beside_the_tables_gives_them_again(trained, map_, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_an_earlier_search_is_replaced_only_on_request(trained, map_, tmp_path):
-    tree = recipe(trained, tmp_path / "t", probabilities=map_)
+def test_an_earlier_search_is_replaced_only_on_request(trained, interior_map, tmp_path):
+    tree = recipe(trained, tmp_path / "t", interior_map=interior_map)
     run(tree)
     with pytest.raises(ValueError, match="an earlier search already"):
         run(tree)
@@ -213,14 +215,16 @@ def test_an_earlier_search_is_replaced_only_on_request(trained, map_, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
-def test_a_folder_of_something_else_and_the_maps_own_are_never_replaced(trained, map_, tmp_path):
+def test_a_folder_of_something_else_and_the_maps_own_are_never_replaced(
+    trained, interior_map, tmp_path
+):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").touch()
     for fields in ({}, {"overwrite": True}):
         with pytest.raises(ValueError, match="no earlier search"):
-            run(recipe(trained, tmp_path / "photos", probabilities=map_, **fields))
+            run(recipe(trained, tmp_path / "photos", interior_map=interior_map, **fields))
     first, _ = run(recipe(trained, tmp_path / "t"))
-    again = recipe(trained, tmp_path / "t", probabilities=first["probabilities"], overwrite=True)
+    again = recipe(trained, tmp_path / "t", interior_map=first["probabilities"], overwrite=True)
     with pytest.raises(ValueError, match="lies in the folder"):
         run(again)
     assert table(first)
@@ -254,9 +258,11 @@ def test_empty_labels_are_refused_before_anything_is_predicted(trained, tmp_path
         ((6, 80, 112), {"choose": [0.4, 0.4]}, "was not tried"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(shape, fields, words, trained, map_, tmp_path):
+def test_what_does_not_fit_together_is_refused(
+    shape, fields, words, trained, interior_map, tmp_path
+):
     labels = advseg.write(np.ones(shape, np.uint8), tmp_path / "labels.tif")
-    tree = recipe(trained, tmp_path / "t", labels=str(labels), probabilities=map_, **fields)
+    tree = recipe(trained, tmp_path / "t", labels=str(labels), interior_map=interior_map, **fields)
     with pytest.raises(ValueError, match=words):
         run(tree)
     assert not (tmp_path / "t").exists()

@@ -76,7 +76,7 @@ def test_a_training_reports_saves_and_calibrates(tissue, tmp_path):
 def test_thresholds_are_not_chosen_on_what_was_learnt(tissue):
     reports = []
     model = drain(fit(*tissue, recipe().changed(sections=(0, 1))), reports.append)
-    assert (model.card.labelling.threshold, model.card.labelling.edge_threshold) == (0.5, 0.7)
+    assert (model.card.labelling.threshold, model.card.labelling.gap_threshold) == (0.5, 0.7)
     said = " ".join(getattr(report, "text", "") for report in reports)
     assert "No section was withheld" in said
     assert "kept, judged on sections [0]" in said

@@ -52,7 +52,7 @@ def test_a_gap_threshold_is_so_far_above_the_threshold_and_stays_in_its_bounds()
 
 
 def test_gap_thresholds_that_are_named_are_the_same_at_every_threshold():
-    named = grid(edge_thresholds=(0.9, 0.6))
+    named = grid(gap_thresholds=(0.9, 0.6))
     assert named.gaps == ()
     assert named.pairs(0.5) == [(0.1, 0.6), (0.4, 0.9)]
     assert named.pairs(0.7) == [(-0.1, 0.6), (0.2, 0.9)]

@@ -40,8 +40,8 @@ def shifted():
     """A map whose walls lie 8 px beside the true ones and grow wider with the threshold."""
     true = voronoi_phantom(3, size=128, cells=12)[1]
     walls = find_boundaries(true, mode="thick")
-    map_ = np.clip(distance_transform_edt(~walls) / 12, 0, 1).astype(np.float32)
-    return np.roll(map_, 8, axis=1)[:, 8:], true[:, 8:]
+    interior_map = np.clip(distance_transform_edt(~walls) / 12, 0, 1).astype(np.float32)
+    return np.roll(interior_map, 8, axis=1)[:, 8:], true[:, 8:]
 
 
 def values_of(measured):
@@ -114,7 +114,7 @@ def test_the_thesis_grid_is_the_published_one(stack):
     assert len(found.cells) == 36
     assert {cell.threshold for cell in found.cells} == {0.73, 0.80, 0.83, 0.86, 0.88, 0.90}
     assert {cell.gap for cell in found.cells} == {0, 0.02, 0.04, 0.06, 0.08, 0.10}
-    assert max(cell.edge_threshold for cell in found.cells) == 1.0
+    assert max(cell.gap_threshold for cell in found.cells) == 1.0
 
 
 def test_the_wide_grid_looks_closer_around_its_best(stack):
@@ -143,7 +143,7 @@ def test_refining_stays_inside_the_thresholds_there_are(stack, threshold):
 
 
 def test_edge_thresholds_by_themselves_are_the_same_at_every_threshold(stack):
-    found = drain(tune(*stack, thresholds=(0.5, 0.8), edge_thresholds=(0.6, 0.9, 1.01)))
+    found = drain(tune(*stack, thresholds=(0.5, 0.8), gap_thresholds=(0.6, 0.9, 1.01)))
     pairs = [cell.pair for cell in found.cells]
     assert pairs == [(t, e) for t in (0.5, 0.8) for e in (0.6, 0.9, 1.01)]
     assert found.cells[0].closed == found.cells[3].closed == 0
@@ -286,7 +286,7 @@ def test_a_section_that_is_all_wall_has_no_flattering_score(stack):
         (lambda m, t: (m, t), {"gaps": "0:1"}, "no range"),
         (lambda m, t: (m, t), {"gaps": "0:1:0"}, "step must be above 0"),
         (lambda m, t: (m, t), {"gaps": "0:1:.0001"}, "10001 values"),
-        (lambda m, t: (m, t), {"gaps": (0,), "edge_thresholds": (0.5,)}, "not both"),
+        (lambda m, t: (m, t), {"gaps": (0,), "gap_thresholds": (0.5,)}, "not both"),
         (lambda m, t: (m, t), {"radii": "1.5"}, "integer"),
         (lambda m, t: (m, t), {"minima": "deep"}, "'depth', 'distance' or 'number'"),
         (lambda m, t: (m, t), {"merge_weight": 0.5}, "greater than or equal to 1"),

@@ -111,14 +111,14 @@ def combination_of(cell):
 @pytest.mark.parametrize("objective", ["voi", "adapted_rand_error", "weighted"])
 def test_a_picture_of_one_cell_and_of_any_objective_can_be_drawn(objective):
     phantom = voronoi_phantom(1, size=64, cells=5)
-    one = drain(tune(*phantom, thresholds=(0.5,), edge_thresholds=(0.9,), objective=objective))
+    one = drain(tune(*phantom, thresholds=(0.5,), gap_thresholds=(0.9,), objective=objective))
     assert heat_map(one).width > 1000
 
 
 def test_cells_without_a_flattering_score_are_grey():
-    map_, truth = voronoi_phantom(1, size=64, cells=5)
+    interior_map, truth = voronoi_phantom(1, size=64, cells=5)
     scoring = ScoringSettings(boundary="count")
-    dark = drain(tune(np.full_like(map_, 0.1), truth, None, None, scoring, **LISTS))
+    dark = drain(tune(np.full_like(interior_map, 0.1), truth, None, None, scoring, **LISTS))
     picture = heat_map(dark)
     assert has(picture, pictures.GREY)
     assert not has(picture, FLATTERED)

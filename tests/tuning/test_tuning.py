@@ -34,7 +34,7 @@ def test_the_best_pair_closes_the_gaps(tissue):
 def test_in_a_given_grid_gap_closing_beats_the_plain_threshold(tissue):
     chosen = drain(choose_thresholds(*tissue, thresholds=[0.5, 0.6]))
     assert chosen.best.cremi_score < 0.7 * chosen.plain.cremi_score
-    assert chosen.edge_threshold > 0.7
+    assert chosen.gap_threshold > 0.7
     assert len(chosen.cells) == 2 * len(STEPS)
 
 
@@ -46,7 +46,7 @@ def test_a_cell_is_what_label_and_score_give(tissue):
         choose_thresholds(maps, truths, labelling, scoring, thresholds=[0.6], steps=(0.0, 0.15))
     )
     for cell in chosen.cells:
-        settings = labelling.changed(threshold=cell.threshold, edge_threshold=cell.edge_threshold)
+        settings = labelling.changed(threshold=cell.threshold, gap_threshold=cell.gap_threshold)
         whole = score(drain(label(np.stack(maps), settings)), np.stack(truths), scoring)
         assert cell.cremi_score == pytest.approx(whole.cremi_score)
         assert cell.voi_merge == pytest.approx(whole.voi_merge)

@@ -57,7 +57,7 @@ def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
     write(done.labels, out / "labels.ome.zarr")
     yield Saved(str(out / "labels.ome.zarr"), "labels")
     plain = yield from napari_advseg.label(
-        done.probabilities, without_gap_closing(model.card.labelling)
+        done.interior_map, without_gap_closing(model.card.labelling)
     )
     result = Demonstrated(score(done.labels, true), score(plain, true))
     write_scores(out / "score.json", result, steps or STEPS)
@@ -69,7 +69,7 @@ def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
 
 def without_gap_closing(settings: LabellingSettings) -> LabellingSettings:
     """The same labelling with a gap threshold that closes nothing."""
-    return settings.changed(edge_threshold=settings.threshold)
+    return settings.changed(gap_threshold=settings.threshold)
 
 
 def write_scores(path: Path, result: Demonstrated, steps: int) -> None:

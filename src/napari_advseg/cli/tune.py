@@ -60,7 +60,7 @@ def tune(
     gaps: Annotated[
         str | None, typer.Option(metavar="LIST", help="Gap thresholds, above the threshold.")
     ] = None,
-    edge_thresholds: Annotated[
+    gap_thresholds: Annotated[
         str | None, typer.Option(metavar="LIST", help="Gap thresholds by themselves.")
     ] = None,
     minima: Annotated[
@@ -95,7 +95,7 @@ def tune(
         "grid": grid,
         "thresholds": thresholds,
         "gaps": gaps,
-        "edge_thresholds": edge_thresholds,
+        "gap_thresholds": gap_thresholds,
         "minima": minima,
         "radii": radii,
         "statistics": statistics,
@@ -181,7 +181,7 @@ def in_lines(found: Tuned) -> str:
         + "".join(f"{name:>9}" for name in SHOWN)
     ]
     for name, cell in named(found).items():
-        start = f"{name:<16}{cell.threshold:>10g}{cell.edge_threshold:>8g}"
+        start = f"{name:<16}{cell.threshold:>10g}{cell.gap_threshold:>8g}"
         for walls, values in {"honest": cell.honest, "left out": cell.flattering}.items():
             if values is not None:
                 numbers = "".join(f"{getattr(values, score):>9.4f}" for score in SHOWN.values())

@@ -192,7 +192,7 @@ class Family(ABC, Generic[Chosen]):
             "or a cyclegan or seggan, and generate with that."
         )
 
-    def judge(self, image: Tensor, map_: Tensor) -> Tensor:  # noqa: ARG002 - see `paint`
+    def judge(self, image: Tensor, interior_map: Tensor) -> Tensor:  # noqa: ARG002 - see `paint`
         """How false maps (N, K, H, W) in [0, 1] of images (N, C, H, W) look to the critic, (N, 1, H, W) in [0, 1].
 
         Raises:
@@ -294,7 +294,7 @@ def from_symmetric(output: Tensor, channels: Channels) -> Tensor:
     return shares.amin(1, keepdim=True)
 
 
-def probabilities(logits: Tensor, channels: Channels) -> Tensor:
+def interior_map(logits: Tensor, channels: Channels) -> Tensor:
     """What `infer` gives, from logits (N, `channels.output`, H, W): interior map or classes, float32."""
     if channels.gives == "classes":
         return torch.softmax(logits.float(), dim=1)

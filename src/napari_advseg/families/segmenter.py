@@ -13,8 +13,8 @@ from napari_advseg.families.family import (
     TensorBatch,
     Turn,
     data_terms,
+    interior_map,
     measures,
-    probabilities,
     total,
 )
 
@@ -51,7 +51,7 @@ class Segmenter(Family[Chosen]):
         return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
 
     def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self.logits(tile), self.channels)
+        return interior_map(self.logits(tile), self.channels)
 
     @property
     def inferring(self) -> tuple[str, ...]:

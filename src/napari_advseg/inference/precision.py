@@ -24,9 +24,11 @@ class Agreement:
     @classmethod
     def between(cls, full: Map, half: Map, settings: LabellingSettings) -> Agreement:
         """Both maps thresholded and labelled as the model labels, each section for itself."""
-        settings = settings.changed(volume="sections")
+        settings = settings.changed(across_sections="sections")
         same = float(((full > settings.threshold) == (half > settings.threshold)).mean())
-        first, second = (drain(label(map_, settings)).numpy() for map_ in (full, half))
+        first, second = (
+            drain(label(interior_map, settings)).numpy() for interior_map in (full, half)
+        )
         # VOI is a distance: against any truth the two scores differ by no more than this.
         return cls(same, score(second, first).voi)
 

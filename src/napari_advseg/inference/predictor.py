@@ -246,14 +246,14 @@ class Predictor:
         return image[:, : maps.shape[-2], : maps.shape[-1]]
 
     def judged(
-        self, image: npt.NDArray[Any], map_: Map, index: int = 0, count: int = 1
+        self, image: npt.NDArray[Any], interior_map: Map, index: int = 0, count: int = 1
     ) -> Reports[Map]:
         """How false a map (k, y, x) of a section (y, x) or (c, y, x) looks to the critic: (y, x), all in [0, 1]."""
         grey = self._planes(image)
         height, width = grey.shape[-2:]
-        planes = np.concatenate([grey, resized_image(map_, height, width)])
+        planes = np.concatenate([grey, resized_image(interior_map, height, width)])
         found = yield from self._tiled(padded(planes, self.stride), index, count)
-        return resized_image(found[0, :height, :width], *map_.shape[-2:])
+        return resized_image(found[0, :height, :width], *interior_map.shape[-2:])
 
     def as_classes(self, shares: Map) -> npt.NDArray[Any]:
         """The most probable class of every pixel, from (k, ...), as its value in the annotation."""

@@ -26,7 +26,7 @@ Keep = Callable[[int, Array], object]
 
 
 def label(
-    probabilities: Volume | Array, settings: LabellingSettings | None = None, **fields: Any
+    interior_map: Volume | Array, settings: LabellingSettings | None = None, **fields: Any
 ) -> Reports[Volume]:
     """Labels of an interior map as a Volume in the same place; reports sections or stages.
 
@@ -42,7 +42,7 @@ def label(
             through need more memory than is free.
     """
     chosen = override(LabellingSettings, settings, fields)
-    volume = _volume(probabilities)
+    volume = _volume(interior_map)
     stack: Array = np.zeros((volume.size("z"), *volume.shape[-2:]), label_dtype(volume))
     yield from label_into(stack.__setitem__, volume, chosen)
     return volume.like(stack if "z" in volume.axes else stack[0], described(chosen))
@@ -63,11 +63,11 @@ def label_into(
     def keep_typed(index: int, section: Array) -> object:
         return keep(index, section.astype(dtype, copy=False))
 
-    if volume.size("z") == 1 or settings.volume == "sections":
+    if volume.size("z") == 1 or settings.across_sections == "sections":
         return (yield from _sections_into(keep_typed, volume, settings))
-    if settings.volume == "linked":
+    if settings.across_sections == "linked":
         return (yield from linked_into(keep_typed, volume, settings, out and out.parent))
-    if settings.volume == "components":
+    if settings.across_sections == "components":
         return (yield from components_into(keep_typed, volume, settings))
     return (yield from agglomerated_into(keep_typed, volume, settings, out))
 
@@ -78,17 +78,17 @@ def check_stack(volume: Volume, settings: LabellingSettings) -> None:
     Raises:
         ValueError: memory does not suffice, or the voxel size mixes units.
     """
-    if volume.size("z") == 1 or settings.volume == "sections":
+    if volume.size("z") == 1 or settings.across_sections == "sections":
         return
-    if settings.volume != "components":
+    if settings.across_sections != "components":
         section_distance(volume.frame, settings.anisotropy)
-    if settings.volume != "linked":
+    if settings.across_sections != "linked":
         afford_stack(volume)
 
 
 def keeps_fragments(volume: Volume, settings: LabellingSettings) -> bool:
     """Whether fragments are written beside labels of a map in the place of `volume`."""
-    runs = volume.size("z") > 1 and settings.volume == "agglomerated"
+    runs = volume.size("z") > 1 and settings.across_sections == "agglomerated"
     return runs and settings.agglomeration.keep
 
 
@@ -103,11 +103,11 @@ def described(settings: LabellingSettings) -> str:
     walls = f"labelled above {settings.threshold:g}"
     joined = settings.agglomeration
     return {
-        "sections": f"{walls}, gaps closed below {settings.edge_threshold:g}",
-        "linked": f"{walls}, gaps closed below {settings.edge_threshold:g}, linked {settings.linking.match}",
+        "sections": f"{walls}, gaps closed below {settings.gap_threshold:g}",
+        "linked": f"{walls}, gaps closed below {settings.gap_threshold:g}, linked {settings.linking.match}",
         "agglomerated": f"{walls}, fragments joined by {joined.method} below {joined.threshold:g}",
         "components": f"{walls} as connected parts",
-    }[settings.volume]
+    }[settings.across_sections]
 
 
 def _sections_into(keep: Keep, volume: Volume, settings: LabellingSettings) -> Reports[int]:
@@ -122,15 +122,15 @@ def _sections_into(keep: Keep, volume: Volume, settings: LabellingSettings) -> R
     return highest
 
 
-def _volume(probabilities: Volume | Array) -> Volume:
-    if not isinstance(probabilities, Volume):
-        array = np.asarray(probabilities)
+def _volume(interior_map: Volume | Array) -> Volume:
+    if not isinstance(interior_map, Volume):
+        array = np.asarray(interior_map)
         if array.ndim not in (2, 3):
             raise ValueError(f"An interior map of shape {array.shape} is no section and no stack.")
         return Volume(array, Frame("zyx"[3 - array.ndim :]))
-    if probabilities.axes.lstrip("c") not in ("yx", "zyx") or probabilities.size("c") != 1:
+    if interior_map.axes.lstrip("c") not in ("yx", "zyx") or interior_map.size("c") != 1:
         raise ValueError(
-            f"Labelling takes one interior map of axes 'yx' or 'zyx', not '{probabilities.axes}' "
-            f"of shape {probabilities.shape}; choose one channel and one time point."
+            f"Labelling takes one interior map of axes 'yx' or 'zyx', not '{interior_map.axes}' "
+            f"of shape {interior_map.shape}; choose one channel and one time point."
         )
-    return probabilities
+    return interior_map

@@ -16,8 +16,11 @@ class Judge(Settings):
     version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
     image: str = setting(..., "Image", "File or store with the raw image.")
     labels: str = setting(..., "Labels", "The labels as they were before any edit.")
-    interior: str = setting(
-        ..., "Interior map", "The map that they were made from: it says how wide walls are."
+    interior_map: str = setting(
+        ...,
+        "Interior map",
+        "The map that they were made from: it says how wide walls are.",
+        was="interior",
     )
     model: str = setting(..., "Model", "Folder of a model that was trained against a critic.")
     journal: str | None = setting(

@@ -14,7 +14,9 @@ class Label(Settings):
 
     task: Literal["label"] = "label"
     version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
-    probabilities: str = setting(..., "Interior map", "File or store with the map in [0, 1].")
+    interior_map: str = setting(
+        ..., "Interior map", "File or store with the map in [0, 1].", was="probabilities"
+    )
     out: str = setting(
         ..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr."
     )

@@ -25,8 +25,11 @@ class Segment(Settings):
     out: str = setting(
         ..., "Labels", "Where the labels are written; the suffix chooses TIFF or OME-Zarr."
     )
-    probabilities: str | None = setting(
-        None, "Interior map", "Where the interior map is kept; empty: it is not."
+    interior_map: str | None = setting(
+        None,
+        "Interior map",
+        "Where the interior map is kept; empty: it is not.",
+        was="probabilities",
     )
     placed: Placement | None = setting(
         None, "Placed", "Where the image lies, if not where its file says; empty: as the file says."

@@ -27,8 +27,11 @@ class Tune(Settings):
         "Image",
         "File or store with the raw image; not needed where an interior map is given.",
     )
-    probabilities: str | None = setting(
-        None, "Interior map", "A map that is there already; empty: the model makes it."
+    interior_map: str | None = setting(
+        None,
+        "Interior map",
+        "A map that is there already; empty: the model makes it.",
+        was="probabilities",
     )
     labels: str = setting(..., "Labels", "File or store with the true labels.")
     sections: Span = setting(
@@ -65,9 +68,9 @@ class Tune(Settings):
 
     @model_validator(mode="after")
     def _has_a_map(self) -> Self:
-        if (self.probabilities is None) == (self.image is None):
+        if (self.interior_map is None) == (self.image is None):
             raise ValueError("name an image (with a model) or an interior map, and not both")
-        if self.model is None and (self.probabilities is None or self.save):
+        if self.model is None and (self.interior_map is None or self.save):
             why = "to save the choice into" if self.save else "that predicts the interior map"
             raise ValueError(f"name a model {why}")
         return self

@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
 
-def setting(default: Any, title: str, description: str, *, unit: str = "", **bounds: Any) -> Any:
-    """One field: its default, the words of its form row, its tooltip, unit and bounds (ge, gt, le, lt, ...)."""
-    extra: JsonDict | None = {"unit": unit} if unit else None
+def setting(
+    default: Any, title: str, description: str, *, unit: str = "", was: str = "", **bounds: Any
+) -> Any:
+    """One field: its default, the words of its form row, its tooltip, unit and bounds (ge, gt, le, lt, ...).
+
+    `was` is an older name of the field, under which files and options may still give it.
+    """
+    words = {"unit": unit, "was": was}
+    extra: JsonDict | None = {name: word for name, word in words.items() if word} or None
     return Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
+
+
+def was_of(field: FieldInfo) -> str:
+    """The older name of a field; empty where it has none."""
+    extra = field.json_schema_extra
+    return str(extra.get("was", "")) if isinstance(extra, dict) else ""
 
 
 class Settings(BaseModel):
@@ -25,6 +38,15 @@ class Settings(BaseModel):
         validate_default=True,
         protected_namespaces=(),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_its_name_of_today(cls, given: Any) -> Any:
+        """Fields by their names of today; of an older and a newer name the one that was given last counts."""
+        names = {was_of(field): name for name, field in cls.model_fields.items() if was_of(field)}
+        if not isinstance(given, dict) or not names.keys() & given.keys():
+            return given
+        return {names.get(name, name): value for name, value in given.items()}
 
     def changed(self, **fields: Any) -> Self:
         """A validated copy with some fields replaced; `None` is a value like any other."""

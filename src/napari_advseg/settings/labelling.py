@@ -8,7 +8,7 @@ from napari_advseg.settings import Settings, setting
 
 
 class LinkingSettings(Settings):
-    """How labels of neighbouring sections become one object (volume "linked")."""
+    """How labels of neighbouring sections become one object (across_sections "linked")."""
 
     match: Literal["one-to-one", "many-to-one"] = setting(
         "many-to-one",
@@ -50,7 +50,7 @@ class LinkingSettings(Settings):
 
 
 class AgglomerationSettings(Settings):
-    """How fragments of a watershed are joined by the evidence between them (volume "agglomerated")."""
+    """How fragments of a watershed are joined by the evidence between them (across_sections "agglomerated")."""
 
     fragments: Literal["auto", "2d", "3d"] = setting(
         "auto",
@@ -97,13 +97,14 @@ class LabellingSettings(Settings):
         ge=0.0,
         lt=1.0,
     )
-    edge_threshold: float = setting(
+    gap_threshold: float = setting(
         0.91,
         "Gap threshold",
         "A watershed line whose mean interior probability is below this closes a gap. At or below the threshold "
         "nothing is closed; above 1 every line is taken. A larger value splits more.",
         ge=0.0,
         le=1.01,
+        was="edge_threshold",
     )
     smoothing: float = setting(
         0.0,
@@ -184,12 +185,13 @@ class LabellingSettings(Settings):
     zero: Literal["boundary", "background"] = setting(
         "boundary", "0 means", "Where 0 is background, nothing is grown into it."
     )
-    volume: Literal["sections", "linked", "agglomerated", "components"] = setting(
+    across_sections: Literal["sections", "linked", "agglomerated", "components"] = setting(
         "sections",
         "Objects run",
         "Sections: ids of different sections are different objects. Linked: labels that overlap from section to "
         "section are one object. Agglomerated: fragments joined by the wall between them. Components: what hangs "
         "together above the threshold.",
+        was="volume",
     )
     anisotropy: float = setting(
         0.0,

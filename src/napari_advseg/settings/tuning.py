@@ -97,10 +97,11 @@ class TuningSettings(Settings):
         "Gap above threshold",
         "Gap thresholds to try, as distances above the threshold; 0 closes nothing. Empty: those of the grid.",
     )
-    edge_thresholds: Annotated[tuple[float, ...] | None, within(0, 1.01)] = setting(
+    gap_thresholds: Annotated[tuple[float, ...] | None, within(0, 1.01)] = setting(
         None,
         "Gap thresholds",
         "Gap thresholds to try at every threshold, instead of distances above it.",
+        was="edge_thresholds",
     )
     refine: bool | None = setting(
         None,
@@ -133,6 +134,6 @@ class TuningSettings(Settings):
 
     @model_validator(mode="after")
     def _one_kind_of_gap(self) -> Self:
-        if self.gaps is not None and self.edge_thresholds is not None:
-            raise ValueError("give gaps or edge_thresholds, not both")
+        if self.gaps is not None and self.gap_thresholds is not None:
+            raise ValueError("give gaps or gap_thresholds, not both")
         return self

@@ -66,7 +66,7 @@ class Case:
     image: Volume
     truth: Volume
     labels: Volume
-    interior: npt.NDArray[Any]
+    interior_map: npt.NDArray[Any]
     model: StoredModel | None
     _found: dict[bool, list[Candidate]] = dataclasses.field(default_factory=dict)
 
@@ -86,8 +86,8 @@ class Case:
     def _find(self, proof: Proof, *, judged: bool) -> Reports[list[Candidate]]:
         verdict = None
         if judged and self.model is not None:
-            verdict = Verdict(self.image, proof.labels, self.interior, self.model)
-        return (yield from find(proof, self.interior, verdict))
+            verdict = Verdict(self.image, proof.labels, self.interior_map, self.model)
+        return (yield from find(proof, self.interior_map, verdict))
 
 
 def has_critic(plan: Plan) -> bool:
@@ -125,7 +125,7 @@ def job_of(plan: Plan, order: str, seed: int) -> Job:
 
 def trains(plan: Plan) -> bool:
     """Whether the study trains a model: where none is given, and no map either."""
-    return plan.given.model is None and plan.given.probabilities is None
+    return plan.given.model is None and plan.given.interior_map is None
 
 
 def cases_of(job: Job, plan: Plan) -> Reports[list[Case]]:
@@ -135,7 +135,7 @@ def cases_of(job: Job, plan: Plan) -> Reports[list[Case]]:
         ValueError: what was given does not lie on the image.
     """
     given = plan.given
-    for one in (given.segmentation, given.probabilities):
+    for one in (given.segmentation, given.interior_map):
         if one is not None and one.shape != plan.tissue.labels.shape:
             raise ValueError(
                 f"'{one.source}' of shape {one.shape} does not lie on labels of shape {plan.tissue.labels.shape}; "
@@ -143,20 +143,20 @@ def cases_of(job: Job, plan: Plan) -> Reports[list[Case]]:
             )
     model = yield from _model(job, plan)
     image, truth = (one.cut(*job.tested) for one in (plan.tissue.image, plan.tissue.labels))
-    interior = yield from _interior(image, model, job, plan)
-    labels = yield from _labels(truth, interior, model, job, plan)
+    interior_map = yield from _interior(image, model, job, plan)
+    labels = yield from _labels(truth, interior_map, model, job, plan)
     judge = model if has_critic(plan) else None
     first, end = job.tested
     if given.by == "volume":
         truth, labels = (one.like(one.numpy()) for one in (truth, labels))  # read voxel by voxel
-        return [Case(f"{first}:{end}", image, truth, labels, interior.numpy(), judge)]
+        return [Case(f"{first}:{end}", image, truth, labels, interior_map.numpy(), judge)]
     return [
         Case(
             str(first + k),
             image.cut(k, k + 1),
             section(truth, k),
             section(labels, k),
-            interior.section(k),
+            interior_map.section(k),
             judge,
         )
         for k in range(end - first)
@@ -172,7 +172,7 @@ def _model(job: Job, plan: Plan) -> Reports[StoredModel | None]:
     given = plan.given
     if given.model is not None:
         return model_store.load(given.model)
-    if given.probabilities is not None:
+    if given.interior_map is not None:
         return None
     seed = job.factors["seed"]
     lesson = dataclasses.replace(job, factors={"family": job.recipe.family, "seed": seed})
@@ -180,15 +180,15 @@ def _model(job: Job, plan: Plan) -> Reports[StoredModel | None]:
 
 
 def _interior(image: Volume, model: StoredModel | None, job: Job, plan: Plan) -> Reports[Volume]:
-    if plan.given.probabilities is not None:
-        return plan.given.probabilities.cut(*job.tested)
+    if plan.given.interior_map is not None:
+        return plan.given.interior_map.cut(*job.tested)
     if model is None:
         raise ValueError("There is neither a map nor a model; name --probabilities or --model.")
     return (yield from predict(image, model))
 
 
 def _labels(
-    truth: Volume, interior: Volume, model: StoredModel | None, job: Job, plan: Plan
+    truth: Volume, interior_map: Volume, model: StoredModel | None, job: Job, plan: Plan
 ) -> Reports[Volume]:
     """The given labels, errors made in the truth of synthetic tissue, or what the model makes of the image."""
     if plan.given.segmentation is not None:
@@ -201,7 +201,7 @@ def _labels(
             if by_volume
             else np.stack([flawed(plane, (seed, z)) for z, plane in enumerate(truth.sections())])
         )
-    return (yield from label(interior, None if model is None else model.card.labelling))
+    return (yield from label(interior_map, None if model is None else model.card.labelling))
 
 
 def flawed(truth: npt.NDArray[Any], seed: int | tuple[int, ...]) -> npt.NDArray[np.int64]:

@@ -53,9 +53,9 @@ def scored(job: Job, plan: Plan) -> Reports[dict[str, float]]:
     walls = settings.changed(thin=False)
     values: dict[str, float] = {"steps": model.card.recipe.training.steps}
     values |= {name: float(getattr(found, name)) for name in found.VALUES[:4]}
-    plain = walls.changed(edge_threshold=walls.threshold)
-    closed = yield from label(made.probabilities, walls)
-    before = yield from label(made.probabilities, plain)
+    plain = walls.changed(gap_threshold=walls.threshold)
+    closed = yield from label(made.interior_map, walls)
+    before = yield from label(made.interior_map, plain)
     without = score(closed, truth, boundary="ignore")
     values |= {f"{name}_walls_left_out": float(getattr(without, name)) for name in WITHOUT_WALLS}
     values["ignored_fraction"] = float(without.ignored_fraction)
@@ -72,11 +72,11 @@ def pixels(made: Segmented, truth: Volume, model: StoredModel) -> dict[str, floa
     """Pixel accuracy and overlap of the thresholded interior map with the target that the model has learnt."""
     zero: Meaning = "background" if model.card.labelling.zero == "background" else "boundary"
     found, true = [], []
-    for map_, ids in zip(made.probabilities.sections(), truth.sections(), strict=True):
+    for interior_map, ids in zip(made.interior_map.sections(), truth.sections(), strict=True):
         plane = ids.reshape(ids.shape[-2:]).astype(np.int64)
         target, weight = section_target(plane, model.card.recipe.examples.targets, zero)
         known = weight[0] > 0
-        found.append(map_.reshape(plane.shape)[known] > model.card.labelling.threshold)
+        found.append(interior_map.reshape(plane.shape)[known] > model.card.labelling.threshold)
         true.append(target[0][known] > 0.5)
     pair = (np.concatenate(part)[None].astype(np.uint8) for part in (found, true))
     result = semantic_score(*pair)

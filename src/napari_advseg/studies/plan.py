@@ -164,7 +164,7 @@ class Given:
     """
 
     segmentation: Volume | None = None
-    probabilities: Volume | None = None
+    interior_map: Volume | None = None
     model: Path | None = None
     by: Literal["section", "volume"] = "section"
     edits: int | None = None
@@ -173,7 +173,7 @@ class Given:
         """What differs from nothing given, as JSON."""
         named = {
             "segmentation": self.segmentation and self.segmentation.source,
-            "probabilities": self.probabilities and self.probabilities.source,
+            "probabilities": self.interior_map and self.interior_map.source,
             "model": self.model and str(self.model),
             "by": None if self.by == "section" else self.by,
             "edits": self.edits,
@@ -274,7 +274,7 @@ def tissue_of(
 
 def given_of(
     segmentation: str | None,
-    probabilities: str | None,
+    interior_map: str | None,
     model: str | None,
     by: Literal["section", "volume"],
     edits: int | None,
@@ -282,7 +282,7 @@ def given_of(
     """What is named, opened; nothing of it is read yet."""
     return Given(
         None if segmentation is None else as_labels(read(segmentation)),
-        None if probabilities is None else read(probabilities),
+        None if interior_map is None else read(interior_map),
         None if model is None else Path(model),
         by,
         edits,

@@ -126,7 +126,7 @@ def look(proof: Proof, item: Item, case: Case, score: FollowedScore) -> bool | N
     if now is None:
         return None
     try:
-        proposal = propose(proof, now, case.interior, score)
+        proposal = propose(proof, now, case.interior_map, score)
     except ValueError:  # nothing can be cut there, or the objects no longer meet
         return None
     if proposal.gain is not None and proposal.gain > NOTHING:

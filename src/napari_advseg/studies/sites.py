@@ -160,7 +160,7 @@ def _places(case: Case, plan: Plan) -> Reports[list[Row]]:
 def gain(proof: Proof, item: Item, case: Case, score: FollowedScore) -> float:
     """By how much VOI falls by what is proposed; 0 where nothing can be."""
     try:
-        return propose(proof, item, case.interior, score).gain or 0.0
+        return propose(proof, item, case.interior_map, score).gain or 0.0
     except ValueError:  # nothing can be cut there
         return 0.0
 

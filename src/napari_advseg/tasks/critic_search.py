@@ -45,7 +45,7 @@ class Verdict(Windowed):
         self,
         image: Volume,
         labels: LazyArray,
-        interior: LazyArray,
+        interior_map: LazyArray,
         model: StoredModel,
         settings: PredictionSettings | None = None,
     ) -> None:
@@ -61,8 +61,8 @@ class Verdict(Windowed):
         Raises:
             ValueError: the model has no such critic, or the image, labels and map do not fit each other or it.
         """
-        check(image, labels, interior, model)
-        self._image, self._labels, self._interior = image, labels, interior
+        check(image, labels, interior_map, model)
+        self._image, self._labels, self._interior = image, labels, interior_map
         chosen = settings or model.card.recipe.prediction
         self._judges = [Predictor(one, chosen, "judge") for one in model.members or (model,)]
         for judge in self._judges:
@@ -85,14 +85,14 @@ class Verdict(Windowed):
 
     def _section(self, z: int, place: Any) -> Map:
         image = self._image.section(z)
-        labels, map_ = (np.asarray(one[place]) for one in (self._labels, self._interior))
+        labels, interior_map = (np.asarray(one[place]) for one in (self._labels, self._interior))
         card = self._judges[0].model.card
-        shown = drawn(labels, as_probability(map_), card)
+        shown = drawn(labels, as_probability(interior_map), card)
         found = [drain(judge.judged(image, shown)) for judge in self._judges]
         return np.asarray(np.mean(found, axis=0), np.float32)
 
 
-def drawn(labels: npt.NDArray[Any], interior: Map, card: Card) -> Map:
+def drawn(labels: npt.NDArray[Any], interior_map: Map, card: Card) -> Map:
     """Labels of a section as the map that a model would have made of them, (k, y, x): 1 inside, 0 on walls.
 
     Walls lie where labels change, and there alone; they are as wide and as sure as in the interior map, as the critic
@@ -100,14 +100,14 @@ def drawn(labels: npt.NDArray[Any], interior: Map, card: Card) -> Map:
     """
     zero: Meaning = "background" if card.labelling.zero == "background" else "boundary"
     target, _ = section_target(labels.astype(np.int64), card.recipe.examples.targets, zero)
-    inside = np.nan_to_num(interior, nan=0.0)
+    inside = np.nan_to_num(interior_map, nan=0.0)
     return np.where(near_change(labels, WALL), inside, target)
 
 
 def by_critic(
     proof: Proof,
     image: Volume,
-    interior: LazyArray,
+    interior_map: LazyArray,
     model: StoredModel,
     order: Literal["critic", "mix"] = "critic",
     settings: PredictionSettings | None = None,
@@ -117,8 +117,8 @@ def by_critic(
     Raises:
         ValueError: as `Verdict`.
     """
-    verdict = Verdict(image, proof.labels, interior, model, settings)
-    return ranked(proof, (yield from find(proof, interior, verdict)), order)
+    verdict = Verdict(image, proof.labels, interior_map, model, settings)
+    return ranked(proof, (yield from find(proof, interior_map, verdict)), order)
 
 
 def run_judge(recipe: Judge) -> Reports[dict[str, Any]]:
@@ -129,8 +129,8 @@ def run_judge(recipe: Judge) -> Reports[dict[str, Any]]:
     """
     model = model_store.load(recipe.model)
     proof = edited(recipe.labels, recipe.journal)
-    image, interior = read(recipe.image), read(recipe.interior).array
-    running = by_critic(proof, image, interior, model, recipe.order, recipe.prediction)
+    image, interior_map = read(recipe.image), read(recipe.interior_map).array
+    running = by_critic(proof, image, interior_map, model, recipe.order, recipe.prediction)
     rows = [item.to_json() for item in (yield from running)]
     if recipe.out:
         replace_file(Path(recipe.out), json.dumps({"items": rows}, indent=1).encode())
@@ -148,7 +148,7 @@ def edited(labels: str, journal: str | None) -> Proof:
     return Proof(read(labels)) if kept is None else reopened(kept, labels)
 
 
-def check(image: Volume, labels: LazyArray, interior: LazyArray, model: StoredModel) -> None:
+def check(image: Volume, labels: LazyArray, interior_map: LazyArray, model: StoredModel) -> None:
     """Nothing, where image, labels and map have one shape and the model can judge them.
 
     Raises:
@@ -161,8 +161,8 @@ def check(image: Volume, labels: LazyArray, interior: LazyArray, model: StoredMo
         )
     shape = tuple(image.size(axis) for axis in "zyx")
     here = (*(1,) * (3 - len(labels.shape)), *labels.shape)
-    if shape != here or tuple(interior.shape) != tuple(labels.shape):
+    if shape != here or tuple(interior_map.shape) != tuple(labels.shape):
         raise ValueError(
-            f"The image of {shape}, the labels of {tuple(labels.shape)} and the map of {tuple(interior.shape)} voxels "
-            "do not lie on each other; give those that belong together."
+            f"The image of {shape}, the labels of {tuple(labels.shape)} and the map of {tuple(interior_map.shape)} "
+            "voxels do not lie on each other; give those that belong together."
         )

@@ -21,30 +21,30 @@ from napari_advseg.volume.volume import Volume
 
 def run_label(recipe: Label) -> Reports[dict[str, Any]]:
     """Label an interior map from file to file and write the recipe beside the labels."""
-    probabilities = read(recipe.probabilities)
-    check_outputs(probabilities, recipe)
-    made = yield from write_labels(probabilities, recipe)
+    interior_map = read(recipe.interior_map)
+    check_outputs(interior_map, recipe)
+    made = yield from write_labels(interior_map, recipe)
     beside = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "labels")
     return {**made, "recipe": str(beside)}
 
 
-def write_labels(probabilities: Volume, recipe: Segment | Label) -> Reports[dict[str, Any]]:
+def write_labels(interior_map: Volume, recipe: Segment | Label) -> Reports[dict[str, Any]]:
     """Label section by section into the recipe's output."""
     settings = recipe.labelling or LabellingSettings()
-    frame = probabilities.frame.after(described(settings))
+    frame = interior_map.frame.after(described(settings))
     with create(
         recipe.out,
-        probabilities.shape,
-        label_dtype(probabilities),
+        interior_map.shape,
+        label_dtype(interior_map),
         frame,
         overwrite=recipe.overwrite,
     ) as writer:
-        count = yield from label_into(writer.write, probabilities, settings, Path(recipe.out))
+        count = yield from label_into(writer.write, interior_map, settings, Path(recipe.out))
         yield Saving("labels")
         writer.finish()
     made = {"labels": recipe.out, "objects": count}
-    if keeps_fragments(probabilities, settings):
+    if keeps_fragments(interior_map, settings):
         made["fragments"] = str(fragments_beside(recipe.out))
     return made
 
@@ -65,8 +65,8 @@ def check_outputs(image: Volume, recipe: Segment | Label) -> None:
     shape = tuple(image.size(axis) for axis in "zyx")
     overwrite = recipe.overwrite
     check_target(Path(recipe.out), shape, label_dtype(image), "labels", overwrite=overwrite)
-    if isinstance(recipe, Segment) and recipe.probabilities:
-        check_target(Path(recipe.probabilities), shape, STORED, "image", overwrite=overwrite)
+    if isinstance(recipe, Segment) and recipe.interior_map:
+        check_target(Path(recipe.interior_map), shape, STORED, "image", overwrite=overwrite)
     settings = recipe.labelling or LabellingSettings()
     if keeps_fragments(image, settings):
         check_target(fragments_beside(recipe.out), shape, np.int32, "labels", overwrite=overwrite)

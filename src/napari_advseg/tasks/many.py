@@ -82,7 +82,7 @@ def one_by_one(recipe: Segment) -> list[Segment]:
         )
     files = files_of(recipe.image)
     places = outputs(files, recipe.out)
-    kept = recipe.probabilities
+    kept = recipe.interior_map
     maps = outputs(files, kept) if kept else None
     for taken in (set(files), set(maps or ())):
         if taken & set(places):
@@ -91,7 +91,7 @@ def one_by_one(recipe: Segment) -> list[Segment]:
             )
     return [
         recipe.changed(
-            image=str(file), out=str(places[k]), probabilities=str(maps[k]) if maps else None
+            image=str(file), out=str(places[k]), interior_map=str(maps[k]) if maps else None
         )
         for k, file in enumerate(files)
     ]
@@ -204,4 +204,4 @@ def said_once(reports: Reports[Result], heard: set[str]) -> Reports[Result]:
 
 def written(recipe: Segment) -> list[str]:
     """The paths that the recipe of one image writes to."""
-    return [recipe.out, *([recipe.probabilities] if recipe.probabilities else [])]
+    return [recipe.out, *([recipe.interior_map] if recipe.interior_map else [])]

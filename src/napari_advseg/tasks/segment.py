@@ -44,9 +44,14 @@ MEMORY_SHARE = 0.25
 class Segmented:
     """An interior map, its labels and, where the truth was given, their score."""
 
-    probabilities: Volume
+    interior_map: Volume
     labels: Volume
     score: Score | None = None
+
+    @property
+    def probabilities(self) -> Volume:
+        """The interior map, under the name that it had in version 0.1."""
+        return self.interior_map
 
 
 def segment(
@@ -67,14 +72,14 @@ def segment(
     """
     raw = read(source)
     model = model if isinstance(model, StoredModel) else model_store.load(model)
-    probabilities = yield from predict(raw, model, prediction)
+    interior_map = yield from predict(raw, model, prediction)
     if gives_classes(model):
-        labels = probabilities
+        labels = interior_map
     else:
-        labels = yield from label(probabilities, labelling or model.card.labelling)
+        labels = yield from label(interior_map, labelling or model.card.labelling)
     labels = marked(labels, raw.synthetic)
     scores = score(labels, read(truth), scoring) if truth is not None else None
-    return Segmented(probabilities, labels, scores)
+    return Segmented(interior_map, labels, scores)
 
 
 def segment_folder(
@@ -157,7 +162,7 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
     raw = one_channel(raw, recipe.channel)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
-    if gives_classes(model) and recipe.probabilities:
+    if gives_classes(model) and recipe.interior_map:
         raise ValueError(
             "This model tells classes and makes no interior map; leave out --probabilities."
         )
@@ -177,9 +182,9 @@ def segmented(
     if gives_classes(model):
         return (yield from write_classes(raw, recipe, model, predictors))
     with map_place(recipe, wanted(raw, recipe)) as place:
-        probabilities = yield from predicted(raw, recipe, model, predictors, place)
-        probabilities = marked(probabilities, keep_mask(raw, recipe))
-        return (yield from write_labels(probabilities, recipe))
+        interior_map = yield from predicted(raw, recipe, model, predictors, place)
+        interior_map = marked(interior_map, keep_mask(raw, recipe))
+        return (yield from write_labels(interior_map, recipe))
 
 
 def keep_mask(raw: Volume, recipe: Segment) -> LazyArray | None:
@@ -237,8 +242,8 @@ def made_of(raw: Volume, recipe: Segment, model: StoredModel) -> tuple[Frame, tu
 def map_place(recipe: Segment, raw: Volume) -> Iterator[str | None]:
     """Where the interior map goes: where the recipe says, into memory, or beside the labels if it is too large."""
     needed = raw.size("z") * raw.size("y") * raw.size("x") * STORED.itemsize
-    if recipe.probabilities or needed < MEMORY_SHARE * psutil.virtual_memory().available:
-        yield recipe.probabilities
+    if recipe.interior_map or needed < MEMORY_SHARE * psutil.virtual_memory().available:
+        yield recipe.interior_map
         return
     with TemporaryDirectory(prefix=".interior-", dir=Path(recipe.out).parent) as folder:
         yield str(Path(folder) / "interior.ome.zarr")

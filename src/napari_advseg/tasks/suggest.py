@@ -59,8 +59,8 @@ def run_suggest(recipe: Suggest) -> Reports[dict[str, Any]]:
         if volume != last:
             yield from turn_to(images[volume], predictors)
             last = volume
-        map_ = yield from map_of(predictors, images[volume], index, done, len(numbers))
-        doubt = uncertainty(map_, recipe.measure)
+        interior_map = yield from map_of(predictors, images[volume], index, done, len(numbers))
+        doubt = uncertainty(interior_map, recipe.measure)
         known = annotated(truths, volume, index)
         found += candidates(number, doubt, known, side=recipe.window, most=recipe.count)
     rows = [as_row(place, row, names) for place in spread(found, recipe.count)]

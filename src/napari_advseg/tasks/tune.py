@@ -57,7 +57,7 @@ def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
     check_folder(out, recipe)
     card = model_store.read_card(recipe.model) if recipe.model else None
     truth = as_labels(read(recipe.labels, missing=recipe.missing))
-    shown = read(recipe.probabilities or recipe.image or "", missing=recipe.missing)
+    shown = read(recipe.interior_map or recipe.image or "", missing=recipe.missing)
     sections = yield from sections_for(recipe, card, truth, shown)
     true, source = cut(truth, sections, shown), cut(shown, sections, truth)
     check_alike(source, true)
@@ -65,10 +65,10 @@ def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
     labelling, scoring = measures(recipe, card)
     check_truth(true, scoring)
     with folder_for(out) as place:
-        map_, ran = source, recipe
-        if not recipe.probabilities:
-            map_, ran = yield from predicted(recipe, source, place)
-        found = yield from tune(map_, true, recipe.tuning, labelling, scoring)
+        interior_map, ran = source, recipe
+        if not recipe.interior_map:
+            interior_map, ran = yield from predicted(recipe, source, place)
+        found = yield from tune(interior_map, true, recipe.tuning, labelling, scoring)
         found = dataclasses.replace(
             found, sections=tuple(sections), image=recipe.image, labels=recipe.labels
         )
@@ -81,12 +81,12 @@ def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
     if recipe.save and recipe.model:
         model_store.save_choice(recipe.model, found.chosen, found)
         yield Saved(recipe.model, "model")
-    picked = recipe.probabilities and shown.size("z") > len(sections)
+    picked = recipe.interior_map and shown.size("z") > len(sections)
     return {
         "out": str(out),
         "table": str(out / TABLE),
         "picture": str(out / PICTURE),
-        "probabilities": recipe.probabilities or str(out / MAP),
+        "probabilities": recipe.interior_map or str(out / MAP),
         "sections": sections,
         "map_sections": sections if picked else list(range(len(sections))),
         "model": recipe.model,
@@ -215,7 +215,7 @@ def in_words(found: Tuned) -> str:
     """The best pair, its scores, and what the plain threshold would give."""
     best, plain = found.best, found.plain
     text = (
-        f"Best: threshold {best.threshold:g}, gap threshold {best.edge_threshold:g} (VOI {best.voi:.4f}, adapted "
+        f"Best: threshold {best.threshold:g}, gap threshold {best.gap_threshold:g} (VOI {best.voi:.4f}, adapted "
         f"Rand error {best.adapted_rand_error:.4f})"
     )
     if plain is None:
@@ -254,7 +254,7 @@ def check_folder(out: Path, recipe: Tune) -> None:
         raise ValueError(
             f"{out} holds an earlier search already; choose another --out, or --overwrite."
         )
-    kept = os.path.realpath(recipe.probabilities or "/")
+    kept = os.path.realpath(recipe.interior_map or "/")
     if Path(kept).is_relative_to(out.resolve()):
         raise ValueError(
             f"The interior map {kept} lies in the folder that would be replaced; choose another --out."

@@ -140,7 +140,7 @@ def _with_thresholds(
         else (f"; the best without gap closing: {plain.adapted_rand_error:.4f}, {plain.voi:.4f}")
     )
     yield Said(
-        f"Thresholds {best.threshold:g} and {best.edge_threshold:g} (gaps) "
+        f"Thresholds {best.threshold:g} and {best.gap_threshold:g} (gaps) "
         f"{'kept, judged' if kept else 'chosen'} on sections {[*numbers]}: "
         f"adapted Rand error {best.adapted_rand_error:.4f}, VOI {best.voi:.4f}{beside}."
     )
@@ -153,8 +153,8 @@ def _with_thresholds(
 def untuned(labelling: LabellingSettings) -> tuple[float, float]:
     """Threshold and what the gap threshold lies above it, where none can be chosen: those that somebody has set."""
     usual = LabellingSettings()
-    found = labelling.threshold, labelling.edge_threshold
-    if found == (usual.threshold, usual.edge_threshold):
+    found = labelling.threshold, labelling.gap_threshold
+    if found == (usual.threshold, usual.gap_threshold):
         return UNTUNED
     return found[0], max(0.0, round(found[1] - found[0], 6))
 

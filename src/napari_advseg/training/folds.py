@@ -129,7 +129,7 @@ def fold_spans(span: tuple[int, int], folds: int) -> list[tuple[int, int]]:
 def together(recipe: Train, cards: Sequence[Card]) -> Card:
     """The card of several models as one: mean scores, mean thresholds."""
     first = cards[0]
-    names = ("threshold", "edge_threshold")
+    names = ("threshold", "gap_threshold")
     means = {
         name: statistics.mean(getattr(card.labelling, name) for card in cards) for name in names
     }

@@ -41,7 +41,7 @@ class Grid:
         """The settings' lists, where they leave one empty the grid's, and else the labelling's own value."""
         wide = settings.grid == "wide"
         thresholds = settings.thresholds or (COARSE if wide else THESIS_THRESHOLDS)
-        edges = settings.edge_thresholds or ()
+        edges = settings.gap_thresholds or ()
         gaps = () if edges else settings.gaps or (STEPS if wide else THESIS_GAPS)
         own = wide and settings.thresholds is None
         return cls(

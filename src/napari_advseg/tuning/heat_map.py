@@ -108,8 +108,8 @@ class _Slice:
     @classmethod
     def of(cls, tuned: Tuned, combination: Combination) -> _Slice:
         cells = [cell for cell in tuned.cells if _combination(cell) == combination]
-        absolute = tuned.settings.edge_thresholds is not None
-        across = [cell.edge_threshold if absolute else cell.gap for cell in cells]
+        absolute = tuned.settings.gap_thresholds is not None
+        across = [cell.gap_threshold if absolute else cell.gap for cell in cells]
         rows, columns = sorted({cell.threshold for cell in cells}), sorted(set(across))
         places = {
             (rows.index(cell.threshold), columns.index(value)): cell
@@ -245,7 +245,7 @@ def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], tuned: Tuned, tab
     for cell, colour, _ in _marked(tuned):
         _frame(draw, (left, top, left + 22, top + 16), colour, 0)
         text = f"{words[colour]} {name}" if colour != CHOSEN else words[colour]
-        pair = f"{text}: {_short(cell.threshold)}, {_short(cell.edge_threshold)}"
+        pair = f"{text}: {_short(cell.threshold)}, {_short(cell.gap_threshold)}"
         if cell not in table.cells.values():
             pair += f" ({_named(_combination(cell))}, not in this slice)"
         draw.text((left + 30, top + 1), pair, fill=INK, font=_font(13))
@@ -275,7 +275,7 @@ def _combinations(tuned: Tuned) -> list[str]:
         best = lowest([cell for cell in tuned.cells if _combination(cell) == name], tuned.objective)
         if best is not None:
             value = tuned.objective(best) or 0.0
-            pair = f"{_short(best.threshold)}, {_short(best.edge_threshold)}"
+            pair = f"{_short(best.threshold)}, {_short(best.gap_threshold)}"
             found.append((value, f"{_named(name)}: {value:.4f} at {pair}"))
     found.sort(key=lambda one: one[0])
     lines = [text for _, text in found[:MOST_COMBINATIONS]]

@@ -39,7 +39,7 @@ _Job = tuple[_Place, _Section]
 
 
 def tune(
-    probabilities: Volume | Array,
+    interior_map: Volume | Array,
     truth: Volume | Array,
     settings: TuningSettings | None = None,
     labelling: LabellingSettings | None = None,
@@ -64,17 +64,17 @@ def tune(
             pixel is scored, or a keyword is no setting.
     """
     chosen = override(TuningSettings, settings, fields)
-    map_, true = _map_volume(probabilities), as_label_volume(truth, "Truth")
-    check_alike(map_, true)
+    interior_map, true = _map_volume(interior_map), as_label_volume(truth, "Truth")
+    check_alike(interior_map, true)
     truths: Iterable[Array] = read_sections(true)
     if is_mask(read_sections(true)):
         truths = map(components, truths)
-    found = yield from search_grid(read_sections(map_), truths, chosen, labelling, scoring)
+    found = yield from search_grid(read_sections(interior_map), truths, chosen, labelling, scoring)
     return dataclasses.replace(found, sections=tuple(range(true.size("z"))))
 
 
 def choose_thresholds(
-    probabilities: Sequence[Array],
+    interior_map: Sequence[Array],
     truths: Sequence[Array],
     labelling: LabellingSettings | None = None,
     scoring: ScoringSettings | None = None,
@@ -99,11 +99,11 @@ def choose_thresholds(
     """
     lists = {"thresholds": thresholds and tuple(thresholds), "gaps": tuple(steps)}
     settings = override(TuningSettings, None, {**lists, "objective": objective})
-    return (yield from search_grid(probabilities, truths, settings, labelling, scoring))
+    return (yield from search_grid(interior_map, truths, settings, labelling, scoring))
 
 
 def search_grid(
-    probabilities: Iterable[Array],
+    interior_map: Iterable[Array],
     truths: Iterable[Array],
     settings: TuningSettings,
     labelling: LabellingSettings | None = None,
@@ -120,7 +120,7 @@ def search_grid(
     """
     base, scoring = labelling or LabellingSettings(), scoring or ScoringSettings()
     grid = Grid.of(settings, base)
-    sections = _ready(probabilities, truths, scoring)
+    sections = _ready(interior_map, truths, scoring)
     bench = _Bench([pair for pair in sections if pair[1].scored], base, grid)
     blocks = len(bench.sections) * len(grid.minima)
     fine = len(FINE) if grid.refine else 0
@@ -150,15 +150,15 @@ def components(mask: Array) -> Array:
     return np.asarray(cc3d.connected_components(mask > 0, connectivity=4))
 
 
-def _map_volume(probabilities: Volume | Array) -> Volume:
-    if not isinstance(probabilities, Volume):
-        return as_label_volume(np.asarray(probabilities), "Interior maps")
-    if probabilities.axes.lstrip("c") not in ("yx", "zyx") or probabilities.size("c") != 1:
+def _map_volume(interior_map: Volume | Array) -> Volume:
+    if not isinstance(interior_map, Volume):
+        return as_label_volume(np.asarray(interior_map), "Interior maps")
+    if interior_map.axes.lstrip("c") not in ("yx", "zyx") or interior_map.size("c") != 1:
         raise ValueError(
-            f"An interior map has the axes 'yx' or 'zyx', not '{probabilities.axes}' of shape "
-            f"{probabilities.shape}; choose one channel and one time point."
+            f"An interior map has the axes 'yx' or 'zyx', not '{interior_map.axes}' of shape "
+            f"{interior_map.shape}; choose one channel and one time point."
         )
-    return probabilities
+    return interior_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +221,7 @@ class _Bench:
                 accepted = judged < np.float32(edge)
                 lines = np.packbits(accepted).tobytes()
                 if lines not in known:
-                    closing = settings.changed(edge_threshold=edge)
+                    closing = settings.changed(gap_threshold=edge)
                     known[lines] = _measured(prepared, closing, truth, int(accepted.sum()))
                 cells.append(known[lines])
         work = Work(0, 1, len(self.grid.judgements()), len(known), len(cells))
@@ -235,7 +235,7 @@ class _Bench:
             flattering = [one.flattering for one in column if one.flattering is not None]
             yield Cell(
                 threshold=threshold,
-                edge_threshold=edge,
+                gap_threshold=edge,
                 gap=gap,
                 minima=minima,
                 edge_radius=radius,
@@ -253,13 +253,13 @@ def _measured(
     """Labels with their walls, for the flattering score, grown as the settings say for the honest one."""
     walled = close_gaps(prepared, settings.changed(thin=False))
     grows = settings.thin and settings.zero != "background"
-    map_ = prepared.probability
-    labels = grow(walled, map_, ~np.isnan(map_)) if grows else walled
+    interior_map = prepared.probability
+    labels = grow(walled, interior_map, ~np.isnan(interior_map)) if grows else walled
     return _Measured(closed, truth.honest(labels), truth.flattering(walled))
 
 
 def _ready(
-    probabilities: Iterable[Array], truths: Iterable[Array], scoring: ScoringSettings
+    interior_map: Iterable[Array], truths: Iterable[Array], scoring: ScoringSettings
 ) -> list[_Section]:
     """Every section with its truth made ready; at least one has scored pixels."""
 
@@ -272,7 +272,7 @@ def _ready(
             )
         return probability, TruthSection.of(truth, scoring)
 
-    sections = list(in_order(ready, zip(probabilities, truths, strict=True)))
+    sections = list(in_order(ready, zip(interior_map, truths, strict=True)))
     if not sections:
         raise ValueError("There is no section to choose thresholds on; give at least one.")
     if not any(truth.scored for _, truth in sections):

@@ -11,7 +11,7 @@ from napari_advseg.tuning.tuned import Cell, Tuned, Values
 SCORES = tuple(field.name for field in dataclasses.fields(Values))
 AXES = (
     "threshold",
-    "edge_threshold",
+    "gap_threshold",
     "gap",
     "minima",
     "edge_radius",
@@ -32,7 +32,7 @@ def to_csv(tuned: Tuned) -> str:
     """The table as CSV; a flattering score that a cell does not have is left blank."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEAD)
+    writer.writerow("edge_threshold" if name == "gap_threshold" else name for name in HEAD)
     writer.writerows(_row(tuned, cell) for cell in tuned.cells)
     return text.getvalue()
 

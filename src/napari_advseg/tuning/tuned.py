@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.scoring import ScoringSettings
@@ -47,8 +47,8 @@ class Cell:
 
     Attributes:
         threshold: a pixel is inside a cell above it.
-        edge_threshold: lines below it close a gap.
-        gap: edge_threshold - threshold as it was asked for; edge thresholds end at 1.01, which takes every line.
+        gap_threshold: lines below it close a gap; "edge_threshold" in files, its first name.
+        gap: gap_threshold - threshold as it was asked for; edge thresholds end at 1.01, which takes every line.
         minima, edge_radius, edge_statistic: as in the labelling settings.
         closed: lines that were accepted, over all sections; with 0 the labels are those of the plain threshold.
         voi_split ... ignored_fraction: the honest scores (`Values`): walls grown away, or counted.
@@ -57,7 +57,7 @@ class Cell:
     """
 
     threshold: float
-    edge_threshold: float
+    gap_threshold: Annotated[float, Field(alias="edge_threshold")]
     gap: float
     minima: Minima
     edge_radius: int
@@ -79,13 +79,13 @@ class Cell:
     @property
     def pair(self) -> tuple[float, float]:
         """Threshold and edge threshold."""
-        return self.threshold, self.edge_threshold
+        return self.threshold, self.gap_threshold
 
     def labelling(self, settings: LabellingSettings) -> LabellingSettings:
         """`settings` with this cell's thresholds, seeds, neighbourhood and statistic."""
         return settings.changed(
             threshold=self.threshold,
-            edge_threshold=self.edge_threshold,
+            gap_threshold=self.gap_threshold,
             minima=self.minima,
             edge_radius=self.edge_radius,
             edge_statistic=self.edge_statistic,
@@ -152,8 +152,8 @@ class Tuned:
         return self.best.threshold
 
     @property
-    def edge_threshold(self) -> float:
-        return self.best.edge_threshold
+    def gap_threshold(self) -> float:
+        return self.best.gap_threshold
 
     def objective(self, cell: Cell) -> float | None:
         """What was made small, for one cell; None where it has no such score."""
@@ -174,31 +174,31 @@ class Tuned:
             return None
         dropped = 100 * other.flattering.ignored_fraction
         return (
-            f"With predicted walls left out of the score, {other.threshold:g}, {other.edge_threshold:g} would look "
+            f"With predicted walls left out of the score, {other.threshold:g}, {other.gap_threshold:g} would look "
             f"best (VOI {other.flattering.voi:.4f}), because {dropped:.1f} % of the pixels are then not compared; "
-            f"compared, it has VOI {other.voi:.4f}, and {honest.threshold:g}, {honest.edge_threshold:g} has "
+            f"compared, it has VOI {other.voi:.4f}, and {honest.threshold:g}, {honest.gap_threshold:g} has "
             f"{honest.voi:.4f}."
         )
 
-    def choose(self, threshold: float, edge_threshold: float) -> Tuned:
+    def choose(self, threshold: float, gap_threshold: float) -> Tuned:
         """The same outcome with another cell chosen: the best of those with this pair.
 
         Raises:
             ValueError: no cell of the grid has it; the nearest ones are named.
         """
-        wanted = (threshold, edge_threshold)
+        wanted = (threshold, gap_threshold)
         cells = [cell for cell in self.cells if _apart(cell, wanted) < 1e-6]
         if not cells:
             nearest = min(self.cells, key=lambda cell: _apart(cell, wanted))
             raise ValueError(
-                f"The pair {threshold:g}, {edge_threshold:g} was not tried; the nearest that was is "
-                f"{nearest.threshold:g}, {nearest.edge_threshold:g}."
+                f"The pair {threshold:g}, {gap_threshold:g} was not tried; the nearest that was is "
+                f"{nearest.threshold:g}, {nearest.gap_threshold:g}."
             )
         return dataclasses.replace(self, chosen=lowest(cells, self.objective) or cells[0])
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain JSON; `from_json` is the inverse."""
-        tree: dict[str, Any] = _TUNED.dump_python(self, mode="json")
+        tree: dict[str, Any] = _TUNED.dump_python(self, mode="json", by_alias=True)
         return tree
 
     @classmethod
@@ -236,4 +236,4 @@ def listed(sections: Sequence[int]) -> str:
 
 
 def _apart(cell: Cell, pair: tuple[float, float]) -> float:
-    return max(abs(cell.threshold - pair[0]), abs(cell.edge_threshold - pair[1]))
+    return max(abs(cell.threshold - pair[0]), abs(cell.gap_threshold - pair[1]))

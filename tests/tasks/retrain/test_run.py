@@ -154,7 +154,7 @@ def test_thresholds_stay_where_none_can_be_chosen(work, strict):
     drain(execute(recipe_of(work)))
     old, new = (model_store.read_card(work / name) for name in ("old", "new/model"))
     assert new.recipe.validation is None
-    for name in ("threshold", "edge_threshold"):
+    for name in ("threshold", "gap_threshold"):
         assert getattr(new.labelling, name) == pytest.approx(getattr(old.labelling, name))
 
 

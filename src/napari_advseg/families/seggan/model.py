@@ -15,8 +15,8 @@ from napari_advseg.families.family import (
     TensorBatch,
     Turn,
     data_terms,
+    interior_map,
     measures,
-    probabilities,
     total,
 )
 from napari_advseg.families.seggan.settings import SegGanSettings
@@ -99,7 +99,7 @@ class Model(Family[SegGanSettings]):
         return (painted + 1) / 2
 
     def infer(self, tile: Tensor) -> Tensor:
-        return probabilities(self.modules["segmenter"](tile), self.channels)
+        return interior_map(self.modules["segmenter"](tile), self.channels)
 
     @property
     def painting(self) -> tuple[str, ...]:

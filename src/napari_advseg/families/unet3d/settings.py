@@ -141,7 +141,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             },
         },
         "training": {"steps": 1200, **SCHEDULE},
-        "labelling": {"volume": "agglomerated"},
+        "labelling": {"across_sections": "agglomerated"},
     },
     "seed": {
         "model": {"optimiser": {"learning_rate": 0.01, "eps": 0.01}},

@@ -104,7 +104,7 @@ def tuning(recipe: Tune, shown: Volume, truth: Volume, folder: Path, stopped: St
     known = card.recipe if card is not None else None
     theirs = known.labels if known is not None else None
     labels = named(truth, folder / f"truth{COPY}", stopped, theirs)
-    field = "image" if recipe.probabilities is None else "probabilities"
+    field = "image" if recipe.interior_map is None else "interior_map"
     theirs = known.image if known is not None and field == "image" else None
     path = named(shown, folder / f"{field}{COPY}", stopped, theirs)
     return recipe.changed(**{field: path}, labels=labels, out=str(Path(recipe.out).expanduser()))

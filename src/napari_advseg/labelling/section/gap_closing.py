@@ -86,14 +86,14 @@ def prepare(probability: Array, settings: LabellingSettings) -> Prepared:
             "cut it into parts of less than 2^31 pixels."
         )
     keep_freed_memory()
-    map_ = as_probability(probability)
-    interior = map_ > np.float32(settings.threshold)
+    interior_map = as_probability(probability)
+    interior = interior_map > np.float32(settings.threshold)
     heights = quantise(_distance(interior, settings.smoothing))
     basins = flood(HIGHEST - heights, find_seeds(heights, settings))
     lines = _pieces(_line_map(basins, settings.connectivity) & interior, 8)
     if settings.min_edge_length > 1:
         lines = remove_small(lines, settings.min_edge_length)
-    return Prepared(map_, interior, lines, settings)
+    return Prepared(interior_map, interior, lines, settings)
 
 
 def close_gaps(prepared: Prepared, settings: LabellingSettings) -> Labels:
@@ -104,7 +104,7 @@ def close_gaps(prepared: Prepared, settings: LabellingSettings) -> Labels:
     """
     if not prepared.fits(settings):
         raise ValueError("These settings ask for another threshold or other seeds; prepare again.")
-    accepted = line_statistics(prepared, settings) < np.float32(settings.edge_threshold)
+    accepted = line_statistics(prepared, settings) < np.float32(settings.gap_threshold)
     cells = _cells(prepared.interior, prepared.lines, np.concatenate([[False], accepted]))
     pieces = _pieces(cells, 4 if settings.connectivity == 1 else 8)
     labels = remove_small(pieces, settings.minimum_size)
@@ -142,14 +142,14 @@ def as_probability(section: Array) -> Probability:
             f"An interior map of type {section.dtype} has no known range; "
             "give float values in [0, 1] or uint8."
         )
-    map_ = np.ascontiguousarray(section, dtype=np.float32)
-    low, high = np.fmin.reduce(map_, axis=None), np.fmax.reduce(map_, axis=None)
+    interior_map = np.ascontiguousarray(section, dtype=np.float32)
+    low, high = np.fmin.reduce(interior_map, axis=None), np.fmax.reduce(interior_map, axis=None)
     if low < -0.01 or high > 1.01:
         raise ValueError(
             f"The interior map runs from {low:.3g} to {high:.3g}; give probabilities in [0, 1], "
             "not logits or grey values."
         )
-    return np.clip(map_, 0, 1)
+    return np.clip(interior_map, 0, 1)
 
 
 def _distance(interior: Mask, smoothing: float) -> Probability:

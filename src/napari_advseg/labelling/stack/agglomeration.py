@@ -110,12 +110,16 @@ def _are_flat(settings: LabellingSettings, distance: float) -> bool:
 def _cut_by_section(volume: Volume, settings: LabellingSettings) -> Reports[_Cut]:
     """Fragments of each section: its labels with every watershed line taken as a wall, grown together."""
     every = settings.changed(
-        edge_threshold=1.01, min_edge_length=0, minimum_size=0, thin=True, zero="boundary"
+        gap_threshold=1.01, min_edge_length=0, minimum_size=0, thin=True, zero="boundary"
     )
 
     def work(section: Array) -> tuple[Labels, Bytes, Mask]:
-        map_ = as_probability(section)
-        return label_section(section, every), evidence_of(map_), map_ > np.float32(every.threshold)
+        interior_map = as_probability(section)
+        return (
+            label_section(section, every),
+            evidence_of(interior_map),
+            interior_map > np.float32(every.threshold),
+        )
 
     count = volume.size("z")
     shape = (count, *volume.shape[-2:])

@@ -241,12 +241,12 @@ def _large(objects: Ids, pixels: Ids, minimum: int) -> tuple[Ids, npt.NDArray[np
     return numbers[objects], removed
 
 
-def _grown_over(linked: Ids, map_: Array) -> Ids:
+def _grown_over(linked: Ids, interior_map: Array) -> Ids:
     """Labels of a section grown over what was removed."""
     present, own = np.unique(linked, return_inverse=True)
     if present[0] > 0:
         return linked
-    probability = as_probability(map_)
+    probability = as_probability(interior_map)
     labels = own.reshape(linked.shape).astype(np.int32)
     grown: Ids = present[grow(labels, probability, ~np.isnan(probability))]
     return grown

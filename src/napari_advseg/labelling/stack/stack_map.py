@@ -50,10 +50,10 @@ def read_stack(volume: Volume, threshold: float) -> Reports[StackMap]:
     )
     yield Phase("read", count)
     for k, section in enumerate(read_sections(volume)):
-        map_ = as_probability(section)
-        found.evidence[k] = evidence_of(map_)
-        found.interior[k] = map_ > np.float32(threshold)
-        found.data[k] = ~np.isnan(map_)
+        interior_map = as_probability(section)
+        found.evidence[k] = evidence_of(interior_map)
+        found.interior[k] = interior_map > np.float32(threshold)
+        found.data[k] = ~np.isnan(interior_map)
         yield BlockDone("read", k + 1, count)
     return found
 

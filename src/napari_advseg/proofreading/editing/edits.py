@@ -68,7 +68,7 @@ def merge(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point] 
 def split(
     subject: Subject,
     seeds: Sequence[Sequence[Point]],
-    interior: LazyArray | None = None,
+    interior_map: LazyArray | None = None,
     within: Window | None = None,
 ) -> Step:
     """One object becomes several along the weakest way between seeds; the largest part keeps the label.
@@ -93,7 +93,9 @@ def split(
             if marks[region.inside(point)] not in (0, number):
                 raise ValueError(f"The place {point} has two colours; mark each part elsewhere.")
             marks[region.inside(point)] = number
-    evidence = None if interior is None else _evidence(interior, region.window, subject.labels)
+    evidence = (
+        None if interior_map is None else _evidence(interior_map, region.window, subject.labels)
+    )
     found = part(region.mask, marks, evidence, _size(subject.frame))
     firsts = tuple(group[0] for group in groups)
     return split_along(subject, region.window, found, points=firsts)
@@ -426,13 +428,13 @@ def _beside(region: Region) -> set[int]:
     return found - {0}
 
 
-def _evidence(interior: LazyArray, window: Window, labels: Edited) -> Array:
-    if tuple(interior.shape) != labels.shape:
+def _evidence(interior_map: LazyArray, window: Window, labels: Edited) -> Array:
+    if tuple(interior_map.shape) != labels.shape:
         raise ValueError(
-            f"The map of shape {tuple(interior.shape)} does not lie on labels of shape {labels.shape}; "
+            f"The map of shape {tuple(interior_map.shape)} does not lie on labels of shape {labels.shape}; "
             "choose the map that the labels were made from."
         )
-    return evidence_of(as_probability(np.asarray(interior[window])))
+    return evidence_of(as_probability(np.asarray(interior_map[window])))
 
 
 def _size(frame: Frame) -> tuple[float, ...]:

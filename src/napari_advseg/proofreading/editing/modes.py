@@ -29,7 +29,7 @@ def is_enough(mode: str, clicks: Sequence[Click]) -> bool:
 
 
 def step_of(
-    mode: str, subject: Subject, clicks: Sequence[Click], interior: LazyArray | None = None
+    mode: str, subject: Subject, clicks: Sequence[Click], interior_map: LazyArray | None = None
 ) -> Step:
     """The edit that clicks stand for, not yet made.
 
@@ -45,7 +45,7 @@ def step_of(
     if mode == "split":
         colours = sorted({click.colour for click in clicks})
         seeds = [[one.point for one in clicks if one.colour == colour] for colour in colours]
-        return edits.split(subject, seeds, interior)
+        return edits.split(subject, seeds, interior_map)
     return _MADE[mode](subject, [click.point for click in clicks])
 
 

@@ -81,7 +81,7 @@ class Section:
 
 
 def find(
-    proof: Proof, interior: LazyArray, verdict: LazyArray | None = None
+    proof: Proof, interior_map: LazyArray, verdict: LazyArray | None = None
 ) -> Reports[list[Candidate]]:
     """All contacts between objects, and for each object the clearest wall that divides it in a section.
 
@@ -94,7 +94,7 @@ def find(
     Raises:
         ValueError: shapes differ, or the map holds no probabilities.
     """
-    for one in (interior, *([] if verdict is None else [verdict])):
+    for one in (interior_map, *([] if verdict is None else [verdict])):
         if tuple(one.shape) != proof.labels.shape:
             raise ValueError(
                 f"The map of shape {tuple(one.shape)} does not lie on labels of shape {proof.labels.shape}; "
@@ -106,7 +106,7 @@ def find(
     faces: list[Array] = []
     inside: dict[int, Candidate] = {}
     above: Section | None = None
-    for z, section in enumerate(_sections(proof, interior, verdict)):
+    for z, section in enumerate(_sections(proof, interior_map, verdict)):
         here = section
         if not section.labels.all():
             here = dataclasses.replace(section, labels=grow_nearest(section.labels))
@@ -120,11 +120,13 @@ def find(
     return [*_contacts(faces, proof.labels.ndim), *inside.values()]
 
 
-def _sections(proof: Proof, interior: LazyArray, verdict: LazyArray | None) -> Iterator[Section]:
+def _sections(
+    proof: Proof, interior_map: LazyArray, verdict: LazyArray | None
+) -> Iterator[Section]:
     """Each section; where there is no data a sure wall."""
     places: list[Any] = [...] if proof.labels.ndim == 2 else list(range(proof.labels.shape[0]))
     for place in places:
-        inside = np.nan_to_num(as_probability(np.asarray(interior[place])), nan=0.0)
+        inside = np.nan_to_num(as_probability(np.asarray(interior_map[place])), nan=0.0)
         labels = np.asarray(proof.labels[place])
         said = np.full_like(inside, np.nan) if verdict is None else np.asarray(verdict[place])
         yield Section(labels, 1 - inside, entropy(inside), said)

@@ -33,7 +33,7 @@ class Proposal:
 def propose(
     proof: Proof,
     item: Item,
-    interior: LazyArray | None = None,
+    interior_map: LazyArray | None = None,
     followed: FollowedScore | None = None,
 ) -> Proposal:
     """The step for an item, not yet done: a merge, or a split along the truth or along the walls of a map.
@@ -48,7 +48,7 @@ def propose(
     if item.action == "merge":
         step = edits.merge(proof, ids=item.labels, points=_places(proof, item))
     elif len(item.points) > 1:
-        step = edits.split(proof, [[point] for point in item.points], interior)
+        step = edits.split(proof, [[point] for point in item.points], interior_map)
     else:
         step = _along_truth(proof, item, followed)
     return Proposal(item, step, None if followed is None else gain_of(step, proof, followed))

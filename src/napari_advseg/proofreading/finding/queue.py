@@ -70,7 +70,7 @@ class Item:
         }
 
 
-def by_evidence(proof: Proof, interior: LazyArray) -> Reports[list[Item]]:
+def by_evidence(proof: Proof, interior_map: LazyArray) -> Reports[list[Item]]:
     """Weak walls between objects and strong walls inside them, the clearest first; reports sections.
 
     A wall is 1 - interior. Two objects are worth merging as far as the mean wall at their contact is low; where labels
@@ -83,10 +83,10 @@ def by_evidence(proof: Proof, interior: LazyArray) -> Reports[list[Item]]:
     Raises:
         ValueError: shapes differ, or the map holds no probabilities.
     """
-    return ranked(proof, (yield from find(proof, interior)), "evidence")
+    return ranked(proof, (yield from find(proof, interior_map)), "evidence")
 
 
-def by_uncertainty(proof: Proof, interior: LazyArray) -> Reports[list[Item]]:
+def by_uncertainty(proof: Proof, interior_map: LazyArray) -> Reports[list[Item]]:
     """The same contacts and divided objects, those first at whose walls the model is least sure; reports sections.
 
     How unsure it is follows from the map that it made: the entropy of "inside or wall", 1 bit where it says .5. With
@@ -95,7 +95,7 @@ def by_uncertainty(proof: Proof, interior: LazyArray) -> Reports[list[Item]]:
     Raises:
         ValueError: as `by_evidence`.
     """
-    return ranked(proof, (yield from find(proof, interior)), "uncertainty")
+    return ranked(proof, (yield from find(proof, interior_map)), "uncertainty")
 
 
 def ranked(proof: Proof, candidates: Sequence[Candidate], order: Order) -> list[Item]:

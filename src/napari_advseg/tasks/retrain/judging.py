@@ -135,7 +135,7 @@ def scoring_of(model: StoredModel, sections: int) -> ScoringSettings:
 
     By volume where its objects run through the sections. A background is an object, for it was reviewed too.
     """
-    runs = sections > 1 and model.card.labelling.volume != "sections"
+    runs = sections > 1 and model.card.labelling.across_sections != "sections"
     chosen = model.card.recipe.scoring
     counts = "count" if model.card.labelling.zero == "background" else chosen.boundary
     return chosen.changed(

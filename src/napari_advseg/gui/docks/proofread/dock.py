@@ -172,7 +172,7 @@ class ProofreadDock(JobDock):
 
     def _make_rows(self) -> None:
         self.labels = LayerChoice(self._viewer, Labels)
-        self.interior = LayerChoice(self._viewer, Image, NO_MAP)
+        self.interior_map = LayerChoice(self._viewer, Image, NO_MAP)
         self.truth = LayerChoice(self._viewer, Labels, NO_TRUTH)
         self.image = LayerChoice(self._viewer, Image)
         self.model = ModelChoice(self._session)
@@ -206,7 +206,11 @@ class ProofreadDock(JobDock):
         column.addLayout(
             rows_of(
                 ("Labels", self.labels, "The labels to put right; they are only read."),
-                ("Interior map", self.interior, "Along its walls objects are cut, and compared."),
+                (
+                    "Interior map",
+                    self.interior_map,
+                    "Along its walls objects are cut, and compared.",
+                ),
                 ("Truth", self.truth, "Where there is one: what the score is counted against."),
                 ("Order", self.order),
                 ("Image", self.image, "What the labels are of: for the critic, and to learn from."),
@@ -235,7 +239,7 @@ class ProofreadDock(JobDock):
         return whole
 
     def _connect(self) -> None:
-        for choice in (self.labels, self.interior, self.image, self.order):
+        for choice in (self.labels, self.interior_map, self.image, self.order):
             choice.currentIndexChanged.connect(self._look_at_layers)
         self.model.seen.connect(self._judge)
         self.truth.currentIndexChanged.connect(self._take_truth)
@@ -274,7 +278,7 @@ class ProofreadDock(JobDock):
         order = self.order.currentData()
         if order == "truth" and self.truth.layer is None:
             return "Choose the truth, or another order."
-        if order != "truth" and self.interior.layer is None:
+        if order != "truth" and self.interior_map.layer is None:
             return "Choose the interior map that the labels were made from, or another order."
         return self._why_no_critic() if order == "critic" else ""
 
@@ -318,18 +322,18 @@ class ProofreadDock(JobDock):
             work = partial(finding.by_truth, opened, comparison.side_of(self.truth.layer))
             self._follow(self._session.work(self.kind, title, work))
         elif order == "critic" or (order == "mix" and not self._why_no_critic()):
-            recipe = Judge(image="", labels="", interior="", model=self.model.path, order=order)
+            recipe = Judge(image="", labels="", interior_map="", model=self.model.path, order=order)
             given = {
                 "image": handover.taken(self.image.layer),
-                "interior": handover.taken(self.interior.layer),
+                "interior": handover.taken(self.interior_map.layer),
             }
             prepare = partial(finding.judged, opened, given, recipe, self._session.folder)
             self._follow(self._session.run(self.kind, title, prepare))
         else:
-            interior = self._interior()
-            if interior is None:
+            interior_map = self._interior()
+            if interior_map is None:
                 return
-            work = partial(finding.by_map, opened, interior, order)
+            work = partial(finding.by_map, opened, interior_map, order)
             self._follow(self._session.work(self.kind, title, work))
 
     def _finished(self, result: dict[str, Any]) -> None:
@@ -428,12 +432,14 @@ class ProofreadDock(JobDock):
         self.queue.let_go()
         self._pending, self._is_wanted = None, False
         try:
-            interior = self._interior()
+            interior_map = self._interior()
         except ValueError as error:
             self._refuse(str(error))
             return
         clicks = tuple(self.click_tool.clicks)
-        work = partial(finding.prepared, opened, self.modes.mode, clicks, interior, layer.section)
+        work = partial(
+            finding.prepared, opened, self.modes.mode, clicks, interior_map, layer.section
+        )
         self._preparing.ask(work)
         self._judge_more()
 
@@ -607,9 +613,9 @@ class ProofreadDock(JobDock):
         Raises:
             ValueError: it does not lie on the labels.
         """
-        if self.interior.layer is None or self._opened is None:
+        if self.interior_map.layer is None or self._opened is None:
             return None
-        return self._interior_map.of(self.interior.layer, self._opened.proof.labels.shape)
+        return self._interior_map.of(self.interior_map.layer, self._opened.proof.labels.shape)
 
     def _map(self) -> LazyArray | None:
         try:

@@ -78,7 +78,7 @@ def by_truth(opened: OpenLabels, truth: Side, stopped: Stopped, tell: Tell) -> d
 
 
 def by_map(
-    opened: OpenLabels, interior: LazyArray, order: queue.Order, stopped: Stopped, tell: Tell
+    opened: OpenLabels, interior_map: LazyArray, order: queue.Order, stopped: Stopped, tell: Tell
 ) -> dict[str, Any]:
     """Places by what the interior map says at contacts and inside objects, under "items".
 
@@ -86,7 +86,7 @@ def by_map(
         ValueError: the map does not lie on the labels, or it was stopped.
     """
     replica = opened.working_copy.replica()
-    found = _told(find(replica, interior), stopped, tell)
+    found = _told(find(replica, interior_map), stopped, tell)
     return {"items": queue.ranked(replica, found, order)}
 
 
@@ -111,7 +111,11 @@ def judged(
 
 
 def prepared(
-    opened: OpenLabels, mode: str, clicks: Sequence[Click], interior: LazyArray | None, section: int
+    opened: OpenLabels,
+    mode: str,
+    clicks: Sequence[Click],
+    interior_map: LazyArray | None,
+    section: int,
 ) -> tuple[Step | None, LayerData | None]:
     """The step that clicks stand for, and what it is about in a section; before there are enough only the latter.
 
@@ -119,7 +123,7 @@ def prepared(
         ValueError: the edit is refused.
     """
     if is_enough(mode, clicks):
-        step = opened.working_copy.step(mode, clicks, interior)
+        step = opened.working_copy.step(mode, clicks, interior_map)
         return step, opened.working_copy.picture(step, opened.side, section)
     labels = tuple(opened.working_copy.label_at(click.point) for click in clicks)
     if 0 in labels:
@@ -129,25 +133,25 @@ def prepared(
 
 
 def proposed(
-    opened: OpenLabels, item: Item, interior: LazyArray | None, made: Proposal | None
+    opened: OpenLabels, item: Item, interior_map: LazyArray | None, made: Proposal | None
 ) -> tuple[Item, Proposal, LayerData | None]:
     """What puts an item right, made now unless it was before, and what it is about where the item lies.
 
     Raises:
         ValueError: the item is no longer what it was.
     """
-    proposal = made or opened.working_copy.proposal(item, interior)
+    proposal = made or opened.working_copy.proposal(item, interior_map)
     section = item.points[0][0] if item.points and len(item.points[0]) > 2 else 0
     return item, proposal, opened.working_copy.picture(proposal.step, opened.side, section)
 
 
-def ahead(opened: OpenLabels, item: Item, interior: LazyArray | None) -> tuple[Item, Proposal]:
+def ahead(opened: OpenLabels, item: Item, interior_map: LazyArray | None) -> tuple[Item, Proposal]:
     """An item with its proposal, before its turn has come.
 
     Raises:
         ValueError: as `proposed`.
     """
-    return item, opened.working_copy.proposal(item, interior)
+    return item, opened.working_copy.proposal(item, interior_map)
 
 
 def expected(proposal: Proposal) -> str:

@@ -190,7 +190,7 @@ class WorkingCopy:
             made.restore(self._proof.steps, self._proof.notes)
             return made
 
-    def step(self, mode: str, clicks: Sequence[Click], interior: LazyArray | None) -> Step:
+    def step(self, mode: str, clicks: Sequence[Click], interior_map: LazyArray | None) -> Step:
         """What clicks in a mode stand for, not yet done.
 
         Raises:
@@ -198,9 +198,9 @@ class WorkingCopy:
         """
         with self._lock:
             self._follow()
-            return step_of(mode, self._proof, clicks, interior)
+            return step_of(mode, self._proof, clicks, interior_map)
 
-    def look_around(self, point: Point, interior: LazyArray | None) -> None:
+    def look_around(self, point: Point, interior_map: LazyArray | None) -> None:
         """Read what a split of the object at a place is going to read, so that it need not wait for the disk.
 
         Raises:
@@ -209,8 +209,8 @@ class WorkingCopy:
         with self._lock:
             self._follow()
             region = connected(self._proof.labels, [point])
-        if interior is not None:
-            interior[region.window]
+        if interior_map is not None:
+            interior_map[region.window]
 
     def label_at(self, point: Point) -> int:
         """The label of a voxel."""
@@ -218,7 +218,7 @@ class WorkingCopy:
             self._follow()
             return self._proof.labels.at(point)
 
-    def proposal(self, item: Item, interior: LazyArray | None) -> Proposal:
+    def proposal(self, item: Item, interior_map: LazyArray | None) -> Proposal:
         """What puts an item right, of the objects that are at its places now, not yet done.
 
         Raises:
@@ -229,7 +229,7 @@ class WorkingCopy:
             now = still(self._proof, item)
             if now is None:
                 raise ValueError("Other edits have settled this place.")
-            return proposals.propose(self._proof, now, interior, self._score)
+            return proposals.propose(self._proof, now, interior_map, self._score)
 
     def picture(self, step: Step, side: Side, section: int) -> LayerData | None:
         """Outlines of what a step is about in one section, numbered from 1; None where it is elsewhere."""

@@ -34,10 +34,10 @@ class QueueTab(QWidget):
     accepted = Signal()
     rejected = Signal()
 
-    def __init__(self, session: Session, interior: Callable[[], LazyArray | None]) -> None:
+    def __init__(self, session: Session, interior_map: Callable[[], LazyArray | None]) -> None:
         """`interior` gives the map along which splits are proposed."""
         super().__init__()
-        self._interior = interior
+        self._interior = interior_map
         self._opened: OpenLabels | None = None
         self._ahead: dict[Item, Proposal] = {}
         self._done: list[tuple[Step, Item]] = []

@@ -30,7 +30,7 @@ from napari_advseg.recipes import Label, Segment
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.volume import Volume
 
-SLIDERS = {"threshold": (0.0, 1.0), "edge_threshold": (0.0, 1.01), "minimum_size": (0.0, 2000.0)}
+SLIDERS = {"threshold": (0.0, 1.0), "gap_threshold": (0.0, 1.01), "minimum_size": (0.0, 2000.0)}
 LIVE = (*SLIDERS, "thin")
 MORE_SLIDERS = {
     "smoothing": (0.0, 10.0),
@@ -95,7 +95,7 @@ class SegmentDock(JobDock):
             Shortcut("segment_preview", "Preview what is on screen", "Shift-S", self.preview),
             Shortcut("segment_live", "Live preview on or off", "Shift-W", self.live.click),
             Shortcut(
-                "segment_map", "Show or hide the interior map", "Shift-I", self.interior.click
+                "segment_map", "Show or hide the interior map", "Shift-I", self.interior_map.click
             ),
             Shortcut("segment_result", "Show or hide the result", "Shift-R", self.turn_result),
         )
@@ -165,7 +165,7 @@ class SegmentDock(JobDock):
             work = partial(joining.join, self._result, settings, self.out.path)
             self._follow(self._session.work(self.kind, title, work))
             return
-        recipe = Label(probabilities=self._result.map_path, out=self.out.path, labelling=settings)
+        recipe = Label(interior_map=self._result.map_path, out=self.out.path, labelling=settings)
         prepare = partial(segmenting.relabelling, recipe)
         self._follow(self._session.run(self.kind, title, prepare))
 
@@ -187,8 +187,8 @@ class SegmentDock(JobDock):
         self.sliders = Form(settings, only=LIVE, sliders=SLIDERS)
         self.more = Form(settings, without=(*LIVE, "agglomeration.threshold"), sliders=MORE_SLIDERS)
         self.merge = Form(settings.agglomeration, only=("threshold",), sliders=MERGE)
-        self.live, self.interior = QCheckBox("Live preview"), QCheckBox("Interior map")
-        self.interior.setToolTip(INTERIOR_HELP)
+        self.live, self.interior_map = QCheckBox("Live preview"), QCheckBox("Interior map")
+        self.interior_map.setToolTip(INTERIOR_HELP)
         self.preview_words = note()
         self.apply = QPushButton("Apply to all sections")
         self.apply.setToolTip(APPLY_HELP)
@@ -216,7 +216,7 @@ class SegmentDock(JobDock):
         column.setContentsMargins(0, 0, 6, 0)
         column.addLayout(self.rows)
         column.addWidget(self.labelling_box)
-        column.addWidget(side_by_side(self.live, self.interior))
+        column.addWidget(side_by_side(self.live, self.interior_map))
         column.addWidget(self.preview_words)
         column.addWidget(self.apply)
         column.addWidget(Fold("Advanced", lambda: self.prediction))
@@ -235,7 +235,7 @@ class SegmentDock(JobDock):
         for form in (self.sliders, self.more, self.merge):
             form.changed.connect(self._relabel_for_slider)
         self.live.toggled.connect(self._turn_live)
-        self.interior.toggled.connect(self._turn_interior)
+        self.interior_map.toggled.connect(self._turn_interior)
         self.apply.clicked.connect(self.apply_to_all)
         self.preview_button.clicked.connect(self.preview)
         self._labels.said.connect(self.preview_words.setText)
@@ -364,7 +364,7 @@ class SegmentDock(JobDock):
     def _finished(self, result: dict[str, Any]) -> None:
         recipe = self._job.recipe if self._job is not None else None
         if isinstance(recipe, Segment | Label):
-            asked = {"probabilities": recipe.probabilities, "labelling": recipe.labelling}
+            asked = {"probabilities": recipe.interior_map, "labelling": recipe.labelling}
             result = {**asked, **result}
         if self._sent is not None and self._sent[0] is self._job:
             task = self._session.background(partial(segmenting.as_view, result, self._sent[1]))
@@ -384,7 +384,7 @@ class SegmentDock(JobDock):
 
     def _tidy_up(self) -> None:
         self.live.setChecked(False)
-        self.interior.setChecked(False)
+        self.interior_map.setChecked(False)
 
     def _show_view(self, sequel: Callable[[], None] | None, view: View) -> None:
         self._labels.take(view)

@@ -62,14 +62,16 @@ class Joiner:
 
 def can_move(settings: LabellingSettings) -> bool:
     """Whether labels made like this depend on a merge threshold that can be moved afterwards."""
-    return settings.volume == "agglomerated" and settings.agglomeration.method != "multicut"
+    return (
+        settings.across_sections == "agglomerated" and settings.agglomeration.method != "multicut"
+    )
 
 
 def caveat(result: Result, settings: LabellingSettings) -> str:
     """What a preview of one section leaves out, as a sentence to add; empty where nothing."""
-    if settings.volume == "sections" or result.sections == 1:
+    if settings.across_sections == "sections" or result.sections == 1:
         return ""
-    if settings.volume == "agglomerated" and result.fragments:
+    if settings.across_sections == "agglomerated" and result.fragments:
         joins = only_joins(result.labelling, settings)
         return "" if joins else CUT_ANEW
     return ALONE
@@ -113,7 +115,7 @@ def join(
     if stopped():
         shutil.rmtree(writer.partial, ignore_errors=True)
         raise GivenUp("Stopped before all sections were labelled.")
-    recipe = Label(probabilities=kept.map_path, out=str(path), labelling=settings)
+    recipe = Label(interior_map=kept.map_path, out=str(path), labelling=settings)
     replace_file(recipe_beside(path), to_yaml(recipe).encode())
     return {
         "labels": str(path),

@@ -55,7 +55,7 @@ class LiveLabels(QObject):
         return self._labels.layer
 
     @property
-    def interior(self) -> Layer | None:
+    def interior_map(self) -> Layer | None:
         """The layer of the interior map, where it is shown."""
         is_there = self._interior is not None and self._interior in self._viewer.layers
         return self._interior if is_there else None
@@ -96,8 +96,8 @@ class LiveLabels(QObject):
     def show_interior(self, *, is_on: bool) -> None:
         """Show or hide the interior map that the labels are made of."""
         self._wants_interior = is_on
-        if self.interior is not None:
-            results.take_away(self._viewer, self.interior)
+        if self.interior_map is not None:
+            results.take_away(self._viewer, self.interior_map)
         self._interior = None
         if is_on and self.source is not None and self.source.map_path:
             task = self._session.background(partial(interior_layer, self.source))
@@ -108,7 +108,7 @@ class LiveLabels(QObject):
         if isinstance(source, View):
             return partial(self._relabeller.label, Wish(source.map_path, 0, settings))
         index = section_on_screen(self._viewer, source.frame, source.sections)
-        if source.fragments and settings.volume == "agglomerated":
+        if source.fragments and settings.across_sections == "agglomerated":
             return partial(self._joiner.label, source.fragments, index, settings)
         return partial(self._relabeller.label, Wish(source.map_path, index, settings))
 
@@ -118,7 +118,7 @@ class LiveLabels(QObject):
         self._labels.show(layer)
         if isinstance(self.source, View):
             found = "" if self.source.classes else words_of(layer)
-            runs = joining.ALONE if self._settings.volume != "sections" and found else ""
+            runs = joining.ALONE if self._settings.across_sections != "sections" and found else ""
             self.said.emit(f"{found or 'Classes'}{self.source.words()}{runs}")
         else:
             caveat = joining.caveat(self.source, self._settings)
@@ -126,7 +126,7 @@ class LiveLabels(QObject):
 
     def _add_interior(self, source: Source, layer: Layer) -> None:
         is_late = source is not self.source or not self._wants_interior
-        if is_late or self.interior is not None or not window.is_open(self._viewer):
+        if is_late or self.interior_map is not None or not window.is_open(self._viewer):
             return
         self._interior = results.add_own(self._viewer, layer, below=self.layer)
 

@@ -65,7 +65,7 @@ def segmentation(recipe: Segment, image: Volume, cancellable: Cancellable) -> Se
     card = model_at(recipe.model).card
     if card is None or card.channels.gives != "classes":
         kept = str(free_place(out.with_name(f"{out.name.partition('.')[0]}-interior{COPY}")))
-    recipe = recipe.changed(out=str(out), probabilities=kept)
+    recipe = recipe.changed(out=str(out), interior_map=kept)
     found = in_file(image)
     if found is not None:
         return recipe.changed(**found)
@@ -123,7 +123,7 @@ class ViewRequest:
         is_map = card.channels.gives != "classes"
         recipe = self.recipe.changed(
             out=str(folder / f"labels{COPY}"),
-            probabilities=str(folder / f"interior{COPY}") if is_map else None,
+            interior_map=str(folder / f"interior{COPY}") if is_map else None,
             part=part.box,
             sections=self._sections(),
             prediction=self._prediction(),
@@ -261,13 +261,13 @@ def as_result(made: dict[str, Any], name: str) -> Result:
     layer = shown(volume, made["labels"])
     if not made["probabilities"]:
         layer = class_layer(layer, classes_of(volume.frame))
-    interior = read(made["probabilities"]) if made["probabilities"] else volume
+    interior_map = read(made["probabilities"]) if made["probabilities"] else volume
     data, attributes, kind = layer
     return Result(
         results.made_of((data, {**attributes, "name": name}, kind)),
         made["probabilities"] or "",
-        interior.frame,
-        interior.size("z"),
+        interior_map.frame,
+        interior_map.size("z"),
         made["labelling"],
         made.get("fragments", ""),
     )

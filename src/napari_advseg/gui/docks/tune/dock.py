@@ -101,7 +101,7 @@ class TuneDock(JobDock):
         return Tune(
             model=self.model.path or None,
             image=None if is_map else self.image.layer.name,
-            probabilities=self.map.layer.name if is_map else None,
+            interior_map=self.map.layer.name if is_map else None,
             labels=self.truth.layer.name,
             out=self.out.path,
             tuning=self.more.value().changed(**self.ranges.shown()),

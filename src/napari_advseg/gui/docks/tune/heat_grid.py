@@ -60,7 +60,7 @@ class HeatGrid:
     @classmethod
     def of(cls, tuned: Tuned, combination: Combination, measure: Measure) -> HeatGrid:
         """The slice of one way of choosing seeds and judging lines."""
-        absolute = tuned.settings.edge_thresholds is not None
+        absolute = tuned.settings.gap_thresholds is not None
         cells = [cell for cell in tuned.cells if combination_of(cell) == combination]
         rows = tuple(sorted({cell.threshold for cell in cells}))
         columns = tuple(sorted({_across(cell, absolute=absolute) for cell in cells}))
@@ -113,7 +113,7 @@ def measures(tuned: Tuned) -> dict[str, Measure]:
 
 def pair_words(cell: Cell) -> str:
     """The thresholds of a cell: "threshold 0.8, gap threshold 0.88"."""
-    return f"threshold {cell.threshold:g}, gap threshold {cell.edge_threshold:g}"
+    return f"threshold {cell.threshold:g}, gap threshold {cell.gap_threshold:g}"
 
 
 def cell_words(cell: Cell) -> str:
@@ -136,7 +136,7 @@ def _numbers(values: Values | None) -> str:
 
 
 def _across(cell: Cell, *, absolute: bool) -> float:
-    return cell.edge_threshold if absolute else cell.gap
+    return cell.gap_threshold if absolute else cell.gap
 
 
 def _ends(values: list[float]) -> tuple[float, float]:
