@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.units import NANOMETERS, SYMBOLS, known_distance, ratio, unit_name
+from napari_advseg.volume.units import (
+    NANOMETERS,
+    SYMBOLS,
+    known_distance,
+    ratio,
+    step_nm,
+    unit_name,
+)
 from napari_advseg.volume.units import unit_symbol as symbol
 
 NM = ("nanometer",) * 3
@@ -54,11 +61,34 @@ def test_a_unit_without_a_symbol_is_its_own():
         ("centimeter", 1e-2),
         ("meter", 1),
         ("inch", 0.0254),
+        ("foot", 0.3048),
+        ("femtometer", 1e-15),
+        ("decimeter", 0.1),
+        ("kilometer", 1e3),
     ],
 )
 def test_the_sizes_of_units_are_those_of_the_si(unit, meters):
     assert ratio(unit, "meter") == pytest.approx(meters)
     assert ratio("meter", unit) == pytest.approx(1 / meters)
+
+
+@pytest.mark.parametrize(
+    ("axis", "size"), [("z", 40.0), ("y", 4.0), ("x", 6.0), ("c", None), ("t", None)]
+)
+def test_a_step_is_told_in_nanometers_where_its_length_is_known(axis, size):
+    frame = Frame(
+        "czyx", (1.0, 0.04, 40.0, 6e-9), ("", "micrometer", "angstrom", "meter"), (0.0,) * 4
+    )
+    assert step_nm(frame, axis) == (None if size is None else pytest.approx(size))
+    assert step_nm(Frame("yx", (4.0, 4.0), ("pixel", "pixel")), "y") is None
+
+
+def test_every_length_of_pint_and_of_ome_zarr_is_known_by_name():
+    lengths = "angstrom centimeter decimeter femtometer foot inch kilometer meter micrometer"
+    for name in f"{lengths} millimeter nanometer picometer".split():
+        assert unit_name(name) == name
+        assert ratio(name, name) == 1
+        assert ratio(name, "meter")
 
 
 def test_every_length_but_the_pixel_has_a_size():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,7 @@ from napari_advseg.examples.targets import (
 )
 from napari_advseg.progress import drain
 from napari_advseg.settings.examples import ExampleSettings, TargetSettings
+from napari_advseg.volume.units import step_nm
 from napari_advseg.volume.volume import Volume
 
 Floats = npt.NDArray[np.float32]
@@ -498,38 +500,19 @@ def _span(first: int, side: int, length: int) -> tuple[slice, npt.NDArray[np.int
 
 
 def _check_pair(image: Volume, labels: Volume) -> None:
-    theirs = f"the image '{image.frame.name}'", f"its labels '{labels.frame.name}'"
+    names = f"the image '{image.frame.name}'", f"its labels '{labels.frame.name}'"
     sizes = [tuple(volume.size(axis) for axis in "zyx") for volume in (image, labels)]
     if sizes[0] != sizes[1]:
         raise ValueError(
-            f"The shapes (z, y, x) differ: {sizes[0]} of {theirs[0]}, {sizes[1]} of {theirs[1]}; "
+            f"The shapes (z, y, x) differ: {sizes[0]} of {names[0]}, {sizes[1]} of {names[1]}; "
             "give labels of the same shape."
         )
     for axis in "zyx":
-        steps = [_step(volume, axis) for volume in (image, labels)]
-        if all(steps) and abs(steps[0] - steps[1]) > TOLERANCE * max(steps):
-            words = [f"{v.frame.step(axis):g} {_unit(v, axis)}" for v in (image, labels)]
+        frames = image.frame, labels.frame
+        ours, theirs = (step_nm(frame, axis) for frame in frames)
+        if ours and theirs and not math.isclose(ours, theirs, rel_tol=TOLERANCE):
+            words = [f"{one.step(axis):g} {one.units[one.axes.index(axis)]}" for one in frames]
             raise ValueError(
-                f"The scales along {axis} differ: {words[0]} of {theirs[0]}, {words[1]} of "
-                f"{theirs[1]}; give labels of the same scale, or correct one of them."
+                f"The scales along {axis} differ: {words[0]} of {names[0]}, {words[1]} of "
+                f"{names[1]}; give labels of the same scale, or correct one of them."
             )
-
-
-METERS = {
-    "angstrom": 1e-10,
-    "picometer": 1e-12,
-    "nanometer": 1e-9,
-    "micrometer": 1e-6,
-    "millimeter": 1e-3,
-    "centimeter": 1e-2,
-    "meter": 1.0,
-}
-
-
-def _unit(volume: Volume, axis: str) -> str:
-    return volume.frame.units[volume.axes.index(axis)] if axis in volume.axes else "pixel"
-
-
-def _step(volume: Volume, axis: str) -> float:
-    """The step in meters; 0 where no length is known."""
-    return METERS.get(_unit(volume, axis), 0.0) * volume.frame.step(axis)

@@ -12,13 +12,17 @@ PIXEL = "pixel"
 # Name -> symbols; the first symbol is the one of the OME schema (UnitsLength, UnitsTime).
 SYMBOLS: dict[str, tuple[str, ...]] = {
     "angstrom": ("Å", "Å", "A"),
+    "femtometer": ("fm",),
     "picometer": ("pm",),
     "nanometer": ("nm",),
     "micrometer": ("µm", "μm", "um", "micron", "microns"),
     "millimeter": ("mm",),
     "centimeter": ("cm",),
+    "decimeter": ("dm",),
     "meter": ("m",),
-    "inch": ("in", '"'),
+    "kilometer": ("km",),
+    "inch": ("in", '"', "inches"),
+    "foot": ("ft", "feet"),
     "pixel": ("pixel", "px", "pixels", "voxel", "voxels", "", "none"),
     "nanosecond": ("ns",),
     "microsecond": ("µs", "μs", "us"),
@@ -30,13 +34,17 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
 }
 NANOMETERS = {
     "angstrom": 0.1,
+    "femtometer": 1e-6,
     "picometer": 1e-3,
     "nanometer": 1.0,
     "micrometer": 1e3,
     "millimeter": 1e6,
     "centimeter": 1e7,
+    "decimeter": 1e8,
     "meter": 1e9,
+    "kilometer": 1e12,
     "inch": 2.54e7,
+    "foot": 3.048e8,
 }
 # ImageJ writes letters beyond ASCII as a backslash, u and four digits; some programs write a tuple.
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -77,6 +85,14 @@ def known_distance(frame: Frame) -> float | None:
     if is_plain or not all(flat):
         return None
     return deep / math.sqrt(math.prod(flat))
+
+
+def step_nm(frame: Frame, axis: str) -> float | None:
+    """The size of a voxel along an axis in nanometers; None without that axis, or where its unit is no known length."""
+    if axis not in frame.axes:
+        return None
+    size = NANOMETERS.get(frame.units[frame.axes.index(axis)])
+    return None if size is None else size * frame.step(axis)
 
 
 def ratio(unit: str, other: str) -> float | None:

@@ -8,16 +8,8 @@ import numpy as np
 
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import is_painted, without_marks
+from napari_advseg.volume.units import step_nm
 from napari_advseg.volume.volume import Array, Volume
-
-NANOMETERS = {
-    "angstrom": 0.1,
-    "nanometer": 1.0,
-    "micrometer": 1e3,
-    "millimeter": 1e6,
-    "centimeter": 1e7,
-    "meter": 1e9,
-}
 
 
 def paired(labels: Volume | Array, truth: Volume | Array) -> tuple[Volume, Volume]:
@@ -58,9 +50,9 @@ def check_alike(labels: Volume, truth: Volume) -> None:
             f"Labels of shape {labels.shape} and truth of shape {truth.shape} differ; "
             "cut or resample one of them."
         )
-    ours, theirs = _size_nm(labels.frame), _size_nm(truth.frame)
-    for axis in set(ours) & set(theirs):
-        if not math.isclose(ours[axis], theirs[axis], rel_tol=1e-3):
+    for axis in "zyx":
+        ours, theirs = step_nm(labels.frame, axis), step_nm(truth.frame, axis)
+        if ours and theirs and not math.isclose(ours, theirs, rel_tol=1e-3):
             raise ValueError(
                 f"Labels of voxel size {labels.frame.scale} {labels.frame.units} and truth of "
                 f"voxel size {truth.frame.scale} {truth.frame.units} differ along {axis}; "
@@ -79,9 +71,3 @@ def _framed(labels: Array, what: str) -> Volume:
             f"{what} of shape {labels.shape} have {labels.ndim} axes; score labels of 2 or 3."
         )
     return Volume(labels, Frame("zyx"[3 - labels.ndim :]))
-
-
-def _size_nm(frame: Frame) -> dict[str, float]:
-    """Voxel size along the axes whose unit is known."""
-    steps = zip(frame.axes, frame.scale, frame.units, strict=True)
-    return {axis: step * NANOMETERS[unit] for axis, step, unit in steps if unit in NANOMETERS}
