@@ -12,7 +12,7 @@ from napari_advseg.inference import device as devices
 from napari_advseg.inference import predictor
 from napari_advseg.inference.precision import Agreement
 from napari_advseg.inference.predict import predict, predict_into
-from napari_advseg.inference.predictor import Predictor, padded
+from napari_advseg.inference.predictor import Predictor, middle, padded
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import BlockDone, Said, Warned
 from napari_advseg.recipes import train_recipe
@@ -239,6 +239,12 @@ def test_another_voxel_size_than_in_training_is_warned_of():
 
 def warning(volume, model, settings):
     return next(r.text for r in reports_of(volume, model, settings)[1] if isinstance(r, Warned))
+
+
+def test_the_middle_of_planes_is_as_far_from_every_edge():
+    planes = np.arange(2 * 6 * 9).reshape(2, 6, 9)
+    np.testing.assert_array_equal(middle(planes, 3), planes[:, 1:4, 3:6])
+    np.testing.assert_array_equal(middle(planes, 7), planes[:, :, 1:8])
 
 
 def test_padding_reflects_and_reaches_the_stride():
