@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pkgutil
 import re
@@ -215,3 +216,19 @@ def test_imports_point_down():
         env=environment,
     )
     assert done.returncode == 0, done.stdout
+
+
+def imports_of_pages():
+    pages = [*sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "README.md"]
+    for page in pages:
+        for block in re.findall(
+            r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+        ):
+            for node in ast.parse(block).body:
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    yield pytest.param(ast.unparse(node), id=f"{page.name}: {ast.unparse(node)}")
+
+
+@pytest.mark.parametrize("statement", list(imports_of_pages()))
+def test_what_a_page_imports_is_there(statement):
+    exec(statement, {})  # noqa: S102 - a line of our own documentation
