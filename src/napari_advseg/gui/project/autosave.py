@@ -1,7 +1,6 @@
 """Every stroke in a labels layer on its way to the project: paint, fill, polygons, undo, redo, and other data.
 
-napari says what was painted (`events.paint`), but not what was undone: undo and redo of a followed layer pass through
-here. What a plugin writes into the array without saying so is found when the project is closed.
+What a plugin writes into the array without saying so is found when the project is closed.
 """
 
 # mypy: disallow-subclassing-any=false
@@ -10,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_advseg import project as projects
-from napari_advseg.gui.viewer import results
+from napari_advseg.gui.viewer import results, strokes
 from napari_advseg.gui.viewer.proof_layer import Sheet
+from napari_advseg.gui.viewer.strokes import Stroke
 from napari_advseg.napari_io import IN_MEMORY_BYTES, OURS, layer_to_volume, placed_of
 from napari_advseg.project import Annotated, Project
 from napari_advseg.proofreading.store import journal
-from napari_advseg.proofreading.store.records import Edit, Grid, Patch, masked, pointed
 from napari_advseg.proofreading.store.saver import (
     News,
     Saver,
@@ -135,11 +134,11 @@ class Autosave(QObject):
         self._again.stop()
         self.ending.soon()
 
-    def took(self, layer: Any, atoms: Sequence[Any], *, is_undone: bool) -> None:
+    def took(self, layer: Any, stroke: Stroke) -> None:
         """Something was painted, or taken back."""
         if not self._followers[layer].is_kept:
             self._keep(layer, is_new=True)
-        self.saver.edit(self._followers[layer].kept, partial(as_edit, atoms, is_undone=is_undone))
+        self.saver.edit(self._followers[layer].kept, stroke.edit)
         self.changed.emit()
 
     def replaced(self, layer: Any) -> None:
@@ -303,24 +302,13 @@ class Follower:
         self._is_quiet = False
         self._layer = layer
         self._owner = owner
-        layer.events.paint.connect(self._paint)
-        layer.events.data.connect(self._replace)
+        self._leave = strokes.follow(layer, self._take, self._replace)
         for emitter in self._place_events():
             emitter.connect(self._move)
-        # napari's keys and buttons call these on the layer, so they are put before its own.
-        layer.undo = self._undo
-        layer.redo = self._redo
-        if hasattr(layer, "_abort_stroke"):
-            layer._abort_stroke = self._abort  # noqa: SLF001 - the only sign of a stroke given up
 
     def release(self) -> None:
         """Hear the layer no longer."""
-        if "undo" not in self._layer.__dict__:
-            return
-        for name in ("undo", "redo", "_abort_stroke"):
-            self._layer.__dict__.pop(name, None)
-        self._layer.events.paint.disconnect(self._paint)
-        self._layer.events.data.disconnect(self._replace)
+        self._leave()
         for emitter in self._place_events():
             emitter.disconnect(self._move)
 
@@ -335,14 +323,12 @@ class Follower:
         found = (getattr(self._layer.events, name, None) for name in PLACE_EVENTS)
         return [emitter for emitter in found if emitter is not None]
 
-    def _tell(self, atoms: list[Any], *, is_undone: bool) -> None:
-        if atoms:
-            self._owner.took(self._layer, atoms, is_undone=is_undone)
+    def _take(self, stroke: Stroke) -> None:
+        """A stroke given up is only in what was copied meanwhile."""
+        if stroke.how != "given up" or self.is_kept:
+            self._owner.took(self._layer, stroke)
 
-    def _paint(self, event: Any) -> None:
-        self._tell(list(event.value), is_undone=False)
-
-    def _replace(self, _event: Any) -> None:
+    def _replace(self) -> None:
         self.kept.look_at(self._layer)
         if not self._is_quiet:
             self._owner.replaced(self._layer)
@@ -351,21 +337,6 @@ class Follower:
         self.kept.look_at(self._layer)
         if self.is_kept:
             self._owner.saver.do(self.kept.describe)
-
-    def _undo(self) -> None:
-        atoms = _newest(self._layer, "_undo_history")
-        type(self._layer).undo(self._layer)
-        self._tell(atoms, is_undone=True)
-
-    def _redo(self) -> None:
-        atoms = _newest(self._layer, "_redo_history")
-        type(self._layer).redo(self._layer)
-        self._tell(atoms[::-1], is_undone=False)
-
-    def _abort(self) -> None:
-        atoms = list(self._layer._staged_history)  # noqa: SLF001
-        type(self._layer)._abort_stroke(self._layer)  # noqa: SLF001
-        self._tell(atoms if self.is_kept else [], is_undone=True)
 
 
 def can_be_edited(layer: Any) -> bool:
@@ -377,24 +348,6 @@ def can_be_edited(layer: Any) -> bool:
         and not results.is_ours(layer)
         and not isinstance(layer.data, Canvas | Sheet)
     )
-
-
-def as_edit(atoms: Sequence[Any], grid: Grid, *, is_undone: bool) -> Edit | None:
-    """The edit that napari's list of atoms stands for; None where they change nothing."""
-    edit = Edit(tuple(_patch(grid, atom) for atom in atoms))
-    if not edit.voxels:
-        return None
-    return edit.reverted() if is_undone else edit
-
-
-def _patch(grid: Grid, atom: Any) -> Patch:
-    """One atom: a window with a mask, or places one by one."""
-    if not hasattr(atom, "slice_key"):
-        places, old, new = atom
-        return pointed(grid, places, old, new)
-    spans = (one.indices(length) for one, length in zip(atom.slice_key, grid.shape, strict=True))
-    window = tuple(slice(start, stop) for start, stop, _ in spans)
-    return masked(grid, window, atom.mask, atom.old_values, atom.new_value)
 
 
 def frame_of(layer: Any) -> Frame:
@@ -415,12 +368,6 @@ def _shape(layer: Any) -> tuple[int, ...]:
     return tuple(map(int, np.shape(data) if isinstance(data, np.ndarray) else data.shape))
 
 
-def _newest(layer: Any, name: str) -> list[Any]:
-    """The step that undo or redo is about to take."""
-    steps = getattr(layer, name, ())
-    return list(steps[-1]) if steps else []
-
-
 def _left_out(kept: Kept, session: str, bell: Bell) -> None:
     """Set the files of a session aside; on the saver's thread."""
     if kept.place is None:
@@ -438,4 +385,4 @@ def _nothing() -> None:
     """The saver tries again what failed before whatever it is asked to do."""
 
 
-__all__ = ["Autosave", "as_edit", "can_be_edited", "frame_of"]
+__all__ = ["Autosave", "can_be_edited", "frame_of"]

@@ -3,18 +3,19 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_advseg.gui.viewer import results, window
-from napari_advseg.gui.viewer.strokes import places_of
+from napari_advseg.gui.viewer import results, strokes, window
+from napari_advseg.gui.viewer.strokes import Stroke
 from napari_advseg.proofreading.editing import edits
 from napari_advseg.proofreading.editing.edits import Subject
-from napari_advseg.proofreading.store.overlay import Edited
+from napari_advseg.proofreading.store.overlay import IDS, Edited
+from napari_advseg.proofreading.store.records import Edit, Grid, expanded
 from napari_advseg.proofreading.store.steps import Point, Step
 from napari_advseg.volume.arrays.lazy import Array, Level, Window, Windowed
 from napari_advseg.volume.arrays.overlaid import Overlaid
@@ -67,7 +68,7 @@ class Sheet(Windowed):
 class ProofLayer(QObject):
     """A layer on labels under proofreading, in the viewer as long as they are proofread."""
 
-    painted = Signal(object)  # what napari's brushes have painted: flat places with their labels
+    painted = Signal(object)  # what napari's brushes have painted, as an Edit
     removed = Signal()
 
     def __init__(self, viewer: Any, labels: Edited, coarser: Sequence[Windowed], like: Any) -> None:
@@ -86,13 +87,13 @@ class ProofLayer(QObject):
             "multiscale": bool(coarser),
         }
         self.layer: Any = results.made_of((data, attributes, "labels"))
-        self._strokes: list[Any] = []
+        self._strokes: list[Stroke] = []
         # Timers of its own, which end with it when the window closes.
         self._soon, self._gone = QTimer(self), QTimer(self)
         for timer, do in ((self._soon, self._hand_on), (self._gone, self.removed.emit)):
             timer.setSingleShot(True)
             timer.timeout.connect(do)
-        self.layer.events.paint.connect(self._hear)
+        self._leave = strokes.follow(self.layer, self._hear)
         results.add(viewer, self.layer)
         viewer.layers.events.removed.connect(self._look)
 
@@ -154,21 +155,24 @@ class ProofLayer(QObject):
     def take_away(self) -> None:
         """Remove the layer."""
         self._viewer.layers.events.removed.disconnect(self._look)
+        self._leave()
         if self.is_there:
             results.take_away(self._viewer, self.layer)
         self.deleteLater()
 
-    def _hear(self, event: Any) -> None:
+    def _hear(self, stroke: Stroke) -> None:
         """napari tells of a stroke before it has written the last of it."""
-        self._strokes.append(event.value)
+        self._strokes.append(stroke)
         self._soon.start()
 
     def _hand_on(self) -> None:
-        strokes, self._strokes = self._strokes, []
+        heard, self._strokes = self._strokes, []
         window.forget_history(self.layer)
         self.sheet.wipe()
-        for stroke in strokes:
-            self.painted.emit(places_of(stroke, self.sheet.shape))
+        for stroke in heard:
+            edit = stroke.edit(Grid(self.sheet.shape, IDS))
+            if edit is not None:
+                self.painted.emit(edit)
         self.redraw_all()
 
     def _look(self, _event: object = None) -> None:
@@ -176,19 +180,19 @@ class ProofLayer(QObject):
             self._gone.start()
 
 
-def painted_steps(subject: Subject, strokes: Iterable[tuple[Array, Array]]) -> Iterable[Step]:
+def painted_steps(subject: Subject, edit: Edit) -> Iterator[Step]:
     """The steps that a stroke of napari's brushes stands for: one for each label, what it covers in the end.
 
     Raises:
         ValueError: nothing would change, or it is that of an object marked as correct.
     """
-    flat, labels = (np.concatenate(parts) for parts in zip(*strokes, strict=True))
-    _, last = np.unique(flat[::-1], return_index=True)
-    last = len(flat) - 1 - last
-    for label in np.unique(labels[last]).tolist():
-        chosen = flat[last][labels[last] == label]
-        places = np.unravel_index(chosen, subject.labels.shape)
-        yield edits.paint_at(subject, places, int(label))
+    flat = np.concatenate([expanded(patch.starts, patch.lengths) for patch in edit.patches])
+    labels = np.concatenate([patch.new for patch in edit.patches])
+    places, last = np.unique(flat[::-1], return_index=True)
+    shown = labels[::-1][last]
+    for label in np.unique(shown).tolist():
+        chosen = np.unravel_index(places[shown == label], subject.labels.shape)
+        yield edits.paint_at(subject, chosen, int(label))
 
 
 def _are_places(key: Any) -> bool:

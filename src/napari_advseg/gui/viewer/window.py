@@ -34,6 +34,7 @@ except ImportError:  # an older napari closes without asking; the child is stopp
 
 __all__ = [
     "announce",
+    "begun",
     "bound_to",
     "canvas_size",
     "colours",
@@ -225,6 +226,12 @@ def colours(viewer: Any) -> tuple[str, str]:
 def history(layer: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     """What was done in a labels layer and can be undone, and what was undone; empty where napari does not say."""
     return getattr(layer, "_undo_history", ()), getattr(layer, "_redo_history", ())
+
+
+def begun(layer: Any) -> Sequence[Any]:
+    """What was done in a labels layer since a stroke was begun that is not over."""
+    found: Sequence[Any] = getattr(layer, "_staged_history", ())
+    return found
 
 
 def forget_history(layer: Any) -> None:

@@ -3,7 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,8 @@ from napari_advseg.gui.docks.annotate.brush_buttons import NO_LAYER
 from napari_advseg.gui.kit.comparison import Side, side_of
 from napari_advseg.gui.kit.latest import Latest
 from napari_advseg.gui.kit.preview import section_on_screen, turn_to
-from napari_advseg.gui.viewer import annotation_layer
-from napari_advseg.gui.viewer.strokes import Stroke, Strokes
+from napari_advseg.gui.viewer import annotation_layer, strokes
+from napari_advseg.gui.viewer.strokes import Stroke
 from napari_advseg.napari_io import LayerData
 from napari_advseg.volume.volume import Volume
 
@@ -51,9 +51,7 @@ class Coverage(QObject):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._tell)
-        self._strokes = Strokes(self)
-        self._strokes.painted.connect(self._follow_strokes)
-        self._strokes.replaced.connect(self.replaced)
+        self._leave: Callable[[], object] = lambda: None
 
     @property
     def volume(self) -> Volume | None:
@@ -80,10 +78,12 @@ class Coverage(QObject):
     def follow(self, layer: Any) -> None:
         """Look at this layer from now on, or at none."""
         self._counting.forget()
-        self._strokes.follow(layer)
+        self._leave()
+        self._leave = lambda: None
         self._layer, self.side, self.shares = layer, None, Shares(1, 1)
         self.problem = NO_LAYER
         if layer is not None:
+            self._leave = strokes.follow(layer, self._follow_stroke, self.replaced.emit)
             self.problem = annotation_layer.why_not_paint(layer)
             try:
                 self.side = side_of(layer)
@@ -120,12 +120,12 @@ class Coverage(QObject):
         self.changed.emit()
         self.count()
 
-    def _follow_strokes(self, strokes: list[Stroke]) -> None:
-        for stroke in strokes:
-            if stroke.before is None:
-                self.shares.forget(stroke.section)
+    def _follow_stroke(self, stroke: Stroke) -> None:
+        for section, before, after in stroke.sections(self._layer.ndim):
+            if before is None:
+                self.shares.forget(section)
             else:
-                self.shares.change(stroke.section, stroke.before, stroke.after)
+                self.shares.change(section, before, after)
         self.changed.emit()
         self._soon.start()
 

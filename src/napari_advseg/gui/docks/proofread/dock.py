@@ -41,6 +41,7 @@ from napari_advseg.proofreading.editing.proof import Stale
 from napari_advseg.proofreading.finding.followed import FollowedScore
 from napari_advseg.proofreading.finding.proposals import Proposal
 from napari_advseg.proofreading.finding.queue import Item
+from napari_advseg.proofreading.store.records import Edit
 from napari_advseg.proofreading.store.steps import Step, Turn
 from napari_advseg.recipes import Judge
 from napari_advseg.volume.arrays.lazy import LazyArray
@@ -558,12 +559,12 @@ class ProofreadDock(JobDock):
             step = edits.unreview(opened.proof, tuple(here))
         self._do(step)
 
-    def _take_stroke(self, strokes: Any) -> None:
+    def _take_stroke(self, edit: Edit) -> None:
         """napari's brush has painted: that is an edit like others."""
         if self._opened is None:
             return
         try:
-            for step in painted_steps(self._opened.proof, strokes):
+            for step in painted_steps(self._opened.proof, edit):
                 self._do(step)
         except ValueError as error:
             self._refuse(str(error))
