@@ -94,3 +94,23 @@ def stage(make_napari_viewer, home) -> Callable[..., Any]:
         return viewer, docks.train, docks.segment
 
     return set_up
+
+
+@pytest.fixture
+def browser(qapp) -> Any:
+    """Takes the files that the system would open, and lists them."""
+    from qtpy.QtCore import QObject, QUrl, Slot
+    from qtpy.QtGui import QDesktopServices
+
+    class Browser(QObject):
+        opened: list[Path]
+
+        @Slot(QUrl)
+        def take(self, url: QUrl) -> None:
+            self.opened.append(Path(url.toLocalFile()))
+
+    taker = Browser()
+    taker.opened = []
+    QDesktopServices.setUrlHandler("file", taker, "take")
+    yield taker
+    QDesktopServices.unsetUrlHandler("file")

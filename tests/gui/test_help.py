@@ -1,34 +1,61 @@
-"""Help: the pages come with the package, are found by "?", and need no network."""
+"""Help: the pages come with the package, open in the browser at the dock that is asked about, and need no network."""
 
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from qtpy.QtCore import QUrl
 
-from napari_advseg.gui.help import help_window, pages
-from napari_advseg.gui.help.help_window import Reader, open_help
+from napari_advseg.gui.help import pages
 from napari_advseg.gui.opening import TITLES
+from napari_advseg.gui.viewer import window
 
 SOON = 60_000
 TESTS = Path(__file__).resolve().parents[1]
-LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
+
+
+class Html(HTMLParser):
+    """What a page links to, shows, and can be turned to."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.links, self.pictures, self.anchors = [], [], set()
+        self.feed(file.read_text("utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.anchors.add(found.get("id"))
+        self.links += [found["href"]] if tag == "a" else []
+        self.pictures += [found["src"]] if tag == "img" else []
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with all pages."""
+    place = tmp_path_factory.mktemp("help")
+    pages.write_pages(place, "docks.md")
+    return place
 
 
 @pytest.mark.parametrize("file", pages.files())
-def test_a_page_is_there_and_every_link_in_it_leads_somewhere(file):
-    page = pages.read_page(file)
-    assert page.title == pages.title_of(file)
-    assert "<!--" not in page.text
-    assert "{#" not in page.text
-    for link in LINK.findall(page.text):
+def test_a_page_is_there_and_every_link_and_picture_in_it_leads_somewhere(place, file):
+    page = Html(place / pages._address(file))
+    assert len(page.links) >= len(pages.files())
+    for link in page.links:
         name, _, anchor = link.partition("#")
-        if "://" in link or not (name or anchor):
-            continue
-        other = pages.read_page(name) if name else page
-        assert not anchor or anchor in other.headings, link
+        if "://" not in link:
+            other = Html(place / name) if name else page
+            assert not anchor or anchor in other.anchors, link
+    assert all((place / picture).is_file() for picture in page.pictures)
+
+
+@pytest.mark.parametrize("file", pages.files())
+def test_a_page_shows_nothing_that_only_the_builder_of_the_web_pages_reads(place, file):
+    text = (place / pages._address(file)).read_text("utf-8")
+    assert f"<title>{pages.title_of(file)[:4]}" in text
+    assert not re.search(r"settings: \w+ --|\{#|^!!! ", text, re.MULTILINE)
 
 
 def test_the_pages_for_the_viewer_are_all_there():
@@ -37,7 +64,7 @@ def test_the_pages_for_the_viewer_are_all_there():
 
 @pytest.mark.skipif(not TESTS.is_dir(), reason="no repository")
 def test_every_test_that_the_answers_name_exists():
-    text = pages.read_page("workbench.md").text
+    text = (pages.folder() / "workbench.md").read_text("utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
     assert len(named) > 50
     for file, test in named:
@@ -46,20 +73,33 @@ def test_every_test_that_the_answers_name_exists():
     assert numbers == list(range(1, 26))
 
 
-def test_the_settings_page_has_its_tables_filled_in():
-    assert "| `labelling.threshold` |" in pages.read_page("settings.md").text
+def test_the_settings_page_has_its_tables_filled_in(place):
+    text = (place / "settings.html").read_text("utf-8")
+    assert "<td><code>labelling.threshold</code></td>" in text
 
 
-def test_a_page_that_is_not_there_is_named():
+def test_a_page_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match="install napari-advseg again"):
-        pages.read_page("../secret.md")
+        pages.write_pages(tmp_path, "../secret.md")
+
+
+def test_pages_that_cannot_be_written_are_said(tmp_path):
+    taken = tmp_path / "help"
+    taken.write_text("a file where the folder should be")
+    with pytest.raises(ValueError, match="cannot be written to"):
+        pages.write_pages(taken, "docks.md")
+
+
+def test_a_page_that_is_open_is_not_written_again(tmp_path):
+    file = pages.write_pages(tmp_path, "docks.md#train")
+    before = file.stat().st_mtime_ns
+    assert pages.write_pages(tmp_path, "docks.md#train").stat().st_mtime_ns == before
 
 
 def test_an_aside_becomes_a_quotation():
     text = '!!! note "Beware"\n    One line.\n\n    Another.\n\nAfter.\n'
-    assert (
-        pages.ASIDE.sub(pages._quoted, text) == "> **Beware**\n> One line.\n> Another.\n\nAfter.\n"
-    )
+    quoted = "> **Beware**\n>\n> One line.\n>\n> Another.\n\nAfter.\n"
+    assert pages.ASIDE.sub(pages._quoted, text) == quoted
 
 
 @pytest.mark.parametrize(
@@ -70,43 +110,37 @@ def test_headings_have_the_anchors_of_the_web_pages(heading, anchor):
     assert pages.slug(heading) == anchor
 
 
-def test_every_dock_has_a_section_and_every_picture_a_page():
-    headings = pages.read_page("docks.md").headings
-    assert {title.lower() for title in TITLES} <= headings.keys()
-    text = "".join((pages.folder() / file).read_text(encoding="utf-8") for file in pages.files())
-    linked = set(re.findall(r"\(images/([\w-]+\.png)\)", text))
+def test_every_dock_has_a_section_and_every_picture_a_page(place):
+    assert {title.lower() for title in TITLES} <= Html(place / "docks.html").anchors
+    linked = {
+        Path(picture).name for page in place.glob("*.html") for picture in Html(page).pictures
+    }
     there = {file.name: file for file in (pages.folder() / "images").iterdir()}
     assert linked == there.keys()
     assert max(file.stat().st_size for file in there.values()) <= 150_000
 
 
-def test_pictures_fit_the_page_and_nothing_is_fetched(qtbot):
-    reader = Reader()
-    qtbot.addWidget(reader)
-    reader.resize(400, 300)
-    reader.show()
-    kind = 2  # QTextDocument's number for pictures
-    picture = reader.loadResource(kind, QUrl("images/tune-done.png"))
-    assert 0 < picture.width() <= reader.viewport().width()
-    assert reader.loadResource(kind, QUrl("https://example.org/images/none.png")).isNull()
-    assert reader.loadResource(3, QUrl("https://example.org/style.css")) is None
-
-
-def test_the_question_mark_of_a_dock_opens_its_section_and_links_lead_on_and_back(
-    stage, fake_child, qtbot
+@pytest.mark.parametrize("dock", range(2))
+def test_the_question_mark_of_a_dock_opens_its_section_in_the_browser(
+    stage, fake_child, home, browser, qtbot, dock
 ):
-    viewer, _train, segment = stage()
-    segment.buttons.help.click()
-    shown = viewer.window._qt_window.findChild(help_window.HelpWindow)
-    assert shown.page == "docks.md#segment"
-    open_help(viewer, "scores.md")
-    qtbot.waitUntil(lambda: "What the scores mean" in shown.text.toPlainText(), timeout=SOON)
-    shown.text.anchorClicked.emit(QUrl("settings.md#scoring"))
-    qtbot.waitUntil(lambda: "scoring.border" in shown.text.toPlainText(), timeout=SOON)
-    qtbot.waitUntil(lambda: shown.text.verticalScrollBar().value() > 0, timeout=SOON)
-    assert shown.list.currentItem().text() == "Settings"
-    shown.back.click()
-    assert shown.page == "scores.md"
-    shown.list.setCurrentRow(0)
-    assert shown.page == help_window.KEYS
-    assert shown.keys.lines["start"].isVisible()
+    assert browser.opened == []
+    _viewer, *docks = stage()
+    docks[dock].buttons.help.click()
+    qtbot.waitUntil(lambda: bool(browser.opened), timeout=SOON)
+    (file,) = browser.opened
+    assert home in file.parents
+    assert not any(part.startswith(".") for part in file.relative_to(home).parts)
+    link = Html(file).links[0]
+    assert f'content="0; url={link}"' in file.read_text("utf-8")
+    name, _, anchor = link.partition("#")
+    assert anchor == docks[dock].kind
+    assert anchor in Html(file.with_name(name)).anchors
+
+
+def test_where_nothing_opens_files_the_page_is_named(qapp, tmp_path):
+    page = tmp_path / "none.unheard_of"
+    window.open_file(page)
+    from napari.utils.notifications import notification_manager
+
+    assert str(page) in notification_manager.records[-1].message

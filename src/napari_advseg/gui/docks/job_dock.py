@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
@@ -13,12 +14,10 @@ from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
-from napari_advseg.gui.compute import checks
+from napari_advseg.gui.compute import checks, handover
 from napari_advseg.gui.compute.job import End, Job
 from napari_advseg.gui.compute.session import Session
-from napari_advseg.gui.help import shortcuts
-from napari_advseg.gui.help.help_window import KEYS as KEYS_PAGE
-from napari_advseg.gui.help.help_window import open_help
+from napari_advseg.gui.help import pages, shortcuts
 from napari_advseg.gui.help.keys import KeyList
 from napari_advseg.gui.help.shortcuts import Shortcut
 from napari_advseg.gui.help.tour import Guide
@@ -87,8 +86,13 @@ class JobDock(QWidget):
         return self.buttons.run
 
     def open_help(self) -> None:
-        """Show the page on this dock."""
-        open_help(self._viewer, self.page or f"docks.md#{self.kind}")
+        """Show in the browser what is said of this dock."""
+        # Not among hidden files, which browsers in a sandbox (Ubuntu's) may not read.
+        place = Path.home() / handover.HOME / "help"
+        write = partial(pages.write_pages, place, self.page or f"docks.md#{self.kind}")
+        writing = self._session.background(write)
+        writing.done.connect(window.open_file)
+        writing.failed.connect(window.show_error)
 
     def event(self, event: QEvent) -> bool:
         """Notice that napari has closed the dock: it takes the parent away and forgets the widget."""
@@ -165,7 +169,7 @@ class JobDock(QWidget):
 
     def _key_list(self) -> KeyList:
         every = (*_common_keys(self._viewer), *self._keys)
-        return KeyList(every, partial(open_help, self._viewer, KEYS_PAGE))
+        return KeyList(self._viewer, every)
 
     def _reveal(self) -> None:
         """Show the result; the first time it takes most of the room."""

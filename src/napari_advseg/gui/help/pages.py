@@ -1,16 +1,22 @@
-"""The pages of the documentation, which come with the package, as a window without a network can show them."""
+"""The pages of the documentation, which come with the package, as files for a browser without a network."""
 
 from __future__ import annotations
 
-import dataclasses
+import html
 import re
 import runpy
-from collections.abc import Mapping
+import shutil
 from functools import cache
 from pathlib import Path
+from string import Template
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 PACKAGE = Path(__file__).resolve().parents[2]
+TEMPLATE = Path(__file__).with_name("page.html")
 TABLES = "settings_tables.py"
+PICTURES = "images"
 LEFT_OUT = ("index.md",)
 FIRST = (
     "docks.md",
@@ -30,23 +36,9 @@ LAST = (
     "benchmarks.md",
     "results.md",
 )
-HEADING = re.compile(r"^(#+) +(.*?)(?: +\{#([\w-]+)\})?$", re.MULTILINE)
+TURN = '<!doctype html><meta http-equiv="refresh" content="0; url={0}"><a href="{0}">{0}</a>\n'
+ANCHOR = re.compile(r" +\{#([\w-]+)\}$")
 ASIDE = re.compile(r'^!!! \w+(?: "(.*)")?\n((?:(?: {4}.*)?\n?)*)', re.MULTILINE)
-
-
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """One page.
-
-    Attributes:
-        text: Markdown without what only a web page shows.
-        headings: the heading that each anchor stands at.
-    """
-
-    file: str
-    title: str
-    text: str
-    headings: Mapping[str, str]
 
 
 @cache
@@ -63,34 +55,54 @@ def files() -> tuple[str, ...]:
     return tuple(file for file in (*FIRST, *middle, *LAST) if file in there)
 
 
-def title_of(file: str) -> str:
-    """The first heading of a page; its name where it cannot be read."""
-    try:
-        with (folder() / file).open(encoding="utf-8") as lines:
-            return next(lines).lstrip("# ").strip()
-    except (OSError, StopIteration):
-        return file
-
-
-def read_page(file: str) -> Page:
-    """A page with the tables of settings filled in.
+def write_pages(place: Path, page: str) -> Path:
+    """The file that shows a page, "docks.md" or at a heading "docks.md#train"; all pages are written into `place`.
 
     Raises:
-        ValueError: there is no such page.
+        ValueError: there is no such page, or it cannot be written.
     """
-    place = folder() / Path(file).name
+    name, _, anchor = page.partition("#")
+    if name not in files():
+        raise ValueError(f"There is no page {name} in {folder()}; install napari-advseg again.")
+    shown = _address(name)
     try:
-        text = place.read_text(encoding="utf-8")
+        shutil.copytree(folder() / PICTURES, place / PICTURES, dirs_exist_ok=True)
+        for file in files():
+            _write(place / _address(file), as_html(file))
+        if not anchor:
+            return place / shown
+        # What opens files on Windows and in some desktops of Linux drops the anchor.
+        turn = place / f"{Path(name).stem}-{anchor}.html"
+        _write(turn, TURN.format(f"{shown}#{anchor}"))
     except OSError as error:
-        raise ValueError(
-            f"The page {place} cannot be read ({error.strerror}); install napari-advseg again."
-        ) from None
-    if "<!-- settings:" in text:
-        text = str(runpy.run_path(str(folder() / TABLES))["on_page_markdown"](text))
-    text = ASIDE.sub(_quoted, text)
-    found = [(mark[3] or slug(mark[2]), mark[2]) for mark in HEADING.finditer(text)]
-    text = HEADING.sub(r"\1 \2", text)
-    return Page(place.name, found[0][1] if found else place.name, text, dict(found))
+        raise ValueError(f"The pages cannot be written to {place} ({error.strerror}).") from None
+    return turn
+
+
+def as_html(file: str) -> str:
+    """A page with the tables of settings filled in, and the list of all pages beside it."""
+    links = (
+        f'<li><a href="{_address(one)}">{html.escape(title_of(one))}</a></li>' for one in files()
+    )
+    body = MarkdownIt().enable("table")
+    tokens = body.parse(_markdown(file))
+    for token, inside in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and inside is not None:
+            token.attrSet("id", _take_anchor(inside))
+        for part in token.children or ():
+            if part.type == "link_open":
+                part.attrSet(
+                    "href", re.sub(r"^([\w-]+)\.md\b", r"\1.html", str(part.attrGet("href")))
+                )
+    text = body.renderer.render(tokens, body.options, {})
+    page = Template(TEMPLATE.read_text(encoding="utf-8"))
+    return page.substitute(title=html.escape(title_of(file)), list="\n".join(links), text=text)
+
+
+def title_of(file: str) -> str:
+    """The first heading of a page."""
+    with (folder() / file).open(encoding="utf-8") as lines:
+        return next(lines, file).lstrip("# ").strip()
 
 
 def slug(heading: str) -> str:
@@ -98,6 +110,35 @@ def slug(heading: str) -> str:
     return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
+def _markdown(file: str) -> str:
+    """The text of a page without what only the builder of the web pages understands."""
+    text = (folder() / file).read_text(encoding="utf-8")
+    if "<!-- settings:" in text:
+        text = str(runpy.run_path(str(folder() / TABLES))["on_page_markdown"](text))
+    return ASIDE.sub(_quoted, text)
+
+
+def _take_anchor(heading: Token) -> str:
+    """The anchor that a heading names behind itself, which is taken away there, or the one made of its words."""
+    named = ANCHOR.search(heading.content)
+    if named is None:
+        words = (part.content for part in heading.children or ())
+        return slug("".join(words))
+    last = (heading.children or [heading])[-1]
+    last.content = ANCHOR.sub("", last.content)
+    return named[1]
+
+
 def _quoted(aside: re.Match[str]) -> str:
     lines = [line.removeprefix("    ") for line in aside[2].rstrip().splitlines()]
-    return "\n".join(f"> {line}" for line in [f"**{aside[1]}**", "", *lines] if line) + "\n\n"
+    return "\n".join(f"> {line}".rstrip() for line in [f"**{aside[1]}**", "", *lines]) + "\n\n"
+
+
+def _address(file: str) -> str:
+    return f"{Path(file).stem}.html"
+
+
+def _write(file: Path, text: str) -> None:
+    """Only where something is new: a browser may be reading it."""
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")

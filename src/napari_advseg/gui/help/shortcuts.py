@@ -2,7 +2,7 @@
 
 A dock calls `register(viewer, Shortcut("next_error", "Go to the next error", "N", self.next_error))` when it opens and
 `withdraw` when it closes. Keys are written as in napari: "N", "Shift-N", "Ctrl-Enter", "" for none. A user changes
-them in the Shortcuts window (`change`) or in napari's preferences; both are remembered for all viewers.
+them in napari's preferences; what is chosen there is remembered for all viewers.
 """
 
 # mypy: disallow-subclassing-any=false
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -55,30 +55,25 @@ class Shortcut:
 def register(viewer: Any, *shortcuts: Shortcut) -> None:
     """Offer actions in this viewer; one of the same name takes the place of the one before.
 
-    An action whose key napari or another plugin has taken gets none; the Shortcuts window gives it another.
+    An action whose key napari or another plugin has taken gets none; the user gives it another.
     """
-    board = board_of(viewer)
     for shortcut in shortcuts:
         _know(shortcut)
-        board.offered[shortcut.name] = shortcut
-    board.changed.emit()
+        offered(viewer)[shortcut.name] = shortcut
 
 
 def withdraw(viewer: Any, *shortcuts: Shortcut) -> None:
     """Offer these no longer, unless another dock has taken their names meanwhile."""
-    board = board_of(viewer)
+    board = offered(viewer)
     for shortcut in shortcuts:
-        if board.offered.get(shortcut.name) is shortcut:
-            del board.offered[shortcut.name]
-    board.changed.emit()
+        if board.get(shortcut.name) is shortcut:
+            del board[shortcut.name]
 
 
-def offered(viewer: Any) -> tuple[Shortcut, ...]:
-    """What this viewer's docks offer now, with the key that each has now."""
-    return tuple(
-        dataclasses.replace(shortcut, keys=keys_of(shortcut.name))
-        for shortcut in board_of(viewer).offered.values()
-    )
+def offered(viewer: Any) -> dict[str, Shortcut]:
+    """What the docks of a viewer offer now, by name; it goes with the viewer's window."""
+    host = window.main_window(viewer)
+    return (host.findChild(Board, BOARD) or Board(host)).offered
 
 
 def keys_of(name: str) -> str:
@@ -87,19 +82,19 @@ def keys_of(name: str) -> str:
     return str(coerce_keybinding(found[0])) if found else ""
 
 
-def change(name: str, keys: str) -> None:
-    """Give an action another key, now and in viewers to come; empty takes its key away.
-
-    Raises:
-        ValueError: it is no key, another action has it, or the choice cannot be kept.
-    """
-    _bind(name, _checked(name, keys))
-    _keep(name)
-
-
-def shown(keys: str) -> str:
-    """A key as this computer's keyboard names it: "Ctrl+N", or with the signs of a Mac."""
+def shown(name: str) -> str:
+    """The key of an action as this computer's keyboard names it: "Ctrl+N", or with the signs of a Mac."""
+    keys = keys_of(name)
     return Interaction(keys).platform if keys else ""
+
+
+def give_back(shortcuts: Iterable[Shortcut], *_: object) -> None:
+    """Give actions the keys that they come with, as far as these are free once all of them are without."""
+    for one in shortcuts:
+        _bind(one.name, "")
+    for one in shortcuts:
+        _bind(one.name, _free(one.name, one.keys))
+        _keep(one.name)
 
 
 def taken_by(keys: str, name: str = "") -> str:
@@ -123,20 +118,12 @@ KEYS = Keys()
 
 
 class Board(QObject):
-    """What the docks of one viewer offer; `changed` comes when that changes."""
-
-    changed = Signal()
+    """What the docks of one viewer offer."""
 
     def __init__(self, host: QObject) -> None:
         super().__init__(host)
         self.setObjectName(BOARD)
         self.offered: dict[str, Shortcut] = {}
-
-
-def board_of(viewer: Any) -> Board:
-    """The board of a viewer, made when its first dock opens; it goes with the viewer's window."""
-    host = window.main_window(viewer)
-    return host.findChild(Board, BOARD) or Board(host)
 
 
 def _know(shortcut: Shortcut) -> None:
@@ -166,25 +153,16 @@ def _chosen(shortcut: Shortcut) -> str:
 
 
 def _free(name: str, keys: str) -> str:
-    """The key where it can be had, else none."""
-    with contextlib.suppress(ValueError):
-        return _checked(name, keys)
-    return ""
-
-
-def _checked(name: str, keys: str) -> str:
+    """The key as napari writes it where it can be had, else none."""
     if not keys:
         return ""
-    binding = coerce_keybinding(keys)
-    written = str(binding)
-    if not written or not all(_is_usable(str(part.key)) for part in binding.parts):
-        raise ValueError(
-            f"napari takes no '{keys}' as a key; choose one like N, Shift-N or Ctrl-Enter."
-        )
-    other = taken_by(written, name)
-    if other:
-        raise ValueError(f"{written} belongs to '{other}' already; choose another key.")
-    return written
+    with contextlib.suppress(ValueError):  # the file of choices may hold anything
+        binding = coerce_keybinding(keys)
+        written = str(binding)
+        is_usable = written and all(_is_usable(str(part.key)) for part in binding.parts)
+        if is_usable and not taken_by(written, name):
+            return written
+    return ""
 
 
 def _is_usable(key: str) -> bool:
@@ -201,7 +179,7 @@ def _bind(name: str, keys: str) -> None:
 
 
 def _do(viewer: Any, name: str) -> None:
-    shortcut = board_of(viewer).offered.get(name)
+    shortcut = offered(viewer).get(name)
     if shortcut is None:
         window.show_info("The dock that does this is not open.")
     else:

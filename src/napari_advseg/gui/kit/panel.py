@@ -231,7 +231,7 @@ class Buttons(QWidget):
         self.cancel = QPushButton("Cancel")
         self.help = QPushButton("?")
         self.help.setFixedWidth(28)
-        self.help.setToolTip("Explain this dock; the page opens here, without a network")
+        self.help.setToolTip("Explain this dock; the page opens in the browser, without a network")
         self.help.setAccessibleName("Help on this dock")
         self.pause.setVisible(can_pause)
         self.run_about = ""

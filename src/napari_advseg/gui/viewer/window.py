@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,8 +25,9 @@ from napari.utils.notifications import (
 )
 from napari.utils.theme import get_theme
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMainWindow, QTabWidget, QWidget
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QListWidget, QMainWindow, QTabWidget, QWidget
 
 try:
     from napari.utils.task_status import Status
@@ -46,6 +48,8 @@ __all__ = [
     "load_label_colours",
     "main_window",
     "offer",
+    "open_file",
+    "open_shortcuts",
     "over_canvas",
     "overlays",
     "polygon_is_drawn",
@@ -101,6 +105,19 @@ def bound_to(key: str) -> str:
             if str(bound) == key:
                 return str(getattr(command, "__name__", command)).replace("_", " ")
     return ""
+
+
+def open_shortcuts(viewer: Any, *_: object) -> None:
+    """Show the page of napari's preferences where keys are changed."""
+    dialog = unwrapped(viewer).window._open_preferences_dialog()  # noqa: SLF001
+    pages = dialog.findChild(QListWidget, "Preferences")
+    pages.setCurrentItem(*pages.findItems("Shortcuts", Qt.MatchFlag.MatchExactly))
+
+
+def open_file(file: Path) -> None:
+    """Open a file with what the system opens such files with; where it has nothing, say where the file is."""
+    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(file))):
+        show_info(f"Nothing here opens {file}; open it in a browser.")
 
 
 def offer(what: str, action: str, do: Callable[[], object]) -> None:
