@@ -147,7 +147,7 @@ class Drawn(QObject):
         """Count the curves of a job that a dock follows from now on."""
         dock._job.changed.connect(lambda: self._curves_changed(dock))  # noqa: SLF001
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """A plot is painted."""
         if event.type() == QEvent.Type.Paint and self._plots.get(watched):
             self._plots[watched] = False

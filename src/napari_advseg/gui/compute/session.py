@@ -163,7 +163,7 @@ class Session(QObject):
             lambda report: inbox.put(partial(job.read, report)),
         )
         task = self.background(partial(prepare, cancellable))
-        task.done.connect(partial(self._hand_in, job, resume))
+        task.done.connect(partial(self._hand_in, job, resume=resume))
         task.failed.connect(partial(self._give_up, job))
         return job
 
@@ -247,7 +247,7 @@ class Session(QObject):
         job.ended.connect(lambda _how: over())
         return job
 
-    def _hand_in(self, job: Job, resume: bool, recipe: Recipe) -> None:  # noqa: FBT001
+    def _hand_in(self, job: Job, recipe: Recipe, *, resume: bool) -> None:
         if job.state == "cancelling":
             self._end(job, Cancelled(0))
             return

@@ -203,7 +203,7 @@ class PatientComboBox(QComboBox):
         option = self._option()
         return str(option.currentText)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw it as the style does, which would cut long words off at the end."""
         painter, option = QStylePainter(self), self._option()
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
@@ -220,7 +220,7 @@ class PatientComboBox(QComboBox):
         )
         return option
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the scroll area unless the box has the focus."""
         if self.hasFocus():
             super().wheelEvent(event)
@@ -246,17 +246,17 @@ class NumberBox(QAbstractSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
+    def stepBy(self, steps: int) -> None:
         """Step by a tenth of the number's size, inside its bounds."""
         number = _number(self.line.text())
         start = max(self._bounds[0], 0.0) if number is None else number
         self.line.setText(_exact(stepped(start, steps, self._bounds, whole=self._whole)))
 
-    def stepEnabled(self) -> Any:  # noqa: N802 - Qt's name
+    def stepEnabled(self) -> Any:
         """Always: the bounds stop the number itself."""
         return self.both_ways
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the scroll area unless the box has the focus."""
         if self.hasFocus():
             super().wheelEvent(event)

@@ -68,11 +68,11 @@ class ErrorModel(QAbstractTableModel):
         self._sorted_by = column, order == Qt.SortOrder.DescendingOrder
         self._arrange()
 
-    def rowCount(self, _parent: QModelIndex | None = None) -> int:  # noqa: N802 - Qt's name
+    def rowCount(self, _parent: QModelIndex | None = None) -> int:
         """Number of rows shown."""
         return len(self.rows)
 
-    def columnCount(self, _parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def columnCount(self, _parent: QModelIndex | None = None) -> int:
         """Number of columns."""
         return len(TITLES)
 
@@ -87,9 +87,7 @@ class ErrorModel(QAbstractTableModel):
             return RIGHT
         return None
 
-    def headerData(  # noqa: N802
-        self, section: int, orientation: Qt.Orientation, role: int = DISPLAY
-    ) -> Any:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = DISPLAY) -> Any:
         """The title of a column, and what it means."""
         if orientation != Qt.Orientation.Horizontal:
             return None
@@ -138,11 +136,11 @@ class ErrorTable(QTableView):
             chosen = self.currentIndex().row()
             self.setCurrentIndex(self.errors.index(min(max(chosen + rows, 0), last), 0))
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Ten rows or so."""
         return QSize(300, 240)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
         """Four rows, on a small screen."""
         return QSize(200, 110)
 

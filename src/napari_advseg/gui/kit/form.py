@@ -268,7 +268,8 @@ class Fold(QWidget):
         tab_on_to(self._button, content)
         content.setVisible(self._button.isChecked())
 
-    def _turn(self, is_open: bool) -> None:  # noqa: FBT001 - a Qt slot
+    def _turn(self) -> None:
+        is_open = self._button.isChecked()
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         if is_open and self._content is None:
             self.fill(self._make())

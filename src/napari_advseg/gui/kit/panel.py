@@ -77,13 +77,13 @@ class LayerChoice(PatientComboBox):
         if named == [(self.itemText(row), self.itemData(row)) for row in range(self.count())]:
             return False
         is_same = chosen in layers
-        self.blockSignals(is_same)
+        was_blocked = self.blockSignals(is_same)
         self.clear()
         for name, layer in named:
             self.addItem(name, layer)
         if is_same:
             self.setCurrentIndex(layers.index(chosen))
-        self.blockSignals(False)  # noqa: FBT003 - Qt's interface
+        self.blockSignals(was_blocked)
         return True
 
     def choose(self, layer: Any) -> None:
@@ -126,7 +126,7 @@ class PathLine(QWidget):
         self.line.setText(str(path))
         self._explain()
 
-    def setToolTip(self, about: str) -> None:  # noqa: N802 - Qt's name
+    def setToolTip(self, about: str) -> None:
         """Say what the path is for, under the whole path, which the line may be too short for."""
         super().setToolTip(about)
         self._about = about
@@ -179,7 +179,7 @@ class Toned(QLabel):
         self._tone = tone
         self._dye()
 
-    def setText(self, words: str) -> None:  # noqa: N802 - Qt's name
+    def setText(self, words: str) -> None:
         """Show other words, all of them."""
         super().setText(words)
         self._fit()
@@ -188,18 +188,18 @@ class Toned(QLabel):
         """Show nothing."""
         self.setText("")
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
             self._dye()
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+    def resizeEvent(self, event: Any) -> None:
         """Make room for the lines that another width needs: a form in a scroll area would cut them off."""
         super().resizeEvent(event)
         self._fit()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802
+    def showEvent(self, event: Any) -> None:
         """Follow the theme of the window that it came into."""
         super().showEvent(event)
         self._dye()
@@ -309,7 +309,7 @@ class Buttons(QWidget):
         self._lines.append((text, "warning" if is_warning else "plain"))
         self._write(*self._lines[-1])
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event: QEvent) -> None:
         """Write the log anew in the colours of another theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:

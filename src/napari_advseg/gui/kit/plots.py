@@ -175,7 +175,7 @@ def bare_plot() -> pyqtgraph.PlotWidget:
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
     for side in ("left", "bottom"):
-        plot.getAxis(side).enableAutoSIPrefix(False)  # noqa: FBT003 - pyqtgraph's interface
+        plot.getAxis(side).enableAutoSIPrefix(enable=False)
     plot.getPlotItem().setDownsampling(auto=True, mode="peak")
     plot.getPlotItem().setClipToView(True)
     return plot

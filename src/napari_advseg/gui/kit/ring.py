@@ -40,13 +40,13 @@ class Ring(QWidget):
             part.installEventFilter(self)
         self._follow()
 
-    def eventFilter(self, _part: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, _part: QObject, event: QEvent) -> bool:
         """Stay around the control."""
         if event.type() in FOLLOWED:
             self._follow()
         return False
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the ring in a colour that shows on the theme."""
         pen = QPen(QColor(colour_of(self._tone, self.parentWidget() or self)))
         pen.setWidthF(self._width_px)

@@ -37,7 +37,7 @@ class Closing(QObject):
 
     closes = Signal()
 
-    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Close:
             self.closes.emit()
         return False

@@ -73,6 +73,11 @@ def main_window(viewer: Any) -> QMainWindow:
     return unwrapped(viewer).window._qt_window  # noqa: SLF001 - there is no public way to it
 
 
+def qt_viewer(viewer: Any) -> Any:
+    """The Qt widget of a viewer, with its canvas and its panel of controls."""
+    return unwrapped(viewer).window._qt_viewer  # noqa: SLF001
+
+
 def is_open(viewer: Any) -> bool:
     """Whether the viewer's window has not been closed."""
     return hasattr(unwrapped(viewer).window, "_qt_window")
@@ -81,17 +86,12 @@ def is_open(viewer: Any) -> bool:
 def announce(viewer: Any, what: str, stop: Callable[[], object]) -> Callable[[], None]:
     """Tell the window that something runs: closing it asks first, then calls `stop`. Returns how to say it is over."""
     window = unwrapped(viewer).window
-    if Status is None or not hasattr(window, "_register_task_status"):
+    register = getattr(window, "_register_task_status", None)
+    if Status is None or register is None:
         return lambda: None
-    number = window._register_task_status(  # noqa: SLF001
-        "napari-advseg", Status.BUSY, what, stop
-    )
-
-    def over() -> None:
-        # The window may have gone in the meantime, and its register with it.
-        window._update_task_status(number, Status.COMPLETED, "")  # noqa: SLF001
-
-    return over
+    number = register("napari-advseg", Status.BUSY, what, stop)
+    # By then the window may have gone, and its register with it.
+    return partial(window._update_task_status, number, Status.COMPLETED, "")  # noqa: SLF001
 
 
 def bound_to(key: str) -> str:
@@ -191,7 +191,7 @@ def controls_later(viewer: Any, layer: Any) -> Iterator[Callable[[], None]]:
 
     Something stands in for the panel until then, as napari looks for it when the layer is selected or removed.
     """
-    panels = unwrapped(viewer).window._qt_viewer.controls  # noqa: SLF001
+    panels = qt_viewer(viewer).controls
     stand_in = QWidget()
     panels.addWidget(stand_in)
     panels.widgets[layer] = stand_in
@@ -213,14 +213,14 @@ def controls_later(viewer: Any, layer: Any) -> Iterator[Callable[[], None]]:
 
 def undrawn(viewer: Any) -> Callable[[], None]:
     """Draw nothing on the canvas until what comes back is called, so that drawing has a turn of its own."""
-    native = unwrapped(viewer).window._qt_viewer.canvas.native  # noqa: SLF001
+    native = qt_viewer(viewer).canvas.native
     native.setUpdatesEnabled(False)
-    return partial(native.setUpdatesEnabled, True)  # noqa: FBT003 - Qt's interface
+    return lambda: native.setUpdatesEnabled(True)
 
 
 def canvas_size(viewer: Any) -> tuple[int, int]:
     """Width and height of the canvas in pixels."""
-    native = unwrapped(viewer).window._qt_viewer.canvas.native  # noqa: SLF001
+    native = qt_viewer(viewer).canvas.native
     return native.width(), native.height()
 
 
@@ -263,7 +263,7 @@ def polygon_is_drawn(layer: Any) -> bool:
 
 def over_canvas(viewer: Any, widget: QWidget, place: Callable[[], object]) -> None:
     """Lay a widget on the canvas; `place` is called whenever the canvas gets another size."""
-    canvas = unwrapped(viewer).window._qt_viewer.canvas  # noqa: SLF001
+    canvas = qt_viewer(viewer).canvas
     widget.setParent(canvas.native)
 
     def resized(_event: object) -> None:

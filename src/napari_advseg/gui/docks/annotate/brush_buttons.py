@@ -106,7 +106,7 @@ class Brushes(QWidget):
         button.clicked.connect(partial(self._press, brush.name))
         return button
 
-    def _press(self, name: str, _is_checked: bool = False) -> None:  # noqa: FBT001, FBT002 - a Qt slot
+    def _press(self, name: str, *_: object) -> None:
         self.take(name)
 
     def _judge(self) -> None:

@@ -363,7 +363,7 @@ class AnnotateDock(JobDock):
         if self.tint.isChecked():
             self._tint.show(layer, below=self.labels.layer)
 
-    def _copy(self, by: int, _is_checked: bool = False) -> None:  # noqa: FBT001, FBT002 - a Qt slot
+    def _copy(self, by: int, *_: object) -> None:
         volume = self._coverage.volume
         if volume is not None:
             here, replace = self._coverage.here, self.replace.isChecked()

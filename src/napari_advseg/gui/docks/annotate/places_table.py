@@ -45,11 +45,11 @@ class PlacesTable(QTableWidget):
         self.currentCellChanged.connect(self._choose)
         self.cellClicked.connect(self._choose)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Six rows or so."""
         return QSize(300, 160)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
         """Three rows, on a small screen."""
         return QSize(200, 84)
 

@@ -31,7 +31,7 @@ class ShareBar(QWidget):
         self.setAccessibleName("Annotated share of every section")
         self.setToolTip(ABOUT)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """As wide as there is room."""
         return QSize(200, HEIGHT_PX)
 
@@ -45,15 +45,15 @@ class ShareBar(QWidget):
         section = int(x * self._shares.sections / max(1, self.width()))
         return min(self._shares.sections - 1, max(0, section))
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to the section under the mouse."""
         self._go(self.section_at(_x(event)))
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the mouse while it is pressed."""
         self._go(self.section_at(_x(event)))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Go on by one section, to the ends, or to the next annotated one."""
         known, here = self._shares.annotated(), self._here
         goals = {
@@ -85,7 +85,7 @@ class ShareBar(QWidget):
             return f"Section {section}: not counted yet"
         return f"Section {section}: {percent(share)} annotated"
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw a column a section, or of several sections the fullest."""
         painter = QPainter(self)
         ink = self.palette().windowText().color()

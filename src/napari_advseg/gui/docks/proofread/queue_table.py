@@ -37,11 +37,11 @@ class QueueModel(QAbstractTableModel):
         super().__init__()
         self.items: list[Item] = []
 
-    def rowCount(self, _parent: QModelIndex | None = None) -> int:  # noqa: N802 - Qt's name
+    def rowCount(self, _parent: QModelIndex | None = None) -> int:
         """Number of places."""
         return len(self.items)
 
-    def columnCount(self, _parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def columnCount(self, _parent: QModelIndex | None = None) -> int:
         """Number of columns."""
         return len(TITLES)
 
@@ -49,9 +49,7 @@ class QueueModel(QAbstractTableModel):
         """One cell."""
         return CELLS[index.column()](self.items[index.row()]) if role == DISPLAY else None
 
-    def headerData(  # noqa: N802
-        self, section: int, orientation: Qt.Orientation, role: int = DISPLAY
-    ) -> Any:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = DISPLAY) -> Any:
         """Titles and what they mean."""
         if orientation != Qt.Orientation.Horizontal or role not in (DISPLAY, TOOL_TIP):
             return None
@@ -110,11 +108,11 @@ class QueueTable(QTableView):
         row = self.currentIndex().row()
         return self.queue.items[row] if 0 <= row < len(self.queue.items) else None
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Six rows or so."""
         return QSize(300, 160)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
         """Three rows, on a small screen."""
         return QSize(200, 84)
 
@@ -157,7 +155,7 @@ class QueueTable(QTableView):
         self.setCurrentIndex(self.queue.index(row, 0))
         self.chosen.emit(item)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter accepts and Backspace rejects, also while the table has the focus."""
         if event.key() in ACCEPT:
             self.accepted.emit()

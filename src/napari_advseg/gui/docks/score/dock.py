@@ -232,7 +232,7 @@ class ScoreDock(JobDock):
         self.classes.wait()
         self._sorting.ask(partial(comparison.compare_classes, found))
         self._filter()
-        self._turn_overlay(self.overlay.isChecked())
+        self._turn_overlay()
 
     def _show_score(self, score: Score) -> None:
         """The numbers come before the errors: they take a fraction of the time."""
@@ -245,8 +245,8 @@ class ScoreDock(JobDock):
         what, which = self.what.currentData(), self.which.currentData()
         self.table.errors.filter(lambda row: what in ("", row.what) and which in ("", row.kind))
 
-    def _turn_overlay(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
-        if is_on and self._found is not None:
+    def _turn_overlay(self) -> None:
+        if self.overlay.isChecked() and self._found is not None:
             self._painting.ask(partial(comparison.overlay, self._found))
         else:
             self._painting.forget()

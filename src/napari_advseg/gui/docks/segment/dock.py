@@ -424,15 +424,16 @@ class SegmentDock(JobDock):
         if self.live.isChecked() and not self._labelling_problem():
             self._labels.label(self.labelling())
 
-    def _turn_live(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
+    def _turn_live(self) -> None:
+        is_on = self.live.isChecked()
         results.set_visible(self._viewer, self._result_layer, visible=not is_on)
         if is_on:
             self._relabel()
         else:
             self._labels.turn_off()
 
-    def _turn_interior(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
-        self._labels.show_interior(is_on=is_on)
+    def _turn_interior(self) -> None:
+        self._labels.show_interior(is_on=self.interior_map.isChecked())
 
     def _see_elsewhere(self, *_: object) -> None:
         """The viewer shows another section or another part."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import families
@@ -189,12 +190,11 @@ class TrainDock(JobDock):
         return self.preset.currentData() or checks.auto_preset(self._family(), self._session.device)
 
     def _fill_presets(self) -> None:
-        self.preset.blockSignals(True)  # noqa: FBT003 - Qt's interface
-        self.preset.clear()
-        self.preset.addItem("auto", None)
-        for name in families.find(self._family()).presets:
-            self.preset.addItem(name, name)
-        self.preset.blockSignals(False)  # noqa: FBT003
+        with QSignalBlocker(self.preset):
+            self.preset.clear()
+            self.preset.addItem("auto", None)
+            for name in families.find(self._family()).presets:
+                self.preset.addItem(name, name)
         self._take_preset()
 
     def _take_preset(self) -> None:

@@ -52,8 +52,7 @@ class Live(QWidget):
         warnings = [line.text for line in job.log if line.is_warning]
         self.warning.setText(warnings[-1] if warnings else "")
         self.warning.setVisible(bool(warnings))
-        self.tabs.setTabVisible(CRITICS, job.contest is not None)
-        self.tabs.setTabVisible(SAMPLES, bool(job.samples))
+        self._show_tabs(critics=job.contest is not None, samples=bool(job.samples))
         self._draw()
 
     def clear(self) -> None:
@@ -62,14 +61,17 @@ class Live(QWidget):
         for part in (self.curves, self.cockpit, self.samples):
             part.clear()
         self.warning.hide()
-        self.tabs.setTabVisible(CRITICS, False)  # noqa: FBT003 - Qt's interface
-        self.tabs.setTabVisible(SAMPLES, False)  # noqa: FBT003
+        self._show_tabs(critics=False, samples=False)
         self.tabs.setCurrentIndex(CURVES)
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened behind another dock."""
         super().showEvent(event)
         self._draw()
+
+    def _show_tabs(self, *, critics: bool, samples: bool) -> None:
+        self.tabs.setTabVisible(CRITICS, critics)
+        self.tabs.setTabVisible(SAMPLES, samples)
 
     def _draw(self, *_: object) -> None:
         if self._job is None or not self.isVisible():

@@ -107,8 +107,8 @@ class SectionPreview(QCheckBox):
         if self._job is not None and not self._job.is_over:
             self._timer.start()
 
-    def _turn(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
-        if not is_on:
+    def _turn(self) -> None:
+        if not self.isChecked():
             self._loading.forget()
             self._remove()
         self._tell()

@@ -8,6 +8,7 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import model_store
@@ -271,8 +272,8 @@ class TuneDock(JobDock):
         wish = Wish(search.map_path, search.indices[which], settings, search.steps[which])
         self._labelling.ask(partial(self._relabeller.label, wish))
 
-    def _turn_preview(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
-        if is_on:
+    def _turn_preview(self) -> None:
+        if self.live.isChecked():
             self._turn_to_searched()
         else:
             self._labelling.forget()
@@ -307,8 +308,7 @@ class TuneDock(JobDock):
 
 
 def _refill(box: PatientComboBox, options: dict[str, Any]) -> None:
-    box.blockSignals(True)  # noqa: FBT003 - Qt's interface
-    box.clear()
-    for title, value in options.items():
-        box.addItem(title, value)
-    box.blockSignals(False)  # noqa: FBT003
+    with QSignalBlocker(box):
+        box.clear()
+        for title, value in options.items():
+            box.addItem(title, value)
