@@ -186,7 +186,7 @@ SAVER = textwrap.dedent(
     import numpy as np
     from napari_advseg import model_store
     from napari_advseg.model_store import Card, State
-    from napari_advseg.recipe import train_recipe
+    from napari_advseg.recipes import train_recipe
     from napari_advseg.volume.normalise import Normaliser
     folder = pathlib.Path(sys.argv[1])
     plain = Card(recipe=train_recipe("unet", "quick"), normaliser=Normaliser(low=0, high=255))

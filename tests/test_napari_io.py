@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_advseg import napari_io
 from napari_advseg.napari_io import (
     get_reader,
     layer_axes,
     layer_to_volume,
+    layers,
     read_layers,
     shown_as,
     volume_to_layer,
@@ -185,7 +185,7 @@ def test_labels_can_be_painted_on_unless_they_are_too_large(tmp_path, name, monk
     data, attributes, kind = read_layers(path)[0]
     data[0, 0, 0] = 9
     assert (kind, attributes["metadata"]["path"]) == ("labels", path)
-    monkeypatch.setattr(napari_io, "IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr(layers, "IN_MEMORY_BYTES", 1)
     assert not isinstance(read_layers(path)[0][0], np.ndarray)
 
 

@@ -52,7 +52,7 @@ def test_every_option_reaches_the_score(call, files):
     expected = advseg.object_score(
         labels,
         truth,
-        interior_map=values,
+        probabilities=values,
         ious=(0.5, 0.55, 0.6),
         tolerance=1,
         detections=3,

@@ -17,7 +17,7 @@ WHAT = "Project 'tissue'"
 RACE = """
 import sys
 from pathlib import Path
-from napari_advseg.volume.lock import Held, take
+from napari_advseg.disk.lock import Held, take
 folder = Path(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     line = sys.stdin.readline()

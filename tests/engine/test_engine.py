@@ -369,7 +369,7 @@ def test_a_child_whose_parent_dies_saves_and_ends(script, tmp_path):
         import os, sys, time
         from napari_advseg.engine import Engine, Reported
         from napari_advseg.progress import StepDone
-        from napari_advseg.recipe import train_recipe
+        from napari_advseg.recipes import train_recipe
         def hear(message):
             if isinstance(message, Reported) and isinstance(message.report, StepDone):
                 print(engine.process_id, flush=True); os._exit(1)

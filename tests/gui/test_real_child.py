@@ -168,9 +168,9 @@ def test_the_viewers_process_never_imports_torch(tmp_path):
         import sys
         import napari, numpy as np
         from napari_advseg.gui.opening import open_docks
-        from napari_advseg.gui.preview import Relabeller, Wish
+        from napari_advseg.gui.kit.preview import Relabeller, Wish
         from napari_advseg.settings.labelling import LabellingSettings
-        from napari_advseg.volume.files import write
+        from napari_advseg.volume.formats.files import write
         from napari_advseg.volume.frame import Frame
         from napari_advseg.volume.volume import Volume
         viewer = napari.Viewer(show=False)

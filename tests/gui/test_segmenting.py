@@ -257,7 +257,7 @@ def test_large_labels_come_back_lazy_as_a_pyramid_with_their_history(tmp_path, m
     made = {"labels": path, "probabilities": None, "labelling": None}
     small = segmenting.as_result(made, "cells").layer
     assert isinstance(small.data, np.ndarray)
-    monkeypatch.setattr("napari_advseg.napari_io.IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("napari_advseg.napari_io.layers.IN_MEMORY_BYTES", 100)
     data, attributes, kind = segmenting.as_result(made, "cells").layer.as_layer_data_tuple()
     assert kind == "labels"
     assert attributes["multiscale"]

@@ -9,7 +9,7 @@ import pytest
 COUNT = """
 import resource
 import numpy as np
-from napari_advseg.labelling.gap_closing import label_section
+from napari_advseg.labelling.section.gap_closing import label_section
 from napari_advseg.settings.labelling import LabellingSettings
 map_ = np.tile(np.random.default_rng(0).random((32, 32), np.float32), (32, 32))
 for _ in range(3):

@@ -109,7 +109,7 @@ def test_a_damaged_annotation_is_named_and_the_others_are_shown(project):
 
 
 def test_an_annotation_too_large_for_memory_is_read_where_it_is_looked_at(project, monkeypatch):
-    monkeypatch.setattr("napari_advseg.napari_io.IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("napari_advseg.napari_io.layers.IN_MEMORY_BYTES", 100)
     found = project_layers(project.folder)
     labels = found.layers[1][0]
     assert isinstance(labels, Overlaid)

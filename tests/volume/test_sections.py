@@ -130,7 +130,7 @@ def test_another_program_at_work_is_left_alone(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy as np
-from napari_advseg.volume.files import create
+from napari_advseg.volume.formats.files import create
 from napari_advseg.volume.frame import Frame
 array = np.random.default_rng(0).integers(0, 255, (5, 20, 30), np.uint8)
 frame = Frame("zyx", (50, 4, 6), ("nanometer",) * 3, name="a")

@@ -30,7 +30,7 @@ SCARCE_DISK_GB = 5.0
 PROBE_TIMEOUT_S = 120.0
 PROBE = """
 import json
-from napari_advseg.device import describe_device
+from napari_advseg.inference.device import describe_device
 print(json.dumps(describe_device()))
 """
 INSTALL = 'In the source folder: python -m pip install -c constraints.txt ".[gui]"'

@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import zarr
 from zarr.storage import LocalStore
 
+from napari_advseg.disk.atomic import appearing, replace_folder
 from napari_advseg.volume.arrays.lazy import Array, in_native, native
 from napari_advseg.volume.errors import Incomplete, Unwritable, amount, denied
 from napari_advseg.volume.formats.ome_tiff import check_units, tiff_dtype, write_tiff
@@ -321,7 +321,7 @@ class SectionWriter:
             overwrite=False,
         )
         self._log.remove()
-        _rename(self.partial, self.path)
+        replace_folder(self.partial, self.path)
 
 
 def _whole_tiff(
@@ -334,43 +334,10 @@ def _whole_tiff(
 ) -> None:
     """A TIFF that appears under its name only when it is complete."""
     try:
-        handle, name = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=path.parent)
-        os.close(handle)
+        with appearing(path) as partial:
+            write_tiff(partial, sections, shape, dtype, frame, kind)
     except OSError as fault:
         raise denied(fault, path) from fault
-    temporary = Path(name)
-    try:
-        write_tiff(temporary, sections, shape, dtype, frame, kind)
-        _synced(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as fault:
-        raise denied(fault, path) from fault
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def _synced(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _rename(partial: Path, path: Path) -> None:
-    """Put the complete store in its place; an older one is removed only afterwards."""
-    older = path.with_name(path.name + ".older")
-    if path.exists():
-        if older.exists():
-            shutil.rmtree(older)
-        path.rename(older)
-    partial.rename(path)
-    if older.exists():
-        shutil.rmtree(older)
 
 
 def _free_to_write(path: Path, *, overwrite: bool) -> None:

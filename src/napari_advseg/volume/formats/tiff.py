@@ -1,15 +1,13 @@
 """TIFF files of any make as volumes: memory-mapped where they lie flat, else decoded strip by strip
-where indexed.
-"""
+where indexed."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +17,9 @@ import tifffile
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed, in_native, native
 from napari_advseg.volume.errors import DAMAGE, CorruptChunk, Unreadable, amount, reason
 from napari_advseg.volume.formats.arrange import Found, arrange, without_colour
-from napari_advseg.volume.formats.attributes import Place
-from napari_advseg.volume.units import PIXEL, unit_name
+from napari_advseg.volume.formats.tiff_metadata import as_number, place_and_notes
 from napari_advseg.volume.volume import Volume
 
-OURS = "napari-advseg"
 CACHE_BYTES = 1 << 28
 SEGMENT_BYTES = 1 << 31
 # A strip or tile above this size is believed only where its packed bytes could hold it.
@@ -260,7 +256,7 @@ def _whole(file: tifffile.TiffFile, path: Path) -> None:
             "copy it again."
         )
     said = file.imagej_metadata if file.is_imagej else None
-    claimed = _number((said or {}).get("images", 1))
+    claimed = as_number((said or {}).get("images", 1))
     if pages < claimed and file.series and file.series[0].kind != "imagej":
         page = file.pages.first
         there = (size - page.dataoffsets[0]) // max(1, page.nbytes) if page.is_final else pages
@@ -299,7 +295,7 @@ def _volume(
     _grey_or_rgb(page, path)
     chosen = series.levels[level]
     letters = _letters(chosen.axes, axes, path)
-    place, ours = _metadata(file, series)
+    place, ours = place_and_notes(file, series)
     factor = series.shape[series.axes.index("X")] / chosen.shape[chosen.axes.index("X")]
     scale = {k: v * factor if k in "yx" else v for k, v in place.scale.items()}
     history = tuple(str(line) for line in ours.get("history", ()))
@@ -396,86 +392,3 @@ def _array(path: Path, series: Any) -> LazyArray:
         )
     dtype = np.dtype(series.dtype).newbyteorder(series.keyframe.parent.byteorder)
     return np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape))
-
-
-def _metadata(file: tifffile.TiffFile, series: Any) -> tuple[Place, Mapping[str, Any]]:
-    """Scale, units and position, where ImageJ or OME metadata says them, and what we wrote
-    ourselves.
-    """
-    if series.kind == "imagej" or (file.is_imagej and file.imagej_metadata):
-        return _imagej(file.imagej_metadata or {}, series.keyframe), {}
-    if series.kind == "ome" and file.ome_metadata:
-        return _ome(tifffile.xml2dict(file.ome_metadata), _number_of(file, series))
-    return Place(), {}
-
-
-def _imagej(said: Mapping[str, Any], page: Any) -> Place:
-    unit = unit_name(said.get("unit"))
-    units = {axis: unit_name(said.get(f"{axis}unit", unit)) for axis in "zyx"}
-    scale = {"z": _number(said.get("spacing", 1.0))}
-    for axis, tag in (("y", "YResolution"), ("x", "XResolution")):
-        above, below = page.tags[tag].value if tag in page.tags else (1, 1)
-        scale[axis] = below / above if above else math.nan
-    if unit == PIXEL and "unit" not in said:
-        # Without a unit the tags are dots per inch of some printer.
-        scale["y"] = scale["x"] = 1.0
-    origin = {axis: _number(said.get(f"{axis}origin", 0.0)) for axis in "zyx"}
-    translate = {
-        axis: -origin[axis] * scale[axis]
-        for axis in "zyx"
-        if origin[axis] and math.isfinite(scale[axis])
-    }
-    if "finterval" in said:
-        scale["t"] = _number(said["finterval"]) or 1.0
-        units["t"] = unit_name(said.get("tunit", "s"))
-    return Place(scale, units, translate)
-
-
-def _number_of(file: tifffile.TiffFile, series: Any) -> int:
-    return next(k for k, one in enumerate(file.series) if one is series)
-
-
-def _number(value: object) -> float:
-    try:
-        return float(str(value))
-    except ValueError:
-        return math.nan
-
-
-def _ome(said: Mapping[str, Any], index: int) -> tuple[Place, Mapping[str, Any]]:
-    root = said.get("OME", {})
-    images = _listed(root.get("Image"))
-    pixels = images[index]["Pixels"] if index < len(images) else {}
-    scale, units, translate = {}, {}, {}
-    planes = _listed(pixels.get("Plane"))
-    for axis in "zyx":
-        size = pixels.get(f"PhysicalSize{axis.upper()}")
-        if size is not None:
-            scale[axis] = float(size)
-            units[axis] = unit_name(pixels.get(f"PhysicalSize{axis.upper()}Unit", "µm"))
-        position = planes[0].get(f"Position{axis.upper()}") if planes else None
-        symbol = planes[0].get(f"Position{axis.upper()}Unit") if planes else None
-        if position is not None and unit_name(symbol) == units.get(axis, PIXEL):
-            translate[axis] = float(position)
-    if "TimeIncrement" in pixels:
-        scale["t"] = float(pixels["TimeIncrement"])
-        units["t"] = unit_name(pixels.get("TimeIncrementUnit", "s"))
-    return Place(scale, units, translate), _ours(root)
-
-
-def _ours(root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What this package wrote into a comment of its own."""
-    for comment in _listed(root.get("StructuredAnnotations", {}).get("CommentAnnotation")):
-        if isinstance(comment, dict) and comment.get("Namespace") == OURS:
-            try:
-                found = json.loads(comment["Value"])
-            except (ValueError, KeyError, TypeError):
-                continue
-            return found if isinstance(found, dict) else {}
-    return {}
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, (list, tuple)) else [value]
