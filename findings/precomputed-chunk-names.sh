@@ -15,15 +15,12 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
 venv/bin/pip install -qq cloud-volume==12.15.2 tensorstore==0.1.84 numpy==2.4.6
-venv/bin/python - <<'PY'
-import warnings
+venv/bin/python -W ignore - <<'PY'
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import tensorstore
-
-warnings.simplefilter("ignore")
 from cloudvolume import CloudVolume
 
 print("cloud-volume", version("cloud-volume"), "tensorstore", version("tensorstore"))
