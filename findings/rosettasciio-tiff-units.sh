@@ -6,7 +6,7 @@
 # 4 nm and 4 um are both 4.0 without a unit, and the distance of sections never has one. OME sizes
 # are not read at all: 1.0. The same library's own TIFFs keep "nm", in tags of another program.
 # Why it matters here: electron micrographs are in nm. A scale without a unit is taken for pixels or
-# for the unit of the neighbour; so TIFFs must not go through this library, though DM and SER do.
+# for the unit of the neighbour; so TIFFs must not go through this library, though DM3 does.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
