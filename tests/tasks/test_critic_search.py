@@ -77,7 +77,7 @@ def test_tiles_say_what_the_whole_section_says(family, given):
         Verdict(image, proof.labels, interior_map, model, chosen.changed(tile=tile))[0]
         for tile in (None, 72)
     ]
-    np.testing.assert_allclose(*found, atol=1e-5)
+    np.testing.assert_allclose(*found, atol=1e-4)
 
 
 def test_a_stored_model_judges_as_before(given, tmp_path):
