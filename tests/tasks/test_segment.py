@@ -8,10 +8,21 @@ import pytest
 import napari_advseg as advseg
 from napari_advseg import tasks
 from napari_advseg.progress import BlockDone, Saved
-from napari_advseg.recipes import train_recipe
+from napari_advseg.recipes import (
+    TASKS,
+    Generate,
+    Judge,
+    Label,
+    Mend,
+    Suggest,
+    Tune,
+    train_recipe,
+)
+from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tasks import segment
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import classes_of, with_names
+from napari_advseg.volume.part import Part
 from napari_advseg.volume.volume import Volume
 
 SMALL = {
@@ -197,3 +208,32 @@ def test_an_image_can_be_placed_elsewhere_than_its_file_says(image, model, tmp_p
     assert (frame.scale, frame.translate) == ((30, 5, 6), (31, 2, 3))
     with pytest.raises(ValueError, match="2 entries for 3 axes"):
         run(recipe(image, model, tmp_path / "b.tif", placed={**placed, "scale": [1, 1]}))
+
+
+def test_every_task_has_its_runner():
+    assert tuple(tasks.RUNNERS) == TASKS
+
+
+@pytest.mark.parametrize("task", ["label", "tune", "suggest", "mend", "generate", "judge"])
+def test_what_cannot_be_resumed_says_so_before_anything_is_read(task, tmp_path):
+    named = dict.fromkeys(("image", "labels", "interior_map", "model", "out"), "nowhere")
+    kind = {one.__name__.lower(): one for one in (Label, Tune, Suggest, Mend, Generate, Judge)}[
+        task
+    ]
+    fields = {name: value for name, value in named.items() if name in kind.model_fields}
+    if task == "tune":  # a map or an image, not both
+        del fields["image"]
+    with pytest.raises(ValueError, match=f"'{task}' cannot be resumed"):
+        advseg.drain(tasks.execute({"task": task, **fields}, resume=True))
+
+
+def test_a_part_in_memory_is_that_of_the_whole(tissue, model):
+    part, full = Part(8, 40, 3, 35), PredictionSettings(precision="fp32")
+    whole = advseg.drain(advseg.segment(tissue[0], model, prediction=full))
+    piece = advseg.drain(
+        advseg.segment(tissue[0], model, prediction=full, wanted=segment.Wanted(part))
+    )
+    expected = part.of(whole.interior_map).numpy().astype(np.float32)
+    np.testing.assert_allclose(piece.interior_map.numpy(), expected, atol=1e-3)
+    assert piece.objects == piece.labels.numpy().max()
+    assert piece.labels.frame.translate == part.of(tissue[0]).frame.translate

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from napari_advseg import families
 from napari_advseg.inference.slabs import surrounded
 from napari_advseg.model_store import Card, StoredModel
-from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.formats.target import blank
+from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.synthetic import unmarked
 from napari_advseg.volume.volume import Volume
 
@@ -31,11 +32,17 @@ def stored(model: StoredModel) -> np.dtype[Any]:
     return np.dtype(np.min_scalar_type(highest))
 
 
-def map_frame(volume: Volume, model: StoredModel) -> Frame:
-    """Where the interior map of `volume` lies: its place without channels."""
+def blank_map(volume: Volume, model: StoredModel) -> Volume:
+    """What the model will make of `volume`, before it is made: in its place without channels.
+
+    Classes have the names that the annotation gave them, and the mask of the synthetic voxels.
+    """
     frame = unmarked(volume.frame.without("c") if "c" in volume.axes else volume.frame)
-    what = "classes" if gives_classes(model) else "interior map"
-    return frame.after(f"{what} by {model.family}")
+    shape = tuple(volume.size(axis) for axis in frame.axes)
+    if not gives_classes(model):
+        return blank(frame.after(f"interior map by {model.family}"), shape, STORED, "image")
+    frame = with_names(frame.after(f"classes by {model.family}"), model.card.class_names)
+    return blank(frame, shape, stored(model), "labels", volume.synthetic)
 
 
 def fits(volume: Volume, model: StoredModel) -> None:

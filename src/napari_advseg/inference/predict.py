@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.inference.fitting import STORED, Map, fits, gives_classes, map_frame, stored
+from napari_advseg.inference.fitting import STORED, Map, blank_map, fits, gives_classes
 from napari_advseg.inference.predictor import Predictor
 from napari_advseg.inference.slabs import Pile, block, slabs, surrounded
 from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import Reports
 from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.volume.formats.target import MEMORY, Keep, Target
 from napari_advseg.volume.part import Part
-from napari_advseg.volume.volume import Kind, Volume
-
-Keep = Callable[[int, npt.NDArray[Any]], object]
+from napari_advseg.volume.volume import Volume
 
 
 def predict(
@@ -26,6 +25,7 @@ def predict(
     settings: PredictionSettings | None = None,
     predictors: Sequence[Predictor] | None = None,
     part: Part | None = None,
+    target: Target = MEMORY,
 ) -> Reports[Volume]:
     """The interior map of every section, or of a part of them, float16 in [0, 1], NaN where the image was not finite.
 
@@ -33,18 +33,21 @@ def predict(
 
     The result has the frame of `volume` without channels. A model of sections goes over a stack section by section,
     one of volumes slab by slab. Affinities become an interior map: the least of the directions.
-    `predictors` are those of the model and settings, where several volumes are predicted (`ready`).
+    `predictors` are those of the model and settings, where several volumes are predicted (`ready`). With a `target`
+    the sections go to its file, and the map is read from there.
 
     Raises:
         ValueError: the image's channels or axes do not fit the model, a tile is too small, or memory does not
             suffice for the smallest tile.
     """
-    wanted = part.of(volume) if part else volume
-    frame = map_frame(wanted, model)
-    stack = np.empty((wanted.size("z"), wanted.size("y"), wanted.size("x")), stored(model))
-    yield from predict_into(stack.__setitem__, volume, model, settings, predictors, part)
-    kind: Kind = "labels" if gives_classes(model) else "image"
-    return Volume(stack if "z" in frame.axes else stack[0], frame, kind=kind)
+    like = blank_map(part.of(volume) if part else volume, model)
+    what = "classes" if gives_classes(model) else "interior map"
+    made, _ = yield from target.filled(
+        like,
+        what,
+        lambda keep: predict_into(keep, volume, model, settings, predictors, part),
+    )
+    return made
 
 
 def predict_into(

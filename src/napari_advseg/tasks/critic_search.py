@@ -25,6 +25,7 @@ from napari_advseg.proofreading.store.kept import kept_in
 from napari_advseg.recipes import Judge
 from napari_advseg.scoring.table.boundary import near_change
 from napari_advseg.settings.prediction import PredictionSettings
+from napari_advseg.tasks.once import at_once
 from napari_advseg.volume.arrays.lazy import LazyArray, Window, Windowed
 from napari_advseg.volume.formats.files import read
 from napari_advseg.volume.volume import Volume
@@ -121,7 +122,8 @@ def by_critic(
     return ranked(proof, (yield from find(proof, interior_map, verdict)), order)
 
 
-def run_judge(recipe: Judge) -> Reports[dict[str, Any]]:
+@at_once
+def run(recipe: Judge) -> Reports[dict[str, Any]]:
     """The places of a recipe as JSON rows, those that look most false first; written where it says so.
 
     Raises:

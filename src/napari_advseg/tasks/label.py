@@ -11,40 +11,52 @@ from napari_advseg.disk.atomic import replace_file
 from napari_advseg.inference.fitting import STORED
 from napari_advseg.labelling import check_stack, described, keeps_fragments, label_dtype, label_into
 from napari_advseg.labelling.stack.fragments import fragments_beside
-from napari_advseg.progress import Reports, Saved, Saving
+from napari_advseg.progress import Reports, Saved
 from napari_advseg.recipes import Extend, Label, Mend, Segment, recipe_beside, to_yaml
 from napari_advseg.settings.labelling import LabellingSettings
-from napari_advseg.volume.formats.files import create, read
+from napari_advseg.tasks.once import at_once
+from napari_advseg.volume.formats.files import read
 from napari_advseg.volume.formats.sections import check_target
+from napari_advseg.volume.formats.target import Target, blank
 from napari_advseg.volume.volume import Volume
 
 
-def run_label(recipe: Label) -> Reports[dict[str, Any]]:
+@at_once
+def run(recipe: Label) -> Reports[dict[str, Any]]:
     """Label an interior map from file to file and write the recipe beside the labels."""
     interior_map = read(recipe.interior_map)
     check_outputs(interior_map, recipe)
-    made = yield from write_labels(interior_map, recipe)
-    beside = keep_recipe(recipe, recipe_beside(recipe.out))
+    target = Target(recipe.out, recipe.overwrite)
+    _, count = yield from labelled(interior_map, recipe.labelling, target)
+    made = found(count, interior_map, recipe)
+    path = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "labels")
-    return {**made, "recipe": str(beside)}
+    return {**made, "recipe": str(path)}
 
 
-def write_labels(interior_map: Volume, recipe: Segment | Label) -> Reports[dict[str, Any]]:
-    """Label section by section into the recipe's output."""
-    settings = recipe.labelling or LabellingSettings()
-    frame = interior_map.frame.after(described(settings))
-    with create(
-        recipe.out,
+def labelled(
+    interior_map: Volume, settings: LabellingSettings, target: Target
+) -> Reports[tuple[Volume, int]]:
+    """The labels of an interior map, section by section into a target, and their number."""
+    like = blank(
+        interior_map.frame.after(described(settings)),
         interior_map.shape,
         label_dtype(interior_map),
-        frame,
-        overwrite=recipe.overwrite,
-    ) as writer:
-        count = yield from label_into(writer.write, interior_map, settings, Path(recipe.out))
-        yield Saving("labels")
-        writer.finish()
+        "labels",
+        interior_map.synthetic,
+    )
+    out = None if target.path is None else Path(target.path)
+    return (
+        yield from target.filled(
+            like, "labels", lambda keep: label_into(keep, interior_map, settings, out)
+        )
+    )
+
+
+def found(count: int, image: Volume, recipe: Segment | Label) -> dict[str, Any]:
+    """What came of labelling an image or its map, as plain JSON."""
     made = {"labels": recipe.out, "objects": count}
-    if keeps_fragments(interior_map, settings):
+    if keeps_fragments(image, recipe.labelling or LabellingSettings()):
         made["fragments"] = str(fragments_beside(recipe.out))
     return made
 

@@ -14,13 +14,15 @@ from napari_advseg.inference.mender import Extending, Mender, Mending, mask_fram
 from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipes import Extend, Mend, recipe_beside
 from napari_advseg.tasks.label import keep_recipe
-from napari_advseg.tasks.placed import there
+from napari_advseg.tasks.once import at_once
+from napari_advseg.tasks.placed import image_of
 from napari_advseg.volume.formats.files import SectionWriter, create, describe, read
 from napari_advseg.volume.formats.sections import check_target
 from napari_advseg.volume.synthetic import MARK, mask_beside, unmarked
 
 
-def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
+@at_once
+def run(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     """Extend or mend an image from file to file; the mask of what was painted and the recipe stand beside it.
 
     Raises:
@@ -28,7 +30,7 @@ def run_painting(recipe: Extend | Mend) -> Reports[dict[str, Any]]:
     """
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The image '{recipe.out}' would replace itself; name another file.")
-    raw = there(read(recipe.image, missing=recipe.missing), recipe.placed)
+    raw = image_of(recipe)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     yield Said(f"{describe(raw)}.")
     mender = Mender.of(recipe.model, recipe.prediction)

@@ -13,28 +13,24 @@ from typing import Any, cast
 import psutil
 
 from napari_advseg import model_store
-from napari_advseg.inference.fitting import STORED, fits, gives_classes, map_frame, stored
-from napari_advseg.inference.predict import predict, predict_into, ready
+from napari_advseg.inference.fitting import STORED, fits, gives_classes
+from napari_advseg.inference.predict import predict, ready
 from napari_advseg.inference.predictor import Predictor
-from napari_advseg.labelling import label
 from napari_advseg.model_store import StoredModel
-from napari_advseg.progress import Reports, Said, Saved, Saving
+from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipes import Segment, recipe_beside, validated
 from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.tasks.label import check_outputs, keep_recipe, write_labels
+from napari_advseg.tasks.label import check_outputs, found, keep_recipe, labelled
 from napari_advseg.tasks.many import segment_set
-from napari_advseg.tasks.placed import there
-from napari_advseg.volume.arrays.lazy import LazyArray
+from napari_advseg.tasks.placed import image_of
 from napari_advseg.volume.channels import one_channel
-from napari_advseg.volume.formats.files import Source, create, describe, read, write_mask
+from napari_advseg.volume.formats.files import Source, describe, read
 from napari_advseg.volume.formats.sets import is_set
-from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.painted import with_names
+from napari_advseg.volume.formats.target import MEMORY, Target
 from napari_advseg.volume.part import Part
-from napari_advseg.volume.synthetic import MARK, marked
 from napari_advseg.volume.volume import Volume
 
 MEMORY_SHARE = 0.25
@@ -42,16 +38,32 @@ MEMORY_SHARE = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class Segmented:
-    """An interior map, its labels and, where the truth was given, their score."""
+    """An interior map, its labels and, where the truth was given, their score.
+
+    Of a model of classes map and labels are one volume, and `objects` is their number.
+    """
 
     interior_map: Volume
     labels: Volume
     score: Score | None = None
+    objects: int = 0
 
     @property
     def probabilities(self) -> Volume:
         """The interior map, under the name that it had in version 0.1."""
         return self.interior_map
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is wanted of an image: a part of every section or all, and where the map and the labels go.
+
+    Classes go where the map would.
+    """
+
+    part: Part | None = None
+    interior_map: Target = MEMORY
+    labels: Target = MEMORY
 
 
 def segment(
@@ -61,25 +73,36 @@ def segment(
     prediction: PredictionSettings | None = None,
     truth: Source | None = None,
     scoring: ScoringSettings | None = None,
+    predictors: Sequence[Predictor] | None = None,
+    wanted: Wanted = Wanted(),
 ) -> Reports[Segmented]:
     """Labels of an image (path, array or Volume) by a model (or its folder); nothing else is needed.
 
-    `labelling` defaults to the model's calibrated settings. Everything stays in memory; a recipe (`execute`) goes from
-    file to file.
+    `labelling` defaults to the model's calibrated settings. Everything stays in memory, unless `wanted` names files.
+    `predictors` are those of the model and settings, where several images are segmented (`ready`).
 
     Raises:
         ValueError: the image cannot be read or does not fit the model, or the model cannot be used.
     """
     raw = read(source)
     model = model if isinstance(model, StoredModel) else model_store.load(model)
-    interior_map = yield from predict(raw, model, prediction)
-    if gives_classes(model):
-        labels = interior_map
-    else:
-        labels = yield from label(interior_map, labelling or model.card.labelling)
-    labels = marked(labels, raw.synthetic)
+    interior_map = yield from predict(
+        raw, model, prediction, predictors, wanted.part, wanted.interior_map
+    )
+    labels, objects = yield from labels_of(interior_map, model, labelling, wanted)
     scores = score(labels, read(truth), scoring) if truth is not None else None
-    return Segmented(interior_map, labels, scores)
+    return Segmented(interior_map, labels, scores, objects)
+
+
+def labels_of(
+    interior_map: Volume, model: StoredModel, labelling: LabellingSettings | None, wanted: Wanted
+) -> Reports[tuple[Volume, int]]:
+    """The labels of a model's interior map and their number; classes are labels already."""
+    if gives_classes(model):
+        return interior_map, len(model.card.recipe.examples.targets.classes)
+    if wanted.interior_map.path is not None:
+        yield Saved(str(wanted.interior_map.path), "interior map")
+    return (yield from labelled(interior_map, labelling or model.card.labelling, wanted.labels))
 
 
 def segment_folder(
@@ -109,11 +132,13 @@ def segment_folder(
         "overwrite": overwrite,
     }
     recipe = cast("Segment", validated({**tree, **changes}))
-    return (yield from run_segment(recipe, resume=resume))
+    return (yield from run(recipe, resume=resume))
 
 
-def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
+def run(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, Any]]:
     """Segment from file to file, section by section, and write the recipe beside the labels.
+
+    Of a folder or pattern of images every one, with the model loaded once; see `segment_set`.
 
     Raises:
         ValueError: something does not fit or is in the way; or `resume` is asked for a single image.
@@ -121,7 +146,15 @@ def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, A
     model = model_store.load(recipe.model, recipe.weights)
     recipe = recipe.changed(labelling=recipe.labelling or model.card.labelling)
     if is_set(recipe.image):
-        return (yield from run_set(recipe, model, resume=resume))
+        predictors = ready(model, recipe.prediction)
+        return (
+            yield from segment_set(
+                recipe,
+                lambda one: fitting(one, model),
+                lambda one: segment_file(fitting(one, model), one, model, predictors),
+                resume=resume,
+            )
+        )
     if resume:
         raise ValueError(
             "Only the segmentation of several images can be resumed; start this one again with --overwrite."
@@ -129,24 +162,11 @@ def run_segment(recipe: Segment, *, resume: bool = False) -> Reports[dict[str, A
     raw = fitting(recipe, model)
     yield Said(f"{describe(raw)}.")
     predictors = ready(model, recipe.prediction)
-    made = yield from segmented(raw, recipe, model, predictors)
+    made = yield from segment_file(raw, recipe, model, predictors)
     recipe = recipe.changed(prediction=predictors[0].ran)
     beside = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "classes" if "classes" in made else "labels")
     return {**made, "recipe": str(beside)}
-
-
-def run_set(recipe: Segment, model: StoredModel, *, resume: bool) -> Reports[dict[str, Any]]:
-    """Segment a folder or pattern of images with the model loaded once; see `segment_set`."""
-    predictors = ready(model, recipe.prediction)
-
-    def check(one: Segment) -> Volume:
-        return fitting(one, model)
-
-    def segment_one(one: Segment) -> Reports[dict[str, Any]]:
-        return segmented(fitting(one, model), one, model, predictors)
-
-    return (yield from segment_set(recipe, check, segment_one, resume=resume))
 
 
 def fitting(recipe: Segment, model: StoredModel) -> Volume:
@@ -157,85 +177,38 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
     """
     if Path(recipe.out).resolve() == Path(recipe.image).resolve():
         raise ValueError(f"The labels would replace the image '{recipe.out}'; name another file.")
-    raw = read(recipe.image, missing=recipe.missing)
-    raw = there(raw, recipe.placed)
-    raw = one_channel(raw, recipe.channel)
+    raw = one_channel(image_of(recipe), recipe.channel)
     raw = raw.cut(*recipe.sections) if recipe.sections else raw
     fits(raw, model)
     if gives_classes(model) and recipe.interior_map:
         raise ValueError(
             "This model tells classes and makes no interior map; leave out --probabilities."
         )
-    check_outputs(wanted(raw, recipe), recipe)
+    part = part_of(recipe)
+    check_outputs(part.of(raw) if part else raw, recipe)
     return raw
 
 
-def wanted(raw: Volume, recipe: Segment) -> Volume:
-    """What of the image is segmented; the network looks at what is around it too."""
-    return Part(*recipe.part).of(raw) if recipe.part else raw
-
-
-def segmented(
+def segment_file(
     raw: Volume, recipe: Segment, model: StoredModel, predictors: Sequence[Predictor]
 ) -> Reports[dict[str, Any]]:
     """Labels, or classes, of one image in the file that the recipe names; what was found comes back."""
+    out, part = Target(recipe.out, recipe.overwrite), part_of(recipe)
+    how = recipe.labelling, recipe.prediction
     if gives_classes(model):
-        return (yield from write_classes(raw, recipe, model, predictors))
-    with map_place(recipe, wanted(raw, recipe)) as place:
-        interior_map = yield from predicted(raw, recipe, model, predictors, place)
-        interior_map = marked(interior_map, keep_mask(raw, recipe))
-        return (yield from write_labels(interior_map, recipe))
+        wanted = Wanted(part, out)
+        made = yield from segment(raw, model, *how, predictors=predictors, wanted=wanted)
+        return {"labels": recipe.out, "classes": made.objects}
+    target = part.of(raw) if part else raw
+    with map_place(recipe, target) as place:
+        wanted = Wanted(part, Target(place, recipe.overwrite), out)
+        made = yield from segment(raw, model, *how, predictors=predictors, wanted=wanted)
+    return found(made.objects, target, recipe)
 
 
-def keep_mask(raw: Volume, recipe: Segment) -> LazyArray | None:
-    """The mask of an image's synthetic voxels, which now stands beside its labels too; None where it has none."""
-    target = wanted(raw, recipe)
-    write_mask(target, recipe.out, overwrite=recipe.overwrite)
-    return target.synthetic
-
-
-def predicted(
-    raw: Volume,
-    recipe: Segment,
-    model: StoredModel,
-    predictors: Sequence[Predictor],
-    place: str | None,
-) -> Reports[Volume]:
-    """The interior map, in memory or in the store at `place`."""
-    part = Part(*recipe.part) if recipe.part else None
-    if place is None:
-        return (yield from predict(raw, model, recipe.prediction, predictors, part))
-    frame, shape = made_of(raw, recipe, model)
-    with create(place, shape, STORED, frame, overwrite=recipe.overwrite) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors, part)
-        yield Saving("interior map")
-        writer.finish()
-    yield Saved(place, "interior map")
-    return read(place)
-
-
-def write_classes(
-    raw: Volume, recipe: Segment, model: StoredModel, predictors: Sequence[Predictor]
-) -> Reports[dict[str, Any]]:
-    """The class of every pixel, section by section, into the recipe's output."""
-    part = Part(*recipe.part) if recipe.part else None
-    frame, shape = made_of(raw, recipe, model)
-    frame = with_names(frame, model.card.class_names)
-    frame = frame if keep_mask(raw, recipe) is None else frame.after(MARK)
-    with create(
-        recipe.out, shape, stored(model), frame, kind="labels", overwrite=recipe.overwrite
-    ) as writer:
-        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors, part)
-        yield Saving("classes")
-        writer.finish()
-    return {"labels": recipe.out, "classes": len(model.card.recipe.examples.targets.classes)}
-
-
-def made_of(raw: Volume, recipe: Segment, model: StoredModel) -> tuple[Frame, tuple[int, ...]]:
-    """Where the map of an image lies, and its shape."""
-    target = wanted(raw, recipe)
-    frame = map_frame(target, model)
-    return frame, tuple(target.size(axis) for axis in frame.axes)
+def part_of(recipe: Segment) -> Part | None:
+    """What of every section is segmented; the network looks at what is around it too."""
+    return Part(*recipe.part) if recipe.part else None
 
 
 @contextmanager

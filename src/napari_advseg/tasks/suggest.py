@@ -21,6 +21,7 @@ from napari_advseg.inference.predict import map_of, ready
 from napari_advseg.inference.predictor import Predictor
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipes import Suggest
+from napari_advseg.tasks.once import at_once
 from napari_advseg.volume.formats.files import as_labels, read
 from napari_advseg.volume.formats.sets import files_of, is_set, matched
 from napari_advseg.volume.volume import Volume
@@ -30,7 +31,8 @@ DONE = 0.95
 WHOLE = slice(None), slice(None)
 
 
-def run_suggest(recipe: Suggest) -> Reports[dict[str, Any]]:
+@at_once
+def run(recipe: Suggest) -> Reports[dict[str, Any]]:
     """The places of a recipe as JSON rows, those to annotate first at the front; written where it says so.
 
     A row holds section, box, point and uncertainty, and the image where there are several. Sections are read and

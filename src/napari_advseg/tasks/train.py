@@ -11,7 +11,7 @@ from napari_advseg.runs.remembered import watched
 from napari_advseg.training.folds import train
 
 
-def trained(recipe: Train, *, resume: bool = False) -> Reports[dict[str, Any]]:
+def run(recipe: Train, *, resume: bool = False) -> Reports[dict[str, Any]]:
     """Train, and watch what it takes; the folder of the model and its calibration come back."""
     device = describe_device(recipe.training.device)["name"]
     model = yield from watched(train(recipe, resume=resume), recipe, device)

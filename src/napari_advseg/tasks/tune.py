@@ -18,19 +18,21 @@ from napari_advseg import model_store
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.examples.census import take_census
 from napari_advseg.examples.sections import split_sections
-from napari_advseg.inference.fitting import STORED, fits, map_frame
-from napari_advseg.inference.predict import predict_into, ready
+from napari_advseg.inference.fitting import fits
+from napari_advseg.inference.predict import predict, ready
 from napari_advseg.model_store import Card
 from napari_advseg.progress import Reports, Said, Saved, Warned
 from napari_advseg.recipes import Train, Tune, to_yaml
 from napari_advseg.scoring.measures.instances import check_alike
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.tasks.once import at_once
 from napari_advseg.tuning import Tuned, tune
 from napari_advseg.tuning.heat_map import heat_map
 from napari_advseg.tuning.table import to_csv
 from napari_advseg.tuning.tuned import listed
-from napari_advseg.volume.formats.files import as_labels, create, read
+from napari_advseg.volume.formats.files import as_labels, read
+from napari_advseg.volume.formats.target import Target
 from napari_advseg.volume.synthetic import blanked
 from napari_advseg.volume.volume import Volume
 
@@ -43,7 +45,8 @@ TABLE, ROWS, PICTURE, MAP, RECIPE = (
 )
 
 
-def run_tune(recipe: Tune) -> Reports[dict[str, Any]]:
+@at_once
+def run(recipe: Tune) -> Reports[dict[str, Any]]:
     """Search the recipe's grid; the paths of what was written come back, as plain JSON.
 
     The folder holds tuning.json (all that was found), tuning.csv (one row for each cell), heatmap.png, recipe.yaml
@@ -193,13 +196,9 @@ def predicted(recipe: Tune, raw: Volume, folder: Path) -> Reports[tuple[Volume, 
     """The model's interior map of these sections, kept in the folder as `segment` keeps it, and how it was made."""
     model = model_store.load(recipe.model or "")
     fits(raw, model)
-    frame = map_frame(raw, model)
-    shape = tuple(raw.size(axis) for axis in frame.axes)
-    with create(folder / MAP, shape, STORED, frame) as writer:
-        predictors = ready(model, recipe.prediction)
-        yield from predict_into(writer.write, raw, model, recipe.prediction, predictors)
-        writer.finish()
-    return read(folder / MAP), recipe.changed(prediction=predictors[0].ran)
+    predictors, place = ready(model, recipe.prediction), Target(folder / MAP)
+    made = yield from predict(raw, model, recipe.prediction, predictors, target=place)
+    return made, recipe.changed(prediction=predictors[0].ran)
 
 
 def measures(recipe: Tune, card: Card | None) -> tuple[LabellingSettings, ScoringSettings]:

@@ -16,6 +16,7 @@ from napari_advseg.recipes import Generate, to_yaml
 from napari_advseg.samples import neuropil
 from napari_advseg.tasks.generate import crops
 from napari_advseg.tasks.generate.gate import through_the_gate
+from napari_advseg.tasks.once import at_once
 from napari_advseg.volume.formats.files import as_labels, read, write
 from napari_advseg.volume.formats.sections import check_target
 from napari_advseg.volume.volume import Volume
@@ -24,7 +25,8 @@ IMAGE, LABELS, RECIPE = "image.tif", "labels.tif", "recipe.yaml"
 KEEP_OUT = "keep them out of truth and test sets."
 
 
-def run_generate(recipe: Generate) -> Reports[dict[str, Any]]:
+@at_once
+def run(recipe: Generate) -> Reports[dict[str, Any]]:
     """Paint labels or draw crops into the recipe's folder; the paths of what was written come back.
 
     Raises:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from napari_advseg.inference.predict import predict, ready
-from napari_advseg.inference.predictor import Predictor
-from napari_advseg.labelling import label
+from napari_advseg.inference.predict import ready
 from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.proofreading.afterwards.trusted import Judged
@@ -18,9 +15,10 @@ from napari_advseg.proofreading.store.steps import Box
 from napari_advseg.scoring.measures.instances import Score, score
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
+from napari_advseg.tasks.segment import Wanted, segment
 from napari_advseg.volume.painted import BOUNDARY
 from napari_advseg.volume.part import Part, boxed
-from napari_advseg.volume.volume import Array, Volume
+from napari_advseg.volume.volume import Volume
 
 FIGURES = ("voi", "adapted_rand_error")
 """The scores of which none may rise."""
@@ -119,11 +117,13 @@ def judge(
         true = boxed(truth, box).numpy().astype(np.int64)
         true[true == BOUNDARY] = 0
         scores = []
+        *sections, rows, columns = box
+        cut = image.cut(*sections[0]) if sections else image
+        wanted = Wanted(Part(*rows, *columns))
         for model, own in zip(models, predictors, strict=True):
-            labels = yield from _labels(model, own, image, box, full)
-            scores.append(
-                score(labels, true, scoring_of(models[0], len(true) if true.ndim == 3 else 1))
-            )
+            made = yield from segment(cut, model, prediction=full, predictors=own, wanted=wanted)
+            scoring = scoring_of(models[0], len(true) if true.ndim == 3 else 1)
+            scores.append(score(made.labels.numpy(), true, scoring))
         if scores[0].scored:
             blocks.append(JudgedBlock(box, *scores))
         yield BlockDone(JUDGING, done, len(judged.blocks))
@@ -141,21 +141,6 @@ def scoring_of(model: StoredModel, sections: int) -> ScoringSettings:
     return chosen.changed(
         edge=0, zero="boundary", boundary=counts, by="volume" if runs else "section"
     )
-
-
-def _labels(
-    model: StoredModel,
-    predictors: Sequence[Predictor],
-    image: Volume,
-    box: Box,
-    settings: PredictionSettings,
-) -> Reports[Array]:
-    """The labels that a model makes of a box, of its shape."""
-    *sections, (top, bottom), (left, right) = box
-    cut = image.cut(*sections[0]) if sections else image
-    made = yield from predict(cut, model, settings, predictors, Part(top, bottom, left, right))
-    found = yield from label(made, model.card.labelling)
-    return found.numpy()
 
 
 def _place(box: Box) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from napari_advseg.proofreading.store.steps import Box
 from napari_advseg.recipes import Retrain, Segment, Train, further, read_tree, to_yaml, validated
 from napari_advseg.scoring.finding.changes import changes
 from napari_advseg.settings import Settings
+from napari_advseg.tasks import segment
 from napari_advseg.tasks.retrain.judging import Verdict, judge
 from napari_advseg.training.calibration import MOST_SECTIONS, spread
 from napari_advseg.training.fit import is_taken, sole_writer
@@ -54,7 +54,6 @@ LABELS, REPLAYED, CHANGED = "labels.ome.zarr", "replayed.json", "changed.ome.zar
 RECIPE, RESULT = "recipe.yaml", "result.json"
 
 Made = dict[str, Any]
-Segmenting = Callable[[Segment], Reports[Made]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Plan:
         return cls(tree["voxels"], tuple(span) if span else None, judged)
 
 
-def retrain(recipe: Retrain, segment: Segmenting, *, resume: bool = False) -> Reports[Made]:
+def run(recipe: Retrain, *, resume: bool = False) -> Reports[Made]:
     """Train on what is reviewed, judge, and where the new model is taken: segment, replay the edits, and compare.
 
     In the recipe's folder then stand what was learnt (learnt.ome.zarr), what was judged by (judged.ome.zarr), the new
@@ -94,22 +93,20 @@ def retrain(recipe: Retrain, segment: Segmenting, *, resume: bool = False) -> Re
     them, what became of these (replayed.json), and what is other than before (changed.ome.zarr). Neither the old model
     nor the old labels nor their journal are touched. Paths and figures come back, as result.json holds them.
 
-    Args:
-        segment: makes labels from file to file.
-        resume: go on with the run in the folder.
+    `resume` goes on with the run in the folder.
 
     Raises:
         ValueError: nothing is reviewed, image, labels and model do not belong together, or the folder is in use.
     """
     folder = Path(recipe.out)
     check_begun(recipe, resume=resume)
-    run = _Run(recipe, segment)
+    retraining = _Retraining(recipe)
     with sole_writer(folder):
         replace_file(folder / RECIPE, to_yaml(recipe).encode())
         if (folder / RESULT).is_file():
             yield Said("All of this was done before; this is what came out.")
             return _json(folder / RESULT)
-        made = yield from run.stages()
+        made = yield from retraining.stages()
         _keep(folder / RESULT, made)
     return made
 
@@ -164,13 +161,12 @@ def _taking_all(model: Settings) -> Settings:
     return model
 
 
-class _Run:
+class _Retraining:
     """One run with all that its stages need."""
 
-    def __init__(self, recipe: Retrain, segment: Segmenting) -> None:
+    def __init__(self, recipe: Retrain) -> None:
         self.recipe = recipe
         self._folder = Path(recipe.out)
-        self._segment = segment
         self._old = model_store.load(recipe.model)
         check_model(self._old.card, recipe.model)
         self._image = read(recipe.image, missing=recipe.missing)
@@ -239,7 +235,7 @@ class _Run:
         """The labels of the new model."""
         place = self._folder / LABELS
         if not place.exists():
-            yield from self._segment(
+            yield from segment.run(
                 Segment(
                     image=self.recipe.image,
                     model=str(self._folder / MODEL),
