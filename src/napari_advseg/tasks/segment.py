@@ -31,6 +31,7 @@ from napari_advseg.volume.formats.files import Source, describe, read
 from napari_advseg.volume.formats.sets import is_set
 from napari_advseg.volume.formats.target import MEMORY, Target
 from napari_advseg.volume.part import Part
+from napari_advseg.volume.synthetic import marked
 from napari_advseg.volume.volume import Volume
 
 MEMORY_SHARE = 0.25
@@ -65,6 +66,10 @@ class Wanted:
     interior_map: Target = MEMORY
     labels: Target = MEMORY
 
+    def of(self, raw: Volume) -> Volume:
+        """The part of an image that is wanted; the network looks at what is around it too."""
+        return raw if self.part is None else self.part.of(raw)
+
 
 def segment(
     source: Source,
@@ -89,7 +94,8 @@ def segment(
     interior_map = yield from predict(
         raw, model, prediction, predictors, wanted.part, wanted.interior_map
     )
-    labels, objects = yield from labels_of(interior_map, model, labelling, wanted)
+    known = marked(interior_map, wanted.of(raw).synthetic)
+    labels, objects = yield from labels_of(known, model, labelling, wanted)
     scores = score(labels, read(truth), scoring) if truth is not None else None
     return Segmented(interior_map, labels, scores, objects)
 
@@ -184,8 +190,7 @@ def fitting(recipe: Segment, model: StoredModel) -> Volume:
         raise ValueError(
             "This model tells classes and makes no interior map; leave out --probabilities."
         )
-    part = part_of(recipe)
-    check_outputs(part.of(raw) if part else raw, recipe)
+    check_outputs(Wanted(part_of(recipe)).of(raw), recipe)
     return raw
 
 
@@ -199,7 +204,7 @@ def segment_file(
         wanted = Wanted(part, out)
         made = yield from segment(raw, model, *how, predictors=predictors, wanted=wanted)
         return {"labels": recipe.out, "classes": made.objects}
-    target = part.of(raw) if part else raw
+    target = Wanted(part).of(raw)
     with map_place(recipe, target) as place:
         wanted = Wanted(part, Target(place, recipe.overwrite), out)
         made = yield from segment(raw, model, *how, predictors=predictors, wanted=wanted)
@@ -207,7 +212,7 @@ def segment_file(
 
 
 def part_of(recipe: Segment) -> Part | None:
-    """What of every section is segmented; the network looks at what is around it too."""
+    """What of every section is segmented; None for all."""
     return Part(*recipe.part) if recipe.part else None
 
 
