@@ -61,7 +61,8 @@ def tune(
         str | None, typer.Option(metavar="LIST", help="Gap thresholds, above the threshold.")
     ] = None,
     gap_thresholds: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Gap thresholds by themselves.")
+        str | None,
+        typer.Option("--edge-thresholds", metavar="LIST", help="Gap thresholds by themselves."),
     ] = None,
     minima: Annotated[
         str | None, typer.Option(metavar="LIST", help="Seeds by: depth, distance, number.")
