@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_advseg import families
-from napari_advseg.recipes.base import VERSION, Missing, Placement, Span, parse_span
+from napari_advseg.recipes.base import VERSION, Missing, Placement, Recipe, Span, parse_span
 from napari_advseg.recipes.critic_search import Judge
 from napari_advseg.recipes.files import read_tree, recipe_beside, to_yaml
 from napari_advseg.recipes.generate import Generate
@@ -50,22 +52,22 @@ __all__ = [
     "train_recipe",
     "validated",
 ]
-TASKS = (
-    "train",
-    "segment",
-    "label",
-    "tune",
-    "suggest",
-    "extend",
-    "mend",
-    "generate",
-    "judge",
-    "retrain",
+KINDS: tuple[type[Recipe], ...] = (
+    Train,
+    Segment,
+    Label,
+    Tune,
+    Suggest,
+    Extend,
+    Mend,
+    Generate,
+    Judge,
+    Retrain,
 )
-
-
-Recipe = Train | Segment | Label | Tune | Suggest | Extend | Mend | Generate | Judge | Retrain
-_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="task")])
+TASKS: tuple[str, ...] = tuple(kind.model_fields["task"].default for kind in KINDS)
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(
+    Annotated[reduce(or_, KINDS), Field(discriminator="task")]
+)
 
 
 def train_recipe(family: str, preset: str, changes: dict[str, Any] | None = None) -> Train:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, field_validator
 
 from napari_advseg.settings import Settings, setting
 
 VERSION = 1
-Missing = Literal["refuse", "fill"]
+
+
+def place(default: Any, title: str, description: str, *, was: str = "") -> Any:
+    """A field that names a file, store, folder or pattern; what a command is given for it is made absolute."""
+    return setting(default, title, description, was=was, form="path")
 
 
 def parse_span(value: Any) -> Any:
@@ -51,3 +55,49 @@ class Placement(Settings):
     scale: tuple[float, ...] = setting(..., "Scale", "Size of a voxel along every axis.")
     units: tuple[str, ...] = setting(..., "Units", "Its unit along every axis.")
     translate: tuple[float, ...] = setting(..., "Translate", "Position of the first voxel.")
+
+
+Image = Annotated[str, place(..., "Image", "Raw image: TIFF, zarr, OME-Zarr, HDF5 or PNG.")]
+Images = Annotated[
+    str,
+    place(..., "Image", "Raw image: TIFF, zarr, OME-Zarr, HDF5, PNG, or a folder of them."),
+]
+Model = Annotated[
+    str,
+    place(..., "Model", "Folder of a trained model, or first: the one that comes along."),
+]
+Sections = Annotated[
+    Span,
+    setting(..., "Sections", "Only sections A to B-1, counted from 0; empty for all.", form="A:B"),
+]
+Missing = Annotated[
+    Literal["refuse", "fill"],
+    setting(
+        ..., "Missing chunks", "Chunks that a zarr store has lost: refuse the image, or fill them."
+    ),
+]
+Placed = Annotated[
+    Placement | None,
+    setting(
+        ..., "Placed", "Where the image lies, if not where its file says; empty: as the file says."
+    ),
+]
+Overwrite = Annotated[
+    bool, setting(..., "Overwrite", "Replace an existing output once the new one is complete.")
+]
+
+
+class Recipe(Settings):
+    """One run of one task, told apart by `task`."""
+
+    task: str
+    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1)
+
+    @field_validator("version")
+    @classmethod
+    def _is_known(cls, version: int) -> int:
+        if version > VERSION:
+            raise ValueError(
+                f"this recipe has format {version}, this napari-advseg knows up to {VERSION}; install a newer one"
+            )
+        return version

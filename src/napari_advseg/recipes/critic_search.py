@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.recipes.base import VERSION
-from napari_advseg.settings import Settings, setting
+from napari_advseg.recipes.base import Image, Recipe, place
+from napari_advseg.settings import setting
 from napari_advseg.settings.prediction import PredictionSettings
 
 
-class Judge(Settings):
+class Judge(Recipe):
     """One search for what looks false to the critic of a model, in labels that are proofread."""
 
     task: Literal["judge"] = "judge"
-    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
-    image: str = setting(..., "Image", "File or store with the raw image.")
-    labels: str = setting(..., "Labels", "The labels as they were before any edit.")
-    interior_map: str = setting(
+    image: Image
+    labels: str = place(..., "Labels", "The labels as they were before any edit.")
+    interior_map: str = place(
         ...,
         "Interior map",
         "The map that they were made from: it says how wide walls are.",
         was="interior",
     )
-    model: str = setting(..., "Model", "Folder of a model that was trained against a critic.")
-    journal: str | None = setting(
+    model: str = place(..., "Model", "Folder of a model that was trained against a critic.")
+    journal: str | None = place(
         None, "Journal", "Folder with the edits of the labels; empty for none."
     )
     order: Literal["critic", "mix"] = setting(
         "critic", "Order", "By the critic alone, or by all that speaks for a place."
     )
-    out: str | None = setting(None, "List", "JSON file that the places are written to.")
+    out: str | None = place(None, "List", "JSON file that the places are written to.")
     prediction: PredictionSettings | None = setting(
         None, "Prediction", "Empty: as the model was trained to."
     )

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.recipes.base import VERSION, Span
-from napari_advseg.settings import Settings, setting
+from napari_advseg.recipes.base import Overwrite, Recipe, Sections, place
+from napari_advseg.settings import setting
 
 
-class Generate(Settings):
+class Generate(Recipe):
     """Synthetic images of labels with those labels, or unlabelled crops, in a folder."""
 
     task: Literal["generate"] = "generate"
-    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
-    model: str = setting(
+    model: str = place(
         ...,
         "Model",
         "Folder of a model that paints labels (cgan with direction map_to_image, cyclegan, seggan) or draws crops "
         "(stylegan).",
     )
-    out: str = setting(..., "Folder", "Where image.tif goes, and labels.tif or the check of crops.")
-    labels: str | None = setting(
-        None, "Labels", "File or store with the labels to paint; empty: synthetic neuropil."
-    )
-    sections: Span = setting(None, "Sections", "Which sections of the labels, A:B; empty for all.")
+    out: str = place(..., "Folder", "Where image.tif goes, and labels.tif or the check of crops.")
+    labels: str | None = place(None, "Labels", "Labels to paint; empty: synthetic neuropil.")
+    sections: Sections = None
     count: int = setting(
         4, "Number", "How many crops, or sections of synthetic neuropil.", ge=1, le=100_000
     )
@@ -37,12 +34,12 @@ class Generate(Settings):
         1.0, "Truncation", "Crops: below 1 they are more typical, of fewer kinds.", ge=0, le=1
     )
     gain: float = setting(1.0, "Contrast", "Crops: 1 leaves it as it was learnt.", ge=0.1, le=10)
-    images: str | None = setting(
+    images: str | None = place(
         None,
         "Training images",
         "Crops are compared with them; empty: where they were when the model was trained.",
     )
-    gate: str | None = setting(
+    gate: str | None = place(
         None,
         "Gate",
         "Folder of a segmenter trained on real images: only sections in which it finds the labels again are kept.",
@@ -50,6 +47,4 @@ class Generate(Settings):
     agree: float = setting(
         0.5, "Agreement", "Overlap (IoU) with the labels that the gate asks for.", ge=0, le=1
     )
-    overwrite: bool = setting(
-        False, "Overwrite", "Replace an existing output once the new one is complete."
-    )
+    overwrite: Overwrite = False

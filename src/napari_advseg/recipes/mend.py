@@ -6,40 +6,31 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from napari_advseg.recipes.base import VERSION, Missing, Placement, Span
-from napari_advseg.settings import Settings, setting
+from napari_advseg.recipes.base import Image, Missing, Overwrite, Placed, Recipe, Sections, place
+from napari_advseg.settings import setting
 from napari_advseg.settings.prediction import PredictionSettings
 
 Lost = Literal["copy", "refuse"]
 
 
-class Painting(Settings):
+class Painting(Recipe):
     """What painting into an image needs, whatever is painted."""
 
-    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
-    image: str = setting(..., "Image", "File or store with the raw image.")
-    model: str = setting(..., "Model", "Folder of a trained boundless model.")
-    out: str = setting(
+    image: Image
+    model: str = place(..., "Model", "Folder of a trained boundless model.")
+    out: str = place(
         ...,
         "Image to write",
         "Where the new image is written, with the mask of its synthetic voxels beside it; the suffix chooses TIFF "
         "or OME-Zarr.",
     )
-    placed: Placement | None = setting(
-        None, "Placed", "Where the image lies, if not where its file says; empty: as the file says."
-    )
-    sections: Span = setting(None, "Sections", "Which sections, A:B; empty for all.")
-    missing: Missing = setting(
-        "refuse",
-        "Missing chunks",
-        "Chunks that a zarr store has lost: refuse the image, or fill them.",
-    )
+    placed: Placed = None
+    sections: Sections = None
+    missing: Missing = "refuse"
     prediction: PredictionSettings = setting(
         PredictionSettings(), "Prediction", "Device and threads."
     )
-    overwrite: bool = setting(
-        False, "Overwrite", "Replace an existing output once the new one is complete."
-    )
+    overwrite: Overwrite = False
 
 
 class Extend(Painting):
@@ -67,10 +58,10 @@ class Mend(Painting):
     """Painted regions, folds or missing parts of an image filled by a Boundless model."""
 
     task: Literal["mend"] = "mend"
-    holes: str | None = setting(
+    holes: str | None = place(
         None,
         "Holes",
-        "File or store with labels on the same pixels: what is not 0 is filled. One section serves a whole stack. "
+        "Labels on the same pixels: what is not 0 is filled. One section serves a whole stack. "
         "Empty: where the image is not finite.",
     )
     label: int | None = setting(

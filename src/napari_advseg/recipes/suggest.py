@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.recipes.base import VERSION, Missing, Span
-from napari_advseg.settings import Settings, setting
+from napari_advseg.recipes.base import Images, Missing, Model, Recipe, Sections, place
+from napari_advseg.settings import setting
 from napari_advseg.settings.prediction import PredictionSettings
 
 
-class Suggest(Settings):
+class Suggest(Recipe):
     """One search for the places that are worth annotating next: where a model knows least."""
 
     task: Literal["suggest"] = "suggest"
-    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
-    image: str = setting(
-        ..., "Image", "File or store with the raw image, or a folder or pattern of images."
-    )
-    model: str = setting(..., "Model", "Folder of a trained model.")
-    labels: str | None = setting(
+    image: Images
+    model: Model
+    labels: str | None = place(
         None,
         "Labels",
         "What is annotated so far, which is not suggested again; 0 is not annotated.",
     )
-    out: str | None = setting(None, "List", "JSON file that the places are written to.")
-    sections: Span = setting(None, "Sections", "Which sections, A:B; empty for all.")
-    missing: Missing = setting(
-        "refuse",
-        "Missing chunks",
-        "Chunks that a zarr store has lost: refuse the image, or fill them.",
-    )
+    out: str | None = place(None, "List", "JSON file that the places are written to.")
+    sections: Sections = None
+    missing: Missing = "refuse"
     count: int = setting(20, "Places", "How many places are suggested.", ge=1, le=1000)
     window: int = setting(
         128,

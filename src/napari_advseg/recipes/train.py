@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from napari_advseg import families
-from napari_advseg.recipes.base import VERSION, Missing, Span
+from napari_advseg.recipes.base import Missing, Recipe, Span, place
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.examples import ExampleSettings, Zero
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.settings.training import TrainingSettings
+
+
+def read_rates(value: Any) -> Any:
+    """Learning rates from "1e-3,1e-4"; what is no text passes through.
+
+    Raises:
+        ValueError: something is no number.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return [float(part) for part in value.split(",")]
+    except ValueError:
+        raise ValueError(f"'{value}' are no learning rates; write --sweep 1e-3,1e-4,1e-5") from None
+
+
+Rates = Annotated[tuple[float, ...], BeforeValidator(read_rates)]
 
 
 @runtime_checkable
@@ -24,35 +47,37 @@ class OfOneSize(Protocol):
     def resolution(self) -> int: ...
 
 
-class Train(Settings):
+class Train(Recipe):
     """One training run: data, family, every setting, seed and where the model goes."""
 
     task: Literal["train"] = "train"
-    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1)
     family: str = setting("unet", "Family", "Which kind of model.")
     preset: str = setting("quick", "Preset", "The defaults that this recipe started from.")
     seed: int = setting(0, "Seed", "Every random draw follows from it.", ge=0, lt=2**32)
-    image: str | None = setting(None, "Image", "File or store with the raw image.")
-    labels: str | None = setting(None, "Labels", "File or store with the annotation.")
-    images: str | None = setting(
+    image: str | None = place(
+        None, "Image", "Raw image: TIFF, zarr, OME-Zarr, HDF5, PNG, or a folder of them."
+    )
+    labels: str | None = place(None, "Labels", "Its annotation, on the same voxels.")
+    images: str | None = place(
         None,
         "Unpaired images",
-        "For families that need no pairs: a folder, pattern or file of images.",
+        "For families that need no pairs: a folder, a pattern or a file of images.",
     )
-    masks: str | None = setting(
+    masks: str | None = place(
         None,
         "Unpaired masks",
         "And of labels that need not belong to them, in number, order or size.",
     )
-    sections: Span = setting(None, "Sections", "Which sections may be used, A:B; empty for all.")
+    sections: Span = setting(
+        None, "Sections", "Which sections may be used; empty for all.", form="A:B"
+    )
     validation: Span = setting(
-        None, "Validation sections", "Which of them are withheld, A:B; empty splits by blocks."
+        None,
+        "Validation sections",
+        "Which of them are withheld to validate on; empty splits by blocks.",
+        form="A:B",
     )
-    missing: Missing = setting(
-        "refuse",
-        "Missing chunks",
-        "Chunks that a zarr store has lost: refuse the image, or fill them.",
-    )
+    missing: Missing = "refuse"
     folds: int | None = setting(
         None,
         "Folds",
@@ -60,22 +85,25 @@ class Train(Settings):
         ge=2,
         le=1000,
     )
-    sweep: tuple[float, ...] = setting(
-        (), "Learning rates to try", "One model for each; the lowest validation loss wins."
+    sweep: Rates = setting(
+        (),
+        "Learning rates to try",
+        "One model for each, for example 1e-3,1e-4; the lowest validation loss wins.",
+        form="RATES",
     )
     zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
-    start_from: str | None = setting(
+    start_from: str | None = place(
         None,
         "Start from",
-        "Folder of a trained model of any family: tensors that fit by name and shape are taken over, the rest begins "
-        "at random.",
+        "Folder of a trained model of any family, or first: tensors that fit by name and shape are taken over, the rest "
+        "begins at random.",
     )
     start_only: tuple[str, ...] = setting(
         (),
         "Start only",
         "Patterns (generator.down*) of the tensors that may be taken over; empty: all that fit.",
     )
-    out: str | None = setting(None, "Model folder", "Where the model is written.")
+    out: str | None = place(None, "Model folder", "Where the model is written; new or empty.")
     model: SerializeAsAny[Settings] = setting(
         None, "Model", "The family's own settings.", validate_default=True
     )
@@ -90,15 +118,6 @@ class Train(Settings):
         LabellingSettings(), "Labelling", "From interior map to labels."
     )
     scoring: ScoringSettings = setting(ScoringSettings(), "Scoring", "How validation is scored.")
-
-    @field_validator("version")
-    @classmethod
-    def _is_known(cls, version: int) -> int:
-        if version > VERSION:
-            raise ValueError(
-                f"this recipe has format {version}, this napari-advseg knows up to {VERSION}; install a newer one"
-            )
-        return version
 
     @model_validator(mode="after")
     def _has_its_dimensions(self) -> Self:

@@ -2,54 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
-from napari_advseg.recipes.base import VERSION, Missing, Span
-from napari_advseg.settings import Settings, setting
+from napari_advseg.recipes.base import Missing, Overwrite, Recipe, Span, place
+from napari_advseg.settings import setting
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.settings.tuning import TuningSettings
 
 
-class Tune(Settings):
+def read_pair(value: Any) -> Any:
+    """Two numbers from "T,E"; what is no text passes through.
+
+    Raises:
+        ValueError: they are not two numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        first, second = (float(number) for number in value.split(","))
+    except ValueError:
+        raise ValueError(
+            f"'{value}' is no pair of thresholds; write --choose T,E, for example .81,.91"
+        ) from None
+    return first, second
+
+
+Pair = Annotated[tuple[float, float] | None, BeforeValidator(read_pair)]
+
+
+class Tune(Recipe):
     """One search for thresholds on annotated sections: an interior map or what makes it, the truth, the grid."""
 
     task: Literal["tune"] = "tune"
-    version: int = setting(VERSION, "Version", "Version of the recipe's format.", ge=1, le=VERSION)
-    model: str | None = setting(
+    model: str | None = place(
         None, "Model", "Folder of the model that predicts, and that the choice can be saved into."
     )
-    image: str | None = setting(
+    image: str | None = place(
         None,
         "Image",
         "File or store with the raw image; not needed where an interior map is given.",
     )
-    interior_map: str | None = setting(
+    interior_map: str | None = place(
         None,
         "Interior map",
         "A map that is there already; empty: the model makes it.",
         was="probabilities",
     )
-    labels: str = setting(..., "Labels", "File or store with the true labels.")
+    labels: str = place(..., "Labels", "True labels of the sections to tune on.")
     sections: Span = setting(
         None,
         "Sections",
-        "Which sections, A:B. Empty: those that the model's training withheld where the image is the training "
+        "Which sections. Empty: those that the model's training withheld where the image is the training "
         "image, else all.",
+        form="A:B",
     )
-    missing: Missing = setting(
-        "refuse",
-        "Missing chunks",
-        "Chunks that a zarr store has lost: refuse the image, or fill them.",
-    )
-    out: str = setting(..., "Folder", "Where the tables, the heat map and the interior map go.")
-    choose: tuple[float, float] | None = setting(
+    missing: Missing = "refuse"
+    out: str = place(..., "Folder", "Where the tables, the heat map and the interior map go.")
+    choose: Pair = setting(
         None,
         "Choose",
         "Threshold and gap threshold to choose instead of the best; a cell of the grid.",
+        form="T,E",
     )
     save: bool = setting(False, "Save", "Write the choice into the model.")
     prediction: PredictionSettings | None = setting(
@@ -62,9 +79,7 @@ class Tune(Settings):
     scoring: ScoringSettings | None = setting(
         None, "Scoring", "Empty: as the model's validation was scored. Always by section."
     )
-    overwrite: bool = setting(
-        False, "Overwrite", "Replace an earlier result in the folder once the new one is complete."
-    )
+    overwrite: Overwrite = False
 
     @model_validator(mode="after")
     def _has_a_map(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -11,21 +11,29 @@ from pydantic.fields import FieldInfo
 
 
 def setting(
-    default: Any, title: str, description: str, *, unit: str = "", was: str = "", **bounds: Any
+    default: Any,
+    title: str,
+    description: str,
+    *,
+    unit: str = "",
+    was: str = "",
+    form: str = "",
+    **bounds: Any,
 ) -> Any:
     """One field: its default, the words of its form row, its tooltip, unit and bounds (ge, gt, le, lt, ...).
 
-    `was` is an older name of the field, under which files and options may still give it.
+    `was` is an older name of the field, under which files and options may still give it; `form` is how its text is
+    written ("A:B"), or "path" for a place on disk.
     """
-    words = {"unit": unit, "was": was}
+    words = {"unit": unit, "was": was, "format": form}
     extra: JsonDict | None = {name: word for name, word in words.items() if word} or None
     return Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
 
 
-def was_of(field: FieldInfo) -> str:
-    """The older name of a field; empty where it has none."""
+def word_of(field: FieldInfo, kind: Literal["unit", "was", "format"]) -> str:
+    """The unit, the older name or the format of a field; empty where it has none."""
     extra = field.json_schema_extra
-    return str(extra.get("was", "")) if isinstance(extra, dict) else ""
+    return str(extra.get(kind, "")) if isinstance(extra, dict) else ""
 
 
 class Settings(BaseModel):
@@ -43,7 +51,8 @@ class Settings(BaseModel):
     @classmethod
     def _under_its_name_of_today(cls, given: Any) -> Any:
         """Fields by their names of today; of an older and a newer name the one that was given last counts."""
-        names = {was_of(field): name for name, field in cls.model_fields.items() if was_of(field)}
+        fields = cls.model_fields.items()
+        names = {was: name for name, field in fields if (was := word_of(field, "was"))}
         if not isinstance(given, dict) or not names.keys() & given.keys():
             return given
         return {names.get(name, name): value for name, value in given.items()}
