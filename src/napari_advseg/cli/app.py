@@ -64,14 +64,9 @@ def answer(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
-def advseg_execute(tree: dict[str, Any], *, resume: bool = False) -> Reports[dict[str, Any]]:
-    """The running recipe; torch is first imported here."""
-    running: Reports[dict[str, Any]] = import_module("napari_advseg.tasks").execute(tree, resume)
-    return running
-
-
 SAVED = "what was finished is saved."
 GO_ON = f"{SAVED} Go on with --resume."
+START_AGAIN = f"{SAVED} Start again with --overwrite."
 
 
 class Stopped(ValueError):
@@ -95,6 +90,11 @@ def run_visibly(running: Reports[Any], stopped: str = SAVED) -> Any:
                 raise Stopped(f"Stopped as asked{after}; {stopped}")
 
         return advseg.drain(running, read)
+
+
+def run_recipe(tree: dict[str, Any], stopped: str = SAVED, *, resume: bool = False) -> Any:
+    """Run a recipe as `run_visibly` does; torch is first imported here."""
+    return run_visibly(import_module("napari_advseg.tasks").execute(tree, resume=resume), stopped)
 
 
 @contextmanager

@@ -19,14 +19,14 @@ from napari_advseg.cli.app import (
     Overwrite,
     Set,
     absolute,
-    advseg_execute,
     answer,
     app,
     changed_by,
-    model_path,
+    run_recipe,
     run_visibly,
     say,
 )
+from napari_advseg.cli.options import Option, Tree, takes
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.proofreading.afterwards.bake import bake as bake_labels
 from napari_advseg.proofreading.afterwards.replay import Replayed, in_words
@@ -42,7 +42,7 @@ from napari_advseg.proofreading.editing.proof import (
 from napari_advseg.proofreading.store.identity import identity
 from napari_advseg.proofreading.store.kept import Kept
 from napari_advseg.proofreading.store.steps import Step
-from napari_advseg.recipes import further
+from napari_advseg.recipes import Retrain, further
 from napari_advseg.settings import merge
 from napari_advseg.volume.formats.files import as_labels, read
 
@@ -192,44 +192,30 @@ def report(
 
 
 @journal.command()
+@takes(
+    Retrain,
+    *("image", "model", "out"),
+    Option("training.steps", help="Steps of training; without it as many as the model had."),
+    *("seed", "labels", "missing"),
+)
 def retrain(
+    given: Tree,
     where: Where,
-    image: Annotated[str, typer.Option(help="Raw image of the labels that were proofread.")],
-    model: Annotated[
-        str, typer.Option(help="Folder of the model to start from, or first; it stays as it is.")
-    ],
-    out: Annotated[
-        str, typer.Option(help="Folder for the new model and, if it is taken, its labels.")
-    ],
-    steps: Annotated[
-        int | None, typer.Option(help="Steps of training; without it as many as the model had.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Every random draw follows from it.")] = 0,
-    labels: Labels = None,
+    *,
     options: Set = None,
-    missing: Missing = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what was stopped in --out.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a model on what is reviewed, and take it where it is no worse; else nothing changes (exit code 1)."""
-    card = model_store.read_card(model)
-    tree = {
-        "task": "retrain",
+    recipe = model_store.read_card(given["model"]).recipe
+    own = {
         "journal": absolute(where),
-        "labels": absolute(labels),
-        "image": absolute(image),
-        "model": model_path(model),
-        "out": absolute(out),
-        "seed": seed,
-        "missing": missing or "refuse",
-        "prediction": card.recipe.prediction.model_dump(),
-        "training": further(card.recipe.training).model_dump(),
+        "prediction": recipe.prediction.model_dump(),
+        "training": further(recipe.training).model_dump(),
     }
-    changes = {"training": {"steps": steps}} if steps is not None else {}
-    tree = changed_by(merge(tree, changes), options)
-    made = run_visibly(advseg_execute(tree, resume=resume), GO_ON)
+    made = run_recipe(changed_by(merge(own, given), options), GO_ON, resume=resume)
     if as_json:
         answer(made)
     if not made["is_taken"]:

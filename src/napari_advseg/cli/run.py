@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from napari_advseg.cli.app import GO_ON, Set, advseg_execute, answer, app, changed_by, run_visibly
+from napari_advseg.cli.app import GO_ON, Set, answer, app, changed_by, run_recipe
 from napari_advseg.recipes import read_tree, validated
 
 
@@ -15,6 +15,7 @@ def run(
     recipe: Annotated[
         str, typer.Argument(help="A recipe, for example the recipe.yaml beside a model.")
     ],
+    *,
     options: Set = None,
     resume: Annotated[
         bool,
@@ -24,4 +25,4 @@ def run(
     """Replay a recipe: a training, a segmentation, a labelling or a search for thresholds."""
     tree = changed_by(read_tree(recipe), options)
     validated(tree)
-    answer(run_visibly(advseg_execute(tree, resume=resume), GO_ON))
+    answer(run_recipe(tree, GO_ON, resume=resume))

@@ -7,66 +7,34 @@ from typing import Annotated, Any
 import typer
 
 from napari_advseg import model_store
-from napari_advseg.cli.app import (
-    GO_ON,
-    SAVED,
-    Missing,
-    Overwrite,
-    Sections,
-    Set,
-    absolute,
-    advseg_execute,
-    app,
-    changed_by,
-    model_path,
-    run_visibly,
-    say,
-)
+from napari_advseg.cli.app import GO_ON, START_AGAIN, Set, app, changed_by, run_recipe, say
+from napari_advseg.cli.options import Option, Tree, takes
+from napari_advseg.recipes import Segment
 from napari_advseg.settings import merge
 from napari_advseg.volume.formats.sets import is_set
 
 
 @app.command()
+@takes(
+    Segment,
+    *("image", "model", "out", "sections"),
+    Option("interior_map", "--probabilities"),
+    *("missing", "overwrite"),
+)
 def segment(
-    image: Annotated[
-        str,
-        typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5, PNG, or a folder of them."),
-    ],
-    model: Annotated[
-        str, typer.Option(help="Folder of a trained model, or first: the one that comes along.")
-    ],
-    out: Annotated[
-        str,
-        typer.Option(help="Labels to write (.tif or .ome.zarr), or the folder for several images."),
-    ],
-    sections: Sections = None,
-    probabilities: Annotated[
-        str | None, typer.Option(help="Keep the interior map here too.")
-    ] = None,
+    given: Tree,
+    *,
     options: Set = None,
-    missing: Missing = None,
-    overwrite: Overwrite = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Of several images: only those not yet segmented.")
     ] = False,
 ) -> None:
     """Segment an image, or all images of a folder, with a trained model."""
-    card = model_store.read_card(model)
-    changes = changed_by({}, options)
-    tree = {
-        "task": "segment",
-        "image": absolute(image),
-        "model": model_path(model),
-        "out": absolute(out),
-        "sections": sections,
-        "probabilities": absolute(probabilities),
-        "overwrite": overwrite,
-        "missing": missing or "refuse",
-        "prediction": card.recipe.prediction.model_dump(),
-        "labelling": card.labelling.model_dump(),
-    }
-    stopped = GO_ON if is_set(image) else f"{SAVED} Start again with --overwrite."
-    result = run_visibly(advseg_execute(merge(tree, changes), resume=resume), stopped)
+    card = model_store.read_card(given["model"])
+    own = {"prediction": card.recipe.prediction, "labelling": card.labelling}
+    tree = merge({name: group.model_dump() for name, group in own.items()}, given)
+    stopped = GO_ON if is_set(given["image"]) else START_AGAIN
+    result = run_recipe(changed_by(tree, options), stopped, resume=resume)
     say(f"{found(result)} in {result['labels']}; the recipe is {result['recipe']}.")
 
 

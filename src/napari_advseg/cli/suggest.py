@@ -3,65 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from napari_advseg.cli.app import (
-    Json,
-    Missing,
-    Sections,
-    Set,
-    absolute,
-    advseg_execute,
-    answer,
-    app,
-    changed_by,
-    model_path,
-    run_visibly,
-    say,
-)
-from napari_advseg.settings import merge
+from napari_advseg.cli.app import Json, Set, answer, app, changed_by, run_recipe, say
+from napari_advseg.cli.options import Tree, takes
+from napari_advseg.recipes import Suggest
 
 COLUMNS = ("#", "section", "y", "x", "uncertainty")
 
 
 @app.command()
-def suggest(
-    image: Annotated[
-        str, typer.Option(help="Raw image: TIFF, zarr, OME-Zarr, HDF5, PNG, or a folder of them.")
-    ],
-    model: Annotated[
-        str, typer.Option(help="Folder of a trained model, or first: the one that comes along.")
-    ],
-    labels: Annotated[
-        str | None, typer.Option(help="What is annotated so far; 0 is not annotated.")
-    ] = None,
-    count: Annotated[int | None, typer.Option(help="How many places.", min=1)] = None,
-    sections: Sections = None,
-    out: Annotated[str | None, typer.Option(help="Write the list into this JSON file.")] = None,
-    options: Set = None,
-    missing: Missing = None,
-    as_json: Json = False,
-) -> None:
+@takes(Suggest, "image", "model", "labels", "count", "sections", "out", "missing")
+def suggest(given: Tree, *, options: Set = None, as_json: Json = False) -> None:
     """List the places where a model is least sure and nobody has annotated yet."""
-    tree = {
-        "task": "suggest",
-        "image": absolute(image),
-        "model": model_path(model),
-        "labels": absolute(labels),
-        "out": absolute(out),
-        "sections": sections,
-        "missing": missing or "refuse",
-        **({} if count is None else {"count": count}),
-    }
-    result = run_visibly(advseg_execute(merge(tree, changed_by({}, options))))
+    tree = changed_by(given, options)
+    result = run_recipe(tree)
     if as_json:
         answer(result["places"])
     else:
         typer.echo(in_lines(result["places"]))
-    if out:
-        say(f"The list is in {out}.")
+    if tree.get("out"):
+        say(f"The list is in {tree['out']}.")
 
 
 def in_lines(rows: Sequence[dict[str, Any]]) -> str:

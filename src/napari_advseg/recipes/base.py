@@ -16,6 +16,11 @@ def place(default: Any, title: str, description: str, *, was: str = "") -> Any:
     return setting(default, title, description, was=was, form="path")
 
 
+def model_folder(default: Any, title: str, description: str) -> Any:
+    """A field that names the folder of a model, or the one that comes along, which has no place."""
+    return setting(default, title, description, form="model")
+
+
 def parse_span(value: Any) -> Any:
     """`"A:B"` as (A, B); a pair passes through.
 
@@ -64,7 +69,7 @@ Images = Annotated[
 ]
 Model = Annotated[
     str,
-    place(..., "Model", "Folder of a trained model, or first: the one that comes along."),
+    model_folder(..., "Model", "Folder of a trained model, or first: the one that comes along."),
 ]
 Sections = Annotated[
     Span,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.recipes.base import Image, Recipe, place
+from napari_advseg.recipes.base import Image, Recipe, model_folder, place
 from napari_advseg.settings import setting
 from napari_advseg.settings.prediction import PredictionSettings
 
@@ -21,7 +21,7 @@ class Judge(Recipe):
         "The map that they were made from: it says how wide walls are.",
         was="interior",
     )
-    model: str = place(..., "Model", "Folder of a model that was trained against a critic.")
+    model: str = model_folder(..., "Model", "Folder of a model that was trained against a critic.")
     journal: str | None = place(
         None, "Journal", "Folder with the edits of the labels; empty for none."
     )

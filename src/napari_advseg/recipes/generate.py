@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.recipes.base import Overwrite, Recipe, Sections, place
+from napari_advseg.recipes.base import Overwrite, Recipe, Sections, model_folder, place
 from napari_advseg.settings import setting
 
 
@@ -12,7 +12,7 @@ class Generate(Recipe):
     """Synthetic images of labels with those labels, or unlabelled crops, in a folder."""
 
     task: Literal["generate"] = "generate"
-    model: str = place(
+    model: str = model_folder(
         ...,
         "Model",
         "Folder of a model that paints labels (cgan with direction map_to_image, cyclegan, seggan) or draws crops "
@@ -25,7 +25,7 @@ class Generate(Recipe):
         4, "Number", "How many crops, or sections of synthetic neuropil.", ge=1, le=100_000
     )
     side: int = setting(
-        512, "Side", "Of a section of synthetic neuropil.", unit="px", ge=32, le=16_384
+        512, "Side", "Side of a section of synthetic neuropil.", unit="px", ge=32, le=16_384
     )
     seed: int = setting(
         0, "Seed", "Another one gives other crops, or other neuropil.", ge=0, lt=2**32
@@ -37,9 +37,9 @@ class Generate(Recipe):
     images: str | None = place(
         None,
         "Training images",
-        "Crops are compared with them; empty: where they were when the model was trained.",
+        "The training images that crops are compared with; empty: where they were when the model was trained.",
     )
-    gate: str | None = place(
+    gate: str | None = model_folder(
         None,
         "Gate",
         "Folder of a segmenter trained on real images: only sections in which it finds the labels again are kept.",

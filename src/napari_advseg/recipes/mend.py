@@ -6,7 +6,16 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from napari_advseg.recipes.base import Image, Missing, Overwrite, Placed, Recipe, Sections, place
+from napari_advseg.recipes.base import (
+    Image,
+    Missing,
+    Overwrite,
+    Placed,
+    Recipe,
+    Sections,
+    model_folder,
+    place,
+)
 from napari_advseg.settings import setting
 from napari_advseg.settings.prediction import PredictionSettings
 
@@ -17,7 +26,7 @@ class Painting(Recipe):
     """What painting into an image needs, whatever is painted."""
 
     image: Image
-    model: str = place(..., "Model", "Folder of a trained boundless model.")
+    model: str = model_folder(..., "Model", "Folder of a trained boundless model.")
     out: str = place(
         ...,
         "Image to write",

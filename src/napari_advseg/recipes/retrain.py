@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.recipes.base import Image, Missing, Recipe, place
+from napari_advseg.recipes.base import Image, Missing, Recipe, model_folder, place
 from napari_advseg.settings import setting
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.training import TrainingSettings
@@ -21,7 +21,7 @@ class Retrain(Recipe):
         None, "Labels", "The labels that the journal belongs to, where they have moved."
     )
     image: Image
-    model: str = place(
+    model: str = model_folder(
         ...,
         "Model",
         "Folder of the model to start from and to be better than, or first; it stays as it is.",

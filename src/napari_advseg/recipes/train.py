@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from napari_advseg import families
-from napari_advseg.recipes.base import Missing, Recipe, Span, place
+from napari_advseg.recipes.base import Missing, Recipe, Span, model_folder, place
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.examples import ExampleSettings, Zero
 from napari_advseg.settings.labelling import LabellingSettings
@@ -66,7 +66,7 @@ class Train(Recipe):
     masks: str | None = place(
         None,
         "Unpaired masks",
-        "And of labels that need not belong to them, in number, order or size.",
+        "Labels that need not belong to these images, in number, order or size.",
     )
     sections: Span = setting(
         None, "Sections", "Which sections may be used; empty for all.", form="A:B"
@@ -92,11 +92,11 @@ class Train(Recipe):
         form="RATES",
     )
     zero: Zero = setting("auto", "0 means", "What 0 in the annotation means.")
-    start_from: str | None = place(
+    start_from: str | None = model_folder(
         None,
         "Start from",
-        "Folder of a trained model of any family, or first: tensors that fit by name and shape are taken over, the rest "
-        "begins at random.",
+        "Folder of a trained model of any family, or first: tensors that fit by name and shape are taken over, the "
+        "rest begins at random.",
     )
     start_only: tuple[str, ...] = setting(
         (),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from napari_advseg.recipes.base import Missing, Overwrite, Recipe, Span, place
+from napari_advseg.recipes.base import Missing, Overwrite, Recipe, Span, model_folder, place
 from napari_advseg.settings import setting
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
@@ -38,7 +38,7 @@ class Tune(Recipe):
     """One search for thresholds on annotated sections: an interior map or what makes it, the truth, the grid."""
 
     task: Literal["tune"] = "tune"
-    model: str | None = place(
+    model: str | None = model_folder(
         None, "Model", "Folder of the model that predicts, and that the choice can be saved into."
     )
     image: str | None = place(
