@@ -11,8 +11,10 @@ import typer
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import Json, Missing, Overwrite, Sections, answer, app, cut_alike, say
+from napari_advseg.cli.options import Tree, takes
 from napari_advseg.recipes import parse_span
 from napari_advseg.scoring.finding.locate import ERROR_KINDS, Errors, error_map
+from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.formats.sections import check_target
 
 OBJECTS = ("#", "gain", "side", "id", "split", "merge", "section", "y", "x", "voxels")
@@ -21,22 +23,17 @@ WORDS = ("side", "kind", "labels", "truth")
 
 
 @app.command()
+@takes(ScoringSettings, "by", "boundary", "border", "zero")
 def errors(
+    given: Tree,
     labels: Annotated[str, typer.Argument(help="Predicted labels.")],
     truth: Annotated[str, typer.Argument(help="True labels on the same voxels.")],
+    *,
     top: Annotated[int, typer.Option(help="How many objects and sites are listed.", min=0)] = 50,
     overlay: Annotated[
         str | None, typer.Option(help="Paint the errors into this file: .ome.zarr or .tif.")
     ] = None,
     sections: Sections = None,
-    by: Annotated[str | None, typer.Option(help="section or volume.")] = None,
-    boundary: Annotated[
-        str | None, typer.Option(help="Predicted 0: thin, ignore or count.")
-    ] = None,
-    border: Annotated[
-        int | None, typer.Option(metavar="PX", help="Truth border left out; 0 leaves out none.")
-    ] = None,
-    zero: Annotated[str | None, typer.Option(help="Truth 0: boundary or background.")] = None,
     missing: Missing = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -49,9 +46,7 @@ def errors(
         predicted, true = cut_alike([predicted, true], sections)
     if overlay is not None:
         check_target(Path(overlay), predicted.shape, np.uint8, "labels", overwrite=overwrite)
-    fields = {"by": by, "boundary": boundary, "border": border, "zero": zero}
-    fields = {name: value for name, value in fields.items() if value is not None}
-    found = advseg.locate(predicted, true, **fields).top(top).moved(first)
+    found = advseg.locate(predicted, true, **given).top(top).moved(first)
     if not found.score.scored:
         say("Warning: the truth has no labelled pixel there, so nothing was compared.")
     if overlay is not None:

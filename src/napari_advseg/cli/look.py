@@ -10,7 +10,7 @@ import typer
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import Json, Overwrite, answer, app, run_visibly, say
-from napari_advseg.cli.score import in_lines
+from napari_advseg.cli.score.text import score_lines
 
 
 @app.command()
@@ -21,7 +21,7 @@ def demo(
     """Train, segment, score and draw a picture on synthetic neuropil."""
     module = import_module("napari_advseg.cli.demo")
     result = run_visibly(module.demo(Path(out), steps))
-    typer.echo(in_lines(result.closed))
+    typer.echo("\n".join(score_lines(result.closed)))
     say(f"See {out}: score.json, labels.ome.zarr, model/ and the pictures.")
 
 

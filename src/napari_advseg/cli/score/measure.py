@@ -8,13 +8,14 @@ from typing import Any
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import say
-from napari_advseg.cli.score_text import class_lines, object_lines, score_lines
+from napari_advseg.cli.score.text import class_lines, object_lines, score_lines
 from napari_advseg.examples.classes import MOST
 from napari_advseg.scoring.measures.semantic import class_values, void_of
 from napari_advseg.scoring.measures.several import Row, class_row, instance_row, object_row
+from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
 
-OF_INSTANCES = ("by", "boundary", "border", "edge", "zero", "rand")
-OF_OBJECTS = ("iou", "detections", "probabilities")
+OF_INSTANCES = tuple(ScoringSettings.model_fields)
+OF_OBJECTS = ("ious", "detections", "probabilities")
 
 NOTHING = "the truth has no labelled pixel there, so nothing was compared and every value is 0."
 NO_PIXEL = "the truth has no pixel that counts, so nothing was compared."
@@ -26,17 +27,24 @@ MANY = (
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What is measured, and the options that were given, by name."""
+    """What is measured, and what was given, by the names of the settings."""
 
     given: dict[str, Any]
-    objects: bool = False
-    classes: bool = False
+
+    @property
+    def objects(self) -> bool:
+        """Whether objects are scored too."""
+        return "objects" in self.given
+
+    @property
+    def classes(self) -> bool:
+        """Whether class maps are compared."""
+        return "classes" in self.given
 
     def check(self) -> None:
         """Refuse options that have no effect beside the others."""
         if self.classes:
-            wrong = [name for name in (*OF_INSTANCES, *OF_OBJECTS) if name in self.given]
-            wrong += ["objects"] if self.objects else []
+            wrong = [name for name in (*OF_INSTANCES, *OF_OBJECTS, "objects") if name in self.given]
             if wrong:
                 raise ValueError(
                     f"--classes compares class maps, in which there are no objects; "
@@ -87,7 +95,7 @@ def measured(volumes: list[Any], wanted: Wanted) -> Measured:
 def of_classes(volumes: list[Any], wanted: Wanted) -> Measured:
     """The score of class maps."""
     names = {"tolerance": "width", "ignore": "ignore"}
-    fields = {names[name]: value for name, value in wanted.given.items()}
+    fields = {names[name]: value for name, value in wanted.given.items() if name in names}
     result = advseg.semantic_score(*volumes, **fields)
     warnings = () if result.scored else (NO_PIXEL,)
     return Measured(result.to_json(), class_lines(result), class_row(result), warnings)
@@ -96,7 +104,7 @@ def of_classes(volumes: list[Any], wanted: Wanted) -> Measured:
 def of_labels(volumes: list[Any], wanted: Wanted) -> Measured:
     """The score of labels, with that of their objects if asked for."""
     pair, maps = volumes[:2], volumes[2:]
-    fields = {name: wanted.given[name] for name in OF_INSTANCES if name in wanted.given}
+    fields = {name: value for name, value in wanted.given.items() if name in OF_INSTANCES}
     result = advseg.score(*pair, **fields)
     alone = Measured(
         result.to_json(),
@@ -106,10 +114,8 @@ def of_labels(volumes: list[Any], wanted: Wanted) -> Measured:
     )
     if not wanted.objects:
         return alone
-    names = {"iou": "ious", "tolerance": "tolerance", "detections": "detections"}
-    fields |= {
-        setting: wanted.given[name] for name, setting in names.items() if name in wanted.given
-    }
+    rules = ObjectSettings.model_fields
+    fields |= {name: value for name, value in wanted.given.items() if name in rules}
     found = advseg.object_score(*pair, probabilities=maps[0] if maps else None, **fields)
     left_out = (
         f"average precision left out {found.masks.left_out} objects: it looks at "
@@ -124,4 +130,4 @@ def of_labels(volumes: list[Any], wanted: Wanted) -> Measured:
 
 
 def _options(names: list[str]) -> str:
-    return ", ".join(f"--{name}" for name in names)
+    return ", ".join(f"--{'iou' if name == 'ious' else name}" for name in names)

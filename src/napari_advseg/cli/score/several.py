@@ -11,7 +11,7 @@ from typing import Any
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import run_visibly, say
-from napari_advseg.cli.score_measure import Measured, Wanted, measured
+from napari_advseg.cli.score.measure import Measured, Wanted, measured
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.scoring.measures.several import columns_of, summary
