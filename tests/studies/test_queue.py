@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -273,15 +272,19 @@ def test_sections_are_spread_and_neighbours_stay_together(few):
     assert [one.size("z") for one in pieces(few.image, (0, 1, 4))] == [2, 1]
 
 
-def test_the_command_names_what_there_is(tmp_path):
-    from napari_advseg.cli.study import study as command
-
-    with pytest.raises(ValueError, match="choose one of: synthetic, small-sets, speed"):
-        command("none", out=str(tmp_path), seed=0, painter_steps=1, gate=0.5)
-    with pytest.raises(ValueError, match="synthetic needs --image"):
-        command("synthetic", out=str(tmp_path), seed=0, painter_steps=1, gate=0.5)
-    with pytest.raises(ValueError, match="'50,4' is no voxel size; write --voxel 50,4,4"):
-        command("speed", out=str(tmp_path), scale="tiny", seed=0, voxel="50,4")
-    with pytest.raises(ValueError, match="'percent' chooses no runs; write --only percent=10"):
-        command("speed", out=str(tmp_path), scale="tiny", seed=0, only=["percent"])
-    assert not list(Path(tmp_path).iterdir())
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["none"], "choose one of: synthetic, small-sets, speed"),
+        (["synthetic"], "synthetic needs --image"),
+        (["speed", "--voxel", "50,4"], "'50,4' is no voxel size; write --voxel 50,4,4"),
+        (["speed", "--seeds", "0,one"], "'0,one' are no seeds; write --seeds 0,1,2"),
+        (["speed", "--only", "percent"], "'percent' chooses no runs; write --only percent=10"),
+    ],
+)
+def test_the_command_names_what_there_is(call, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call("study", *options)
+    assert code == 2
+    assert said in err
+    assert not list(tmp_path.iterdir())

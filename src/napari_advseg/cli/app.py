@@ -18,7 +18,6 @@ import napari_advseg as advseg
 from napari_advseg import model_store
 from napari_advseg.cli.bar import Bar
 from napari_advseg.progress import BlockDone, Report, Reports
-from napari_advseg.recipes import parse_span
 from napari_advseg.settings import assign
 from napari_advseg.volume.formats.sets import IMAGES
 
@@ -34,18 +33,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its name.")
 ]
-Sections = Annotated[
-    str | None, typer.Option(metavar="A:B", help="Only sections A to B-1, counted from 0.")
-]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Missing = Annotated[
-    str | None,
-    typer.Option(help="Chunks that a zarr store has lost: refuse (the default) or fill."),
-]
-Overwrite = Annotated[
-    bool,
-    typer.Option("--overwrite", help="Replace an existing output once the new one is complete."),
-]
 
 
 def complain(text: str) -> int:
@@ -134,9 +122,9 @@ def changed_by(tree: dict[str, Any], options: list[str] | None) -> dict[str, Any
     return tree
 
 
-def cut_alike(pair: list[Any], sections: str) -> list[Any]:
+def cut_alike(pair: list[Any], sections: tuple[int, int]) -> list[Any]:
     """Both volumes cut to the sections; one that holds only these already is taken whole."""
-    first, end = parse_span(sections)
+    first, end = sections
     cut = []
     for volume in pair:
         others = [other.size("z") for other in pair if other is not volume]

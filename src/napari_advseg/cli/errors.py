@@ -10,9 +10,8 @@ import numpy as np
 import typer
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import Json, Missing, Overwrite, Sections, answer, app, cut_alike, say
-from napari_advseg.cli.options import Tree, takes
-from napari_advseg.recipes import parse_span
+from napari_advseg.cli.app import Json, answer, app, cut_alike, say
+from napari_advseg.cli.options import Files, Tree, judged, share_of, takes
 from napari_advseg.scoring.finding.locate import ERROR_KINDS, Errors, error_map
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.formats.sections import check_target
@@ -22,8 +21,12 @@ SITES = ("#", "gain", "kind", "labels", "truth", "section", "y", "x", "faces")
 WORDS = ("side", "kind", "labels", "truth")
 
 
+class Places(ScoringSettings, Files):
+    """By which rules labels are compared, and how the files are read and written."""
+
+
 @app.command()
-@takes(ScoringSettings, "by", "boundary", "border", "zero")
+@takes(Places, "by", "boundary", "border", "zero", "sections", "missing", "overwrite")
 def errors(
     given: Tree,
     labels: Annotated[str, typer.Argument(help="Predicted labels.")],
@@ -33,24 +36,22 @@ def errors(
     overlay: Annotated[
         str | None, typer.Option(help="Paint the errors into this file: .ome.zarr or .tif.")
     ] = None,
-    sections: Sections = None,
-    missing: Missing = None,
-    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """List where labels are wrong, the most costly places first."""
-    predicted, true = (advseg.read(path, missing=missing or "refuse") for path in (labels, truth))
+    files = judged(Files, given)
+    predicted, true = (advseg.read(path, missing=files.missing) for path in (labels, truth))
     first = 0
-    if sections is not None:
-        first = parse_span(sections)[0]
-        predicted, true = cut_alike([predicted, true], sections)
+    if files.sections is not None:
+        first = files.sections[0]
+        predicted, true = cut_alike([predicted, true], files.sections)
     if overlay is not None:
-        check_target(Path(overlay), predicted.shape, np.uint8, "labels", overwrite=overwrite)
-    found = advseg.locate(predicted, true, **given).top(top).moved(first)
+        check_target(Path(overlay), predicted.shape, np.uint8, "labels", overwrite=files.overwrite)
+    found = advseg.locate(predicted, true, **share_of(ScoringSettings, given)).top(top).moved(first)
     if not found.score.scored:
         say("Warning: the truth has no labelled pixel there, so nothing was compared.")
     if overlay is not None:
-        advseg.write(error_map(predicted, true, found.settings), overlay, overwrite=overwrite)
+        advseg.write(error_map(predicted, true, found.settings), overlay, overwrite=files.overwrite)
         kinds = ", ".join(f"{number} {kind}" for kind, number in ERROR_KINDS.items())
         say(f"Painted into {overlay}: {kinds}.")
     if as_json:

@@ -15,8 +15,6 @@ from napari_advseg import model_store
 from napari_advseg.cli.app import (
     GO_ON,
     Json,
-    Missing,
-    Overwrite,
     Set,
     absolute,
     answer,
@@ -26,7 +24,7 @@ from napari_advseg.cli.app import (
     run_visibly,
     say,
 )
-from napari_advseg.cli.options import Option, Tree, takes
+from napari_advseg.cli.options import Files, Option, Tree, judged, takes
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.proofreading.afterwards.bake import bake as bake_labels
 from napari_advseg.proofreading.afterwards.replay import Replayed, in_words
@@ -66,10 +64,9 @@ Labels = Annotated[
 
 
 @journal.command("list")
-def list_(where: Where, as_json: Json = False) -> None:
+def list_(where: Where, *, as_json: Json = False) -> None:
     """List the edits that count, oldest first."""
-    kept = found(where)
-    warn(kept)
+    kept = opened(where)
     rows = [row(number, step) for number, step in enumerate(kept.steps, 1)]
     if as_json:
         answer({**about(kept), "edits": rows})
@@ -96,8 +93,7 @@ def export(
     out: Annotated[str, typer.Option(help="File to write: .json, or .csv for a table.")],
 ) -> None:
     """Write the edits that count into a file that other programs read."""
-    kept = found(where)
-    warn(kept)
+    kept = opened(where)
     path = Path(out)
     rows = [row(number, step) for number, step in enumerate(kept.steps, 1)]
     if path.suffix.lower() == ".csv":
@@ -111,8 +107,11 @@ def export(
 
 
 @journal.command()
+@takes(Files, "missing", "overwrite")
 def replay(
+    given: Tree,
     where: Where,
+    *,
     onto: Annotated[str, typer.Option(help="Another segmentation of the same image.")],
     out: Annotated[str | None, typer.Option(help="Write its labels with the edits here.")] = None,
     keep: Annotated[
@@ -122,14 +121,12 @@ def replay(
         str | None, typer.Option(help="Write what did not fit into this file (.json).")
     ] = None,
     labels: Labels = None,
-    missing: Missing = None,
-    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Do the edits again on another segmentation; without --out and --keep it is only said what would happen."""
-    kept = found(where)
-    warn(kept)
-    base = advseg.read(onto, missing=missing or "refuse")
+    files = judged(Files, given)
+    kept = opened(where)
+    base = advseg.read(onto, missing=files.missing)
     proof = Proof(base) if keep is None else OpenProof(base, Path(keep))
     try:
         replayed: Replayed = run_visibly(replay_steps(kept, proof, original(kept, labels)))
@@ -137,7 +134,7 @@ def replay(
             listed = [one.to_json() for one in replayed.conflicts]
             replace_file(Path(conflicts), json.dumps(listed, indent=2).encode())
         if out is not None:
-            run_visibly(bake_labels(proof, out, overwrite=overwrite))
+            run_visibly(bake_labels(proof, out, overwrite=files.overwrite))
     finally:
         if isinstance(proof, OpenProof):
             proof.close()
@@ -148,41 +145,43 @@ def replay(
 
 
 @journal.command()
+@takes(Files, "missing", "overwrite")
 def bake(
+    given: Tree,
     where: Where,
     out: Annotated[str, typer.Option(help="Labels to write: .ome.zarr or .tif.")],
     labels: Labels = None,
-    missing: Missing = None,
-    overwrite: Overwrite = False,
 ) -> None:
     """Write the labels with all edits into a file of their own."""
-    kept = found(where)
-    warn(kept)
+    files = judged(Files, given)
+    kept = opened(where)
     path = path_of_labels(kept, labels)
-    proof = reopened(kept, advseg.read(path, missing=missing or "refuse"))
-    run_visibly(bake_labels(proof, out, overwrite=overwrite))
+    proof = reopened(kept, advseg.read(path, missing=files.missing))
+    run_visibly(bake_labels(proof, out, overwrite=files.overwrite))
     say(f"{len(proof.steps)} edits are baked into {out}.")
 
 
 @journal.command()
+@takes(Files, "missing")
 def report(
+    given: Tree,
     where: Where,
+    *,
     out: Annotated[str, typer.Option(help="Folder for review.md and review.csv.")],
     truth: Annotated[
         str | None, typer.Option(help="True labels on the same voxels: the score before and after.")
     ] = None,
     by: Annotated[str, typer.Option(help="Score by section or volume.")] = "volume",
     labels: Labels = None,
-    missing: Missing = None,
     as_json: Json = False,
 ) -> None:
     """Report the time spent, edits by kind, what is reviewed and, with a truth, the score before and after."""
-    kept = found(where)
-    warn(kept)
+    files = judged(Files, given)
+    kept = opened(where)
     proof = true = None
     if truth is not None:
         path = path_of_labels(kept, labels)
-        base, true = (advseg.read(one, missing=missing or "refuse") for one in (path, truth))
+        base, true = (advseg.read(one, missing=files.missing) for one in (path, truth))
         proof = reopened(kept, base)
     record = record_of(kept, proof, true, by=by)
     text, table = write_record(record, Path(out))
@@ -226,9 +225,12 @@ def retrain(
     )
 
 
-def warn(kept: Kept) -> None:
+def opened(where: str) -> Kept:
+    """The journal in a folder or beside labels; what is odd about it is said."""
+    kept = found(where)
     if kept.warning:
         say(f"Warning: {kept.warning}")
+    return kept
 
 
 def original(kept: Kept, labels: str | None) -> Any:

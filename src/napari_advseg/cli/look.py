@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import Json, Overwrite, answer, app, run_visibly, say
+from napari_advseg.cli.app import Json, answer, app, run_visibly, say
+from napari_advseg.cli.options import Files, Tree, takes
 from napari_advseg.cli.score.text import score_lines
 
 
@@ -26,7 +27,7 @@ def demo(
 
 
 @app.command()
-def families(as_json: Json = False) -> None:
+def families(*, as_json: Json = False) -> None:
     """List the families of models with their presets and parameter counts."""
     listed = import_module("napari_advseg.families.counts").listed()
     if as_json:
@@ -42,10 +43,11 @@ def families(as_json: Json = False) -> None:
 
 
 @app.command()
+@takes(Files, "overwrite")
 def sample(
+    given: Tree,
     name: Annotated[str, typer.Argument(help="Name of a sample, for example neuropil.")],
     out: Annotated[str, typer.Argument(help="A folder, or the image's file: .tif or .ome.zarr.")],
-    overwrite: Overwrite = False,
 ) -> None:
     """Write a synthetic image with its exact labels."""
     samples = import_module("napari_advseg.samples").SAMPLES
@@ -55,7 +57,7 @@ def sample(
     if not Path(out).suffix:
         Path(out).mkdir(parents=True, exist_ok=True)
     for path, volume in zip(sample_places(Path(out)), make(), strict=True):
-        typer.echo(str(advseg.write(volume, path, overwrite=overwrite)))
+        typer.echo(str(advseg.write(volume, path, **given)))
 
 
 @app.command()

@@ -6,18 +6,30 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, TypeVar, get_origin
 
 import typer
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from napari_advseg.cli.app import absolute, model_path
+from napari_advseg.recipes import in_words
+from napari_advseg.recipes.base import Missing, Overwrite, Sections
 from napari_advseg.settings import Settings, merge, word_of
 from napari_advseg.settings.spoken import bounds_of, choices_of, default_of, types_of
 
+Group = TypeVar("Group", bound=Settings)
 Tree = dict[str, Any]
 READ: dict[str, Callable[[str], Any]] = {"path": absolute, "model": model_path}
 """How a text is read, by the format of its field."""
+
+
+class Files(Settings):
+    """How files are read and written by commands that run no recipe."""
+
+    sections: Sections = None
+    missing: Missing = "refuse"
+    overwrite: Overwrite = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +99,23 @@ def takes(
         return call
 
     return with_options
+
+
+def judged(kind: type[Group], given: Tree) -> Group:
+    """Settings of `kind` with what was given of its fields.
+
+    Raises:
+        ValueError: one line that names the first wrong field.
+    """
+    try:
+        return kind.model_validate(share_of(kind, given))
+    except ValidationError as error:
+        raise ValueError(in_words(error)) from None
+
+
+def share_of(kind: type[Settings], given: Tree) -> Tree:
+    """What was given of the fields of `kind`."""
+    return {name: value for name, value in given.items() if name in kind.model_fields}
 
 
 def field_at(kind: type[Settings], path: str) -> FieldInfo:

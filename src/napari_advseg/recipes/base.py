@@ -47,6 +47,27 @@ def parse_span(value: Any) -> Any:
     return pair
 
 
+def numbers(kind: type[int | float], refusal: str, count: int | None = None) -> BeforeValidator:
+    """A text such as "1e-3,1e-4" as numbers, `count` of them; what is no text passes through.
+
+    Raises:
+        ValueError: the text says something else; `refusal` follows it: "'x' are no seeds".
+    """
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            found = [kind(part) for part in value.split(",")]
+        except ValueError:
+            found = []
+        if len(found) != (count or max(1, len(found))):
+            raise ValueError(f"'{value}' {refusal}")
+        return found
+
+    return BeforeValidator(read)
+
+
 Span = Annotated[
     tuple[int, int] | None,
     BeforeValidator(parse_span),

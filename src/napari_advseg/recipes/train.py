@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import (
-    BeforeValidator,
     SerializeAsAny,
     ValidationInfo,
     field_validator,
@@ -13,7 +12,7 @@ from pydantic import (
 )
 
 from napari_advseg import families
-from napari_advseg.recipes.base import Missing, Recipe, Span, model_folder, place
+from napari_advseg.recipes.base import Missing, Recipe, Span, model_folder, numbers, place
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.examples import ExampleSettings, Zero
 from napari_advseg.settings.labelling import LabellingSettings
@@ -21,22 +20,9 @@ from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.settings.training import TrainingSettings
 
-
-def read_rates(value: Any) -> Any:
-    """Learning rates from "1e-3,1e-4"; what is no text passes through.
-
-    Raises:
-        ValueError: something is no number.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return [float(part) for part in value.split(",")]
-    except ValueError:
-        raise ValueError(f"'{value}' are no learning rates; write --sweep 1e-3,1e-4,1e-5") from None
-
-
-Rates = Annotated[tuple[float, ...], BeforeValidator(read_rates)]
+Rates = Annotated[
+    tuple[float, ...], numbers(float, "are no learning rates; write --sweep 1e-3,1e-4,1e-5")
+]
 
 
 @runtime_checkable

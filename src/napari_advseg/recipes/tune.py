@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import model_validator
 
-from napari_advseg.recipes.base import Missing, Overwrite, Recipe, Span, model_folder, place
+from napari_advseg.recipes.base import (
+    Missing,
+    Overwrite,
+    Recipe,
+    Span,
+    model_folder,
+    numbers,
+    place,
+)
 from napari_advseg.settings import setting
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.settings.tuning import TuningSettings
 
-
-def read_pair(value: Any) -> Any:
-    """Two numbers from "T,E"; what is no text passes through.
-
-    Raises:
-        ValueError: they are not two numbers.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        first, second = (float(number) for number in value.split(","))
-    except ValueError:
-        raise ValueError(
-            f"'{value}' is no pair of thresholds; write --choose T,E, for example .81,.91"
-        ) from None
-    return first, second
-
-
-Pair = Annotated[tuple[float, float] | None, BeforeValidator(read_pair)]
+Pair = Annotated[
+    tuple[float, float] | None,
+    numbers(float, "is no pair of thresholds; write --choose T,E, for example .81,.91", 2),
+]
 
 
 class Tune(Recipe):

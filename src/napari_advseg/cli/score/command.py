@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import Json, Missing, Sections, answer, app, cut_alike, say
-from napari_advseg.cli.options import Option, Tree, takes
+from napari_advseg.cli.app import Json, answer, app, cut_alike, say
+from napari_advseg.cli.options import Files, Option, Tree, judged, takes
 from napari_advseg.cli.score.measure import Wanted, measured
 from napari_advseg.cli.score.several import document, score_sets, write_csv
 from napari_advseg.cli.score.text import several_lines
@@ -17,7 +17,7 @@ from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
 from napari_advseg.volume.formats.sets import is_set
 
 
-class Comparison(ScoringSettings, ObjectSettings):
+class Comparison(ScoringSettings, ObjectSettings, Files):
     """All that a comparison can be told: of instances, of objects, of classes."""
 
     objects: bool = setting(False, "Objects", "Score whole objects and their outlines too.")
@@ -38,15 +38,13 @@ class Comparison(ScoringSettings, ObjectSettings):
     Option("ious", "--iou", help="With --objects: 0.5, or 0.5,0.75, or 0.5:0.95."),
     Option("tolerance", help="With --objects or --classes: how far off a boundary may be."),
     Option("detections", help="With --objects: looked at by the average precision."),
-    *("probabilities", "classes", "ignore"),
+    *("probabilities", "classes", "ignore", "sections", "missing"),
 )
 def score(
     given: Tree,
     labels: Annotated[str, typer.Argument(help="Predicted labels, or a folder of them.")],
     truth: Annotated[str, typer.Argument(help="True labels on the same voxels.")],
     *,
-    sections: Sections = None,
-    missing: Missing = None,
     table: Annotated[
         str | None,
         typer.Option("--csv", metavar="FILE", help="Of folders: the rows of the images as CSV."),
@@ -54,12 +52,12 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Compare labels with the truth: of one image, or of two folders matched by name."""
-    wanted = Wanted(given)
+    files, wanted = judged(Files, given), Wanted(given)
     wanted.check()
     paths = [labels, truth, *([given["probabilities"]] if "probabilities" in given else [])]
     several = any(map(is_set, paths[:2]))
     compare = of_folders if several else of_one
-    found, lines = compare(paths, wanted, missing, sections=sections, table=table)
+    found, lines = compare(paths, wanted, files, table)
     if as_json:
         answer(found)
     else:
@@ -67,14 +65,14 @@ def score(
 
 
 def of_one(
-    paths: list[str], wanted: Wanted, missing: Any, *, sections: str | None, table: str | None
+    paths: list[str], wanted: Wanted, files: Files, table: str | None
 ) -> tuple[Any, list[str]]:
     """The scores of one image, as JSON and as lines."""
     if table is not None:
         raise ValueError("--csv is a table of several images; name two folders or patterns.")
-    volumes = [advseg.read(path, missing=missing or "refuse") for path in paths]
-    if sections is not None:
-        volumes = cut_all(volumes, sections)
+    volumes = [advseg.read(path, missing=files.missing) for path in paths]
+    if files.sections is not None:
+        volumes = cut_all(volumes, files.sections)
     found = measured(volumes, wanted.without_void(volumes[1:2]))
     for text in found.warnings:
         say(f"Warning: {text}")
@@ -82,19 +80,19 @@ def of_one(
 
 
 def of_folders(
-    paths: list[str], wanted: Wanted, missing: Any, *, sections: str | None, table: str | None
+    paths: list[str], wanted: Wanted, files: Files, table: str | None
 ) -> tuple[Any, list[str]]:
     """The scores of several images, as JSON and as lines."""
-    if sections is not None:
+    if files.sections is not None:
         raise ValueError("Sections are chosen from one image; leave out --sections for several.")
-    found = score_sets(paths, wanted, missing)
+    found = score_sets(paths, wanted, files.missing)
     if table is not None:
         write_csv(table, found)
-    names, rows = [files[0].name for files, _ in found], [one.row for _, one in found]
+    names, rows = [images[0].name for images, _ in found], [one.row for _, one in found]
     return document(found), several_lines(names, rows)
 
 
-def cut_all(volumes: list[Any], sections: str) -> list[Any]:
+def cut_all(volumes: list[Any], sections: tuple[int, int]) -> list[Any]:
     """Labels and truth cut alike, and the map cut as the longer of them."""
     pair = volumes[:2]
     longer = max(pair, key=lambda volume: volume.size("z"))

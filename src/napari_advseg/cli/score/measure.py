@@ -8,6 +8,7 @@ from typing import Any
 
 import napari_advseg as advseg
 from napari_advseg.cli.app import say
+from napari_advseg.cli.options import share_of
 from napari_advseg.cli.score.text import class_lines, object_lines, score_lines
 from napari_advseg.examples.classes import MOST
 from napari_advseg.scoring.measures.semantic import class_values, void_of
@@ -104,7 +105,7 @@ def of_classes(volumes: list[Any], wanted: Wanted) -> Measured:
 def of_labels(volumes: list[Any], wanted: Wanted) -> Measured:
     """The score of labels, with that of their objects if asked for."""
     pair, maps = volumes[:2], volumes[2:]
-    fields = {name: value for name, value in wanted.given.items() if name in OF_INSTANCES}
+    fields = share_of(ScoringSettings, wanted.given)
     result = advseg.score(*pair, **fields)
     alone = Measured(
         result.to_json(),
@@ -114,8 +115,7 @@ def of_labels(volumes: list[Any], wanted: Wanted) -> Measured:
     )
     if not wanted.objects:
         return alone
-    rules = ObjectSettings.model_fields
-    fields |= {name: value for name, value in wanted.given.items() if name in rules}
+    fields |= share_of(ObjectSettings, wanted.given)
     found = advseg.object_score(*pair, probabilities=maps[0] if maps else None, **fields)
     left_out = (
         f"average precision left out {found.masks.left_out} objects: it looks at "

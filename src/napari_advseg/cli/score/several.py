@@ -14,6 +14,7 @@ from napari_advseg.cli.app import run_visibly, say
 from napari_advseg.cli.score.measure import Measured, Wanted, measured
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.progress import BlockDone, Phase, Reports
+from napari_advseg.recipes import Missing
 from napari_advseg.scoring.measures.several import columns_of, summary
 from napari_advseg.scoring.table.pair import paired
 from napari_advseg.tasks.many import naming
@@ -23,7 +24,9 @@ Files = tuple[Path, ...]
 SIDES = ("labels file", "truth")
 
 
-def score_sets(paths: Sequence[str], wanted: Wanted, missing: Any) -> list[tuple[Files, Measured]]:
+def score_sets(
+    paths: Sequence[str], wanted: Wanted, missing: Missing
+) -> list[tuple[Files, Measured]]:
     """Labels, truth and perhaps maps of every image, named by folders or patterns, with their scores.
 
     Raises:
@@ -59,7 +62,7 @@ def _matched(labels: list[Path], others: list[Path]) -> list[tuple[Path, Path]]:
 
 
 def in_turn(
-    several: list[Files], wanted: Wanted, missing: Any
+    several: list[Files], wanted: Wanted, missing: Missing
 ) -> Reports[list[tuple[Files, Measured]]]:
     """The scores of every image, after a look at all of them."""
     for files in several:
@@ -100,5 +103,5 @@ def write_csv(path: str, found: list[tuple[Files, Measured]]) -> None:
     say(f"The table is in {path}.")
 
 
-def _read(file: Path, missing: Any) -> Any:
-    return advseg.read(file, missing=missing or "refuse")
+def _read(file: Path, missing: Missing) -> Any:
+    return advseg.read(file, missing=missing)
