@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any, TypeVar
 
+IMAGES = "images"
+"""The phase in which the images of a set are counted."""
 Result = TypeVar("Result")
 
 

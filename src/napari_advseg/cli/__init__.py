@@ -5,71 +5,71 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any, NoReturn
 
 import typer
 
-# Importing a module adds its commands to the application, in this order.
-# fmt: off
-from napari_advseg.cli import (
-    errors,
-    generate,
-    journal,
-    look,
-    mend,
-    run,
-    score,
-    segment,
-    study,
-    suggest,
-    train,
-    tune,
-    viewer,
-)
+from napari_advseg.cli import terminal
 
-# fmt: on
-from napari_advseg.cli.app import app, complain
+COMMANDS = {
+    "train": "train",
+    "segment": "segment",
+    "tune": "tune",
+    "score": "score",
+    "errors": "errors",
+    "suggest": "suggest",
+    "run": "run",
+    "generate": "generate",
+    "extend": "mend",
+    "mend": "mend",
+    "study": "study",
+    "demo": "demo",
+    "sample": "sample",
+    "families": "families",
+    "doctor": "doctor",
+    "gui": "viewer",
+    "serve": "viewer",
+    "journal": "journal",
+}
+"""The module that adds each command, in the order of the help."""
 
 # Newer releases of typer bring their own click; this is the usage error of whichever is in use.
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
+
+
+def commands(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The application with these commands; only what they need is loaded, so that `doctor` helps a broken install."""
+    for name in names:
+        import_module(f"{__name__}.{COMMANDS[name]}")
+    return terminal.app
 
 
 def main() -> NoReturn:
     """Run the command line and exit with 0, or with 2 and one line on standard error."""
     # Read when torch is loaded: on shared cores waiting threads that spin make every step several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    called = [word for word in sys.argv[1:2] if word in COMMANDS]
     try:
-        code = app(standalone_mode=False)
+        code = commands(called or COMMANDS)(standalone_mode=False)
     except typer.Exit as end:
         code = end.exit_code
     except UsageError as error:
-        code = complain(f"{error.format_message()} See napari-advseg --help.")
+        code = terminal.complain(f"{error.format_message()} See napari-advseg --help.")
     except (typer.Abort, KeyboardInterrupt):
-        code = complain("Stopped.")
+        code = terminal.complain("Stopped.")
     except ValueError as error:
-        code = complain(str(error))
+        code = terminal.complain(str(error))
     except Exception as error:  # noqa: BLE001 - the place where a command ends
         traceback.print_exc()
-        code = complain(
+        code = terminal.complain(
             f"{type(error).__name__}: {error}. This is a fault of napari-advseg; please report it."
         )
     sys.exit(code or 0)
 
 
-__all__ = [
-    "app",
-    "errors",
-    "generate",
-    "journal",
-    "look",
-    "main",
-    "mend",
-    "run",
-    "score",
-    "segment",
-    "study",
-    "suggest",
-    "train",
-    "tune",
-    "viewer",
-]
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return commands()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

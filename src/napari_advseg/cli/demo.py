@@ -1,17 +1,20 @@
-"""The whole line on synthetic neuropil: train, segment, close gaps, score, and a picture to look at."""
+"""`demo`: the whole line on synthetic neuropil, from training to a score and a picture to look at."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import typer
 from PIL import Image, ImageDraw
 
 import napari_advseg
+from napari_advseg.cli.score.text import score_lines
+from napari_advseg.cli.terminal import app, run_visibly, say
 from napari_advseg.progress import Phase, Reports, Saved
 from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
@@ -35,7 +38,18 @@ class Demonstrated:
     plain: Score
 
 
-def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
+@app.command()
+def demo(
+    out: Annotated[str, typer.Option(help="Folder for the results; new or empty.")] = "demo",
+    steps: Annotated[int | None, typer.Option(help="Training steps.", min=1)] = None,
+) -> None:
+    """Train, segment, score and draw a picture on synthetic neuropil."""
+    result = run_visibly(demonstrate(Path(out), steps or STEPS))
+    typer.echo("\n".join(score_lines(result.closed)))
+    say(f"See {out}: score.json, labels.ome.zarr, model/ and the pictures.")
+
+
+def demonstrate(out: Path, steps: int) -> Reports[Demonstrated]:
     """Everything under `out`: model/, labels.ome.zarr, score.json and a picture of each unseen section.
 
     Raises:
@@ -47,7 +61,7 @@ def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
     image, truth = neuropil(SHAPE, wall=1)
     learnt = image.size("z") - UNSEEN
     changes = {
-        "training": {"steps": steps or STEPS, "validate_every": 50},
+        "training": {"steps": steps, "validate_every": 50},
         "sections": [0, learnt],
         "out": str(out / "model"),
     }
@@ -60,7 +74,7 @@ def demo(out: Path, steps: int | None = None) -> Reports[Demonstrated]:
         done.interior_map, without_gap_closing(model.card.labelling)
     )
     result = Demonstrated(score(done.labels, true), score(plain, true))
-    write_scores(out / "score.json", result, steps or STEPS)
+    write_scores(out / "score.json", result, steps)
     for index in range(UNSEEN):
         picture = side_by_side(*(volume.section(index) for volume in (unseen, true, done.labels)))
         picture.save(out / f"section{learnt + index}.png")

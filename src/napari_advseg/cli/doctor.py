@@ -1,4 +1,4 @@
-"""What this computer offers and what is wrong with it, in sentences with remedies."""
+"""`doctor`: what this computer offers and what is wrong with it, in sentences with remedies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+import typer
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from napari_advseg.cli.terminal import app
 
 DISTRIBUTION = "napari-advseg"
 OLDEST_PYTHON = (3, 11)
@@ -44,6 +47,15 @@ class Finding:
     level: Literal["ok", "warn", "fail"]
     text: str
     remedy: str = ""
+
+
+@app.command()
+def doctor() -> None:
+    """Check this computer: versions, memory, device, Qt, display."""
+    findings = examine()
+    typer.echo(report(findings))
+    if not is_healthy(findings):
+        raise typer.Exit(2)
 
 
 def examine() -> list[Finding]:

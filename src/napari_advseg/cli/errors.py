@@ -10,8 +10,9 @@ import numpy as np
 import typer
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import Json, answer, app, cut_alike, say
 from napari_advseg.cli.options import Files, Tree, judged, share_of, takes
+from napari_advseg.cli.score.command import cut_alike
+from napari_advseg.cli.terminal import Json, answer, app, say
 from napari_advseg.scoring.finding.locate import ERROR_KINDS, Errors, error_map
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.formats.sections import check_target

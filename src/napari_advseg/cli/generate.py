@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from napari_advseg.cli.app import START_AGAIN, app, run_recipe
 from napari_advseg.cli.options import Tree, takes
+from napari_advseg.cli.terminal import START_AGAIN, app, run_recipe
 from napari_advseg.recipes import Generate
 
 

@@ -12,19 +12,8 @@ import typer
 
 import napari_advseg as advseg
 from napari_advseg import model_store
-from napari_advseg.cli.app import (
-    GO_ON,
-    Json,
-    Set,
-    absolute,
-    answer,
-    app,
-    changed_by,
-    run_recipe,
-    run_visibly,
-    say,
-)
-from napari_advseg.cli.options import Files, Option, Tree, judged, takes
+from napari_advseg.cli.options import Files, Option, Set, Tree, absolute, changed_by, judged, takes
+from napari_advseg.cli.terminal import GO_ON, Json, answer, app, run_recipe, run_visibly, say
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.proofreading.afterwards.bake import bake as bake_labels
 from napari_advseg.proofreading.afterwards.replay import Replayed, in_words

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_advseg.cli.app import START_AGAIN, Set, app, changed_by, run_recipe, say
-from napari_advseg.cli.options import Tree, takes
+from napari_advseg.cli.options import Set, Tree, changed_by, takes
+from napari_advseg.cli.terminal import START_AGAIN, app, run_recipe, say
 from napari_advseg.recipes import Extend, Mend
 
 PAINTING = ("image", "model", "out", "sections", "missing", "overwrite")

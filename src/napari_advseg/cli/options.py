@@ -6,20 +6,36 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_origin
 
 import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from napari_advseg.cli.app import absolute, model_path
+from napari_advseg import model_store
 from napari_advseg.recipes import in_words
 from napari_advseg.recipes.base import Missing, Overwrite, Sections
-from napari_advseg.settings import Settings, merge, word_of
+from napari_advseg.settings import Settings, assign, merge, word_of
 from napari_advseg.settings.spoken import bounds_of, choices_of, default_of, types_of
 
 Group = TypeVar("Group", bound=Settings)
 Tree = dict[str, Any]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its name.")
+]
+
+
+def absolute(path: str) -> str:
+    """A path that means the same from every folder, so that a recipe can be replayed."""
+    return str(Path(path).absolute())
+
+
+def model_path(model: str) -> str:
+    """The folder of a model as `absolute` gives it; "first" stays what it is, on every computer."""
+    return model_store.FIRST if model_store.is_first(model) else absolute(model)
+
+
 READ: dict[str, Callable[[str], Any]] = {"path": absolute, "model": model_path}
 """How a text is read, by the format of its field."""
 
@@ -156,4 +172,11 @@ def nested(path: str, value: Any) -> Tree:
     tree = {name: value}
     for group in reversed(groups):
         tree = {group: tree}
+    return tree
+
+
+def changed_by(tree: dict[str, Any], options: list[str] | None) -> dict[str, Any]:
+    """The tree with every --set NAME=VALUE written into it."""
+    for option in options or []:
+        assign(tree, option)
     return tree

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from napari_advseg.cli.app import GO_ON, Set, answer, app, changed_by, run_recipe
+from napari_advseg.cli.options import Set, changed_by
+from napari_advseg.cli.terminal import GO_ON, answer, app, run_recipe
 from napari_advseg.recipes import read_tree, validated
 
 

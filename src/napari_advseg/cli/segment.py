@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from napari_advseg import model_store
-from napari_advseg.cli.app import GO_ON, START_AGAIN, Set, app, changed_by, run_recipe, say
-from napari_advseg.cli.options import Option, Tree, takes
+from napari_advseg.cli.options import Option, Set, Tree, changed_by, takes
+from napari_advseg.cli.terminal import GO_ON, START_AGAIN, app, run_recipe, say
 from napari_advseg.recipes import Segment
 from napari_advseg.settings import merge
 from napari_advseg.volume.formats.sets import is_set

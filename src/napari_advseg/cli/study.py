@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import PositiveFloat
 
-from napari_advseg.cli.app import answer, app, run_visibly
 from napari_advseg.cli.options import Option, Tree, judged, takes
+from napari_advseg.cli.terminal import answer, app, run_visibly
 from napari_advseg.progress import Reports
 from napari_advseg.recipes.base import Span, model_folder, numbers, place
 from napari_advseg.settings import Settings, setting

@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
-from napari_advseg.cli.app import Json, Set, answer, app, changed_by, run_recipe, say
-from napari_advseg.cli.options import Tree, takes
+from napari_advseg.cli.options import Set, Tree, changed_by, takes
+from napari_advseg.cli.terminal import Json, answer, app, run_recipe, say
 from napari_advseg.recipes import Suggest
 
 COLUMNS = ("#", "section", "y", "x", "uncertainty")

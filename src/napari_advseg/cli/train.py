@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from napari_advseg import model_store
-from napari_advseg.cli.app import GO_ON, Set, app, changed_by, run_recipe, say
-from napari_advseg.cli.options import Option, Tree, takes
+from napari_advseg.cli.options import Option, Set, Tree, changed_by, takes
+from napari_advseg.cli.terminal import GO_ON, app, run_recipe, say
 from napari_advseg.recipes import Train, read_tree, train_recipe, validated
 from napari_advseg.settings import merge
 

@@ -9,8 +9,8 @@ from typing import Any
 import typer
 
 from napari_advseg import model_store
-from napari_advseg.cli.app import Json, Set, answer, app, changed_by, run_recipe, say
-from napari_advseg.cli.options import Option, Tree, takes
+from napari_advseg.cli.options import Option, Set, Tree, changed_by, takes
+from napari_advseg.cli.terminal import Json, answer, app, run_recipe, say
 from napari_advseg.recipes import Tune
 from napari_advseg.settings import merge
 from napari_advseg.tuning import Cell, Tuned

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_advseg import engine
-from napari_advseg.cli.app import app
+from napari_advseg.cli.terminal import app
 
 
 @app.command()

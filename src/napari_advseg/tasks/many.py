@@ -9,10 +9,10 @@ from typing import Any, TypeVar, cast
 
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.model_store import RECIPE
-from napari_advseg.progress import BlockDone, Phase, Reports, Said, Saved, Warned
+from napari_advseg.progress import IMAGES, BlockDone, Phase, Reports, Said, Saved, Warned
 from napari_advseg.recipes import Segment, read_tree, to_yaml, validated
 from napari_advseg.volume.errors import denied
-from napari_advseg.volume.formats.sets import IMAGES, files_of, outputs
+from napari_advseg.volume.formats.sets import files_of, outputs
 
 Result = TypeVar("Result")
 Made = dict[str, Any]

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import Json, answer, app, cut_alike, say
 from napari_advseg.cli.options import Files, Option, Tree, judged, takes
 from napari_advseg.cli.score.measure import Wanted, measured
 from napari_advseg.cli.score.several import document, score_sets, write_csv
 from napari_advseg.cli.score.text import several_lines
+from napari_advseg.cli.terminal import Json, answer, app, say
 from napari_advseg.settings import setting
 from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
 from napari_advseg.volume.formats.sets import is_set
@@ -98,3 +98,14 @@ def cut_all(volumes: list[Any], sections: tuple[int, int]) -> list[Any]:
     longer = max(pair, key=lambda volume: volume.size("z"))
     maps = [cut_alike([one, longer], sections)[0] for one in volumes[2:]]
     return [*cut_alike(pair, sections), *maps]
+
+
+def cut_alike(pair: list[Any], sections: tuple[int, int]) -> list[Any]:
+    """Both volumes cut to the sections; one that holds only these already is taken whole."""
+    first, end = sections
+    cut = []
+    for volume in pair:
+        others = [other.size("z") for other in pair if other is not volume]
+        already = volume.size("z") == end - first and others[0] != volume.size("z")
+        cut.append(volume if already else volume.cut(first, end))
+    return cut

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import say
 from napari_advseg.cli.options import share_of
 from napari_advseg.cli.score.text import class_lines, object_lines, score_lines
+from napari_advseg.cli.terminal import say
 from napari_advseg.examples.classes import MOST
 from napari_advseg.scoring.measures.semantic import class_values, void_of
 from napari_advseg.scoring.measures.several import Row, class_row, instance_row, object_row

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import napari_advseg as advseg
-from napari_advseg.cli.app import run_visibly, say
 from napari_advseg.cli.score.measure import Measured, Wanted, measured
+from napari_advseg.cli.terminal import run_visibly, say
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.recipes import Missing

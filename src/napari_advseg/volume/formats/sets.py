@@ -14,8 +14,6 @@ from napari_advseg.volume.volume import Volume
 WILD = "*?["
 KINDS = (*TIFF, *PNG, *HDF5, ".zarr")
 WRITTEN = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
-IMAGES = "images"
-"""The phase in which the images of a set are counted."""
 
 
 def is_set(source: Source) -> bool:

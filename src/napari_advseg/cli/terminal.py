@@ -1,4 +1,4 @@
-"""What every command shares: options, reports as a progress bar, one line of refusal, one JSON document."""
+"""What every command says: reports as a progress bar, one line of refusal, one JSON document."""
 
 from __future__ import annotations
 
@@ -7,33 +7,29 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-import napari_advseg as advseg
-from napari_advseg import model_store
 from napari_advseg.cli.bar import Bar
-from napari_advseg.progress import BlockDone, Report, Reports
-from napari_advseg.settings import assign
-from napari_advseg.volume.formats.sets import IMAGES
+from napari_advseg.progress import IMAGES, BlockDone, Report, Reports, drain
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Train, segment, close gaps, score and proofread electron microscopy.",
 )
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its name.")
-]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+@app.callback()
+def every_command() -> None:
+    """Train, segment, close gaps, score and proofread electron microscopy."""
 
 
 def complain(text: str) -> int:
@@ -77,7 +73,7 @@ def run_visibly(running: Reports[Any], stopped: str = SAVED) -> Any:
                 after = f" after {images[0].done} of {images[0].total} images" if images else ""
                 raise Stopped(f"Stopped as asked{after}; {stopped}")
 
-        return advseg.drain(running, read)
+        return drain(running, read)
 
 
 def run_recipe(tree: dict[str, Any], stopped: str = SAVED, *, resume: bool = False) -> Any:
@@ -102,32 +98,3 @@ def interruptible() -> Iterator[list[int]]:
     finally:
         for kind, handler in zip(kinds, before, strict=True):
             signal.signal(kind, handler)
-
-
-def absolute(path: str | None) -> str | None:
-    """A path that means the same from every folder, so that a recipe can be replayed."""
-    return None if path is None else str(Path(path).absolute())
-
-
-def model_path(model: str | None) -> str | None:
-    """The folder of a model as `absolute` gives it; "first" stays what it is, on every computer."""
-    is_first = model is not None and model_store.is_first(model)
-    return model_store.FIRST if is_first else absolute(model)
-
-
-def changed_by(tree: dict[str, Any], options: list[str] | None) -> dict[str, Any]:
-    """The tree with every --set NAME=VALUE written into it."""
-    for option in options or []:
-        assign(tree, option)
-    return tree
-
-
-def cut_alike(pair: list[Any], sections: tuple[int, int]) -> list[Any]:
-    """Both volumes cut to the sections; one that holds only these already is taken whole."""
-    first, end = sections
-    cut = []
-    for volume in pair:
-        others = [other.size("z") for other in pair if other is not volume]
-        already = volume.size("z") == end - first and others[0] != volume.size("z")
-        cut.append(volume if already else volume.cut(first, end))
-    return cut
