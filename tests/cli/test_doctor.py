@@ -20,6 +20,12 @@ def findings() -> list[Finding]:
     return doctor.examine()
 
 
+def test_torch_answers_what_it_computes_on(findings):
+    compute = next(finding for finding in findings if finding.name == "Compute")
+    assert compute.level != "fail"
+    assert "torch" in compute.text
+
+
 def test_what_does_not_work_here_comes_with_a_remedy(findings):
     assert {finding.level for finding in findings} <= {"ok", "warn", "fail"}
     for finding in findings:
