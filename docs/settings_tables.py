@@ -1,26 +1,43 @@
-"""Tables of all settings, made from the settings models while mkdocs builds the pages (a hook)."""
+"""Tables of all settings and options, made from the settings models while mkdocs builds the pages (a hook)."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
+import typer
 from pydantic.fields import FieldInfo
 
+from napari_advseg.cli import commands
 from napari_advseg.families import FAMILIES
 from napari_advseg.recipes import Train, Tune
-from napari_advseg.settings import Settings
+from napari_advseg.settings import Settings, word_of
+from napari_advseg.settings.spoken import bounds_of, choices_of
 
-MARK = re.compile(r"<!-- settings: (\w+) -->")
+MARK = re.compile(r"<!-- settings: (options of )?(\w+) -->")
+ESCAPE = "|", "\\|"
 HEAD = "| name | default | allowed | what it is |\n|---|---|---|---|\n"
-BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with every `<!-- settings: GROUP -->` replaced by the table of that group."""
-    return MARK.sub(lambda mark: section(mark[1]), markdown)
+    """The page with a table for every `<!-- settings: GROUP -->` and `<!-- settings: options of COMMAND -->`."""
+    return MARK.sub(lambda mark: options(mark[2]) if mark[1] else section(mark[2]), markdown)
+
+
+def options(command: str) -> str:
+    """One row per option of a command."""
+    found = typer.main.get_command(commands([command])).commands[command].params
+    rows = [option(one) for one in found if one.param_type_name == "option"]
+    return "\n".join(["| option | needed | meaning |", "|---|---|---|", *rows])
+
+
+def option(one: Any) -> str:
+    """Name and value of an option, whether it must be there, and its help."""
+    typed = " ".join([*one.opts, *([one.metavar] if one.metavar else [])])
+    cells = f"`{typed}`", "yes" if one.required else "", one.help
+    return f"| {' | '.join(cell.replace(*ESCAPE) for cell in cells)} |"
 
 
 def section(group: str) -> str:
@@ -56,29 +73,21 @@ def rows(kind: type[Settings], prefix: str) -> Iterator[str]:
         if isinstance(field.default, Settings):
             yield from rows(type(field.default), f"{prefix}{name}.")
         else:
-            about = f"**{field.title}.** {field.description}".replace("|", "\\|")
+            about = f"**{field.title}.** {field.description}".replace(*ESCAPE)
             yield f"| `{prefix}{name}` | {shown(field)} | {allowed(field)} | {about} |"
 
 
 def shown(field: FieldInfo) -> str:
     """The default with its unit."""
-    extra = field.json_schema_extra
-    unit = extra.get("unit", "") if isinstance(extra, dict) else ""
-    return "empty" if field.default is None else f"`{json.dumps(field.default)}` {unit}".strip()
+    if field.default is None:
+        return "empty"
+    return f"`{json.dumps(field.default)}` {word_of(field, 'unit')}".strip()
 
 
 def allowed(field: FieldInfo) -> str:
     """Choices or bounds."""
-    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str | int)]
-    if choices:
-        return ", ".join(f"`{choice}`" for choice in choices)
-    bounds = [
-        f"{sign} {getattr(limit, name):,.10g}"
-        for limit in field.metadata
-        for name, sign in BOUNDS.items()
-        if getattr(limit, name, None) is not None
-    ]
-    return ", ".join(bounds)
+    choices = ", ".join(f"`{choice}`" for choice in choices_of(field))
+    return choices or bounds_of(field).replace(">=", "≥").replace("<=", "≤")
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -195,6 +195,15 @@ def test_documented_settings_exist():
             inside = inside[field]
 
 
+def test_the_pages_of_commands_show_their_options():
+    tables = runpy.run_path(str(REPOSITORY / "docs" / "settings_tables.py"))
+    for page, names in {"cli": ["--start-from", "--iou", "--resume"], "tuning": ["--gaps"]}.items():
+        shown = tables["on_page_markdown"](text(f"docs/{page}.md"))
+        assert "<!--" not in shown
+        for name in names:
+            assert f"| `{name}" in shown
+
+
 def test_the_settings_page_shows_every_setting():
     tables = runpy.run_path(str(REPOSITORY / "docs" / "settings_tables.py"))
     page = tables["on_page_markdown"](text("docs/settings.md"))
