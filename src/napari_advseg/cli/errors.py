@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 import napari_advseg as advseg
 from napari_advseg.cli.options import Files, Tree, judged, share_of, takes
 from napari_advseg.cli.score.command import cut_alike
-from napari_advseg.cli.terminal import Json, answer, app, say
+from napari_advseg.cli.terminal import Json, aligned, answer, app, say
 from napari_advseg.scoring.finding.locate import ERROR_KINDS, Errors, error_map
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.formats.sections import check_target
@@ -73,11 +72,11 @@ def in_lines(found: Errors) -> str:
 
 Sites, {len(sites)} of {found.sites_found}
 split: the two labels are joined; merge: the smaller of the two true parts is cut off the label
-{_table(SITES, sites)}
+{aligned([SITES, *sites], WORDS)}
 
 Objects, {len(objects)} of {found.objects_found}
 truth: the object is made one segment; labels: the label is cut along the truth
-{_table(OBJECTS, objects)}"""
+{aligned([OBJECTS, *objects], WORDS)}"""
 
 
 def _site(rank: int, one: Any) -> list[str]:
@@ -89,16 +88,3 @@ def _object(rank: int, one: Any) -> list[str]:
     bits = [f"{value:.6f}" for value in (one.split, one.merge)]
     place = [str(number) for number in (*one.point, one.size)]
     return [str(rank), f"{one.gain:.6f}", one.side, str(one.id), *bits, *place]
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lines of equal columns, words to the left and numbers to the right."""
-    lines = [names, *rows]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(names))]
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if name in WORDS else text.rjust(width)
-            for name, text, width in zip(names, line, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    )

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from napari_advseg.cli.options import Set, Tree, changed_by, takes
-from napari_advseg.cli.terminal import Json, answer, app, run_recipe, say
+from napari_advseg.cli.terminal import Json, aligned, answer, app, run_recipe, say
 from napari_advseg.recipes import Suggest
 
 COLUMNS = ("#", "section", "y", "x", "uncertainty")
@@ -36,11 +36,4 @@ def in_lines(rows: Sequence[dict[str, Any]]) -> str:
         y, x = (sum(span) // 2 for span in row["box"][1:])
         numbers = str(rank), str(row["section"]), str(y), str(x), f"{row['uncertainty']:.3f}"
         lines.append((*numbers, *((row["image"],) if named else ())))
-    widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            [text.rjust(width) for text, width in zip(line, widths, strict=False)]
-            + [*line[len(COLUMNS) :]]
-        )
-        for line in lines
-    )
+    return aligned(lines, ("image",))

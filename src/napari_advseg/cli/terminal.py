@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
@@ -46,6 +46,19 @@ def say(text: str) -> None:
 def answer(document: Any) -> None:
     """The one JSON document on standard output."""
     typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def aligned(lines: Sequence[Sequence[str]], words: Sequence[str] = ()) -> str:
+    """Lines of equal columns under names in the first; numbers to the right, the columns of `words` to the left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    columns = list(zip(lines[0], widths, strict=True))
+    return "\n".join(
+        "  ".join(
+            text.ljust(width) if name in words else text.rjust(width)
+            for text, (name, width) in zip(line, columns, strict=True)
+        ).rstrip()
+        for line in lines
+    )
 
 
 SAVED = "what was finished is saved."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, field_validator
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer, field_validator
 from napari_advseg.settings import Settings, setting
 
 VERSION = 1
+SPAN = re.compile(r"\s*(\d*)\s*:\s*(\d+)\s*")
 
 
 def place(default: Any, title: str, description: str, *, was: str = "") -> Any:
@@ -27,17 +29,8 @@ def parse_span(value: Any) -> Any:
     Raises:
         ValueError: it is neither, or empty. YAML reads a bare 15:17 as the number 917, hence the hint.
     """
-    if value is None or (isinstance(value, (tuple, list)) and len(value) == 2):
-        pair: Any = value
-    elif (
-        isinstance(value, str)
-        and value.count(":") == 1
-        and value.replace(":", "").strip().isdigit()
-    ):
-        first, end = value.split(":")
-        pair = (int(first or 0), int(end)) if end.strip() else value
-    else:
-        pair = value
+    found = SPAN.fullmatch(value) if isinstance(value, str) else None
+    pair = (int(found[1] or 0), int(found[2])) if found else value
     if pair is not None and (
         isinstance(pair, (str, int, float)) or not 0 <= int(pair[0]) < int(pair[1])
     ):
