@@ -19,6 +19,7 @@ from napari_advseg.progress import Phase, Reports, Saved
 from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.scoring import Score, score
+from napari_advseg.scoring.finding.error_map import ERROR_KINDS, error_map
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.formats.files import write
 
@@ -28,6 +29,9 @@ UNSEEN = 2
 PICTURED_PX = 384
 
 Picture = npt.NDArray[np.uint8]
+ERRORS = np.zeros((1 + len(ERROR_KINDS), 3), np.uint8)
+ERRORS[ERROR_KINDS["split"]] = 60, 90, 255
+ERRORS[ERROR_KINDS["merge"]] = 255, 50, 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,24 +145,7 @@ def coloured(labels: npt.NDArray[Any]) -> Picture:
 
 def errors(labels: npt.NDArray[Any], truth: npt.NDArray[Any]) -> Picture:
     """Red where a label also covers another true object's pixels, blue where a true object is cut; else black."""
-    pairs, inverse, counts = np.unique(
-        np.stack([labels.ravel(), truth.ravel()]), axis=1, return_inverse=True, return_counts=True
-    )
-    inverse = inverse.reshape(labels.shape)
-    merged = (counts < largest_of(pairs[0], counts))[inverse] & (labels > 0) & (truth > 0)
-    split = (counts < largest_of(pairs[1], counts))[inverse] & (labels > 0) & (truth > 0)
-    picture = np.zeros((*labels.shape, 3), np.uint8)
-    picture[split] = (60, 90, 255)
-    picture[merged] = (255, 50, 50)
-    return picture
-
-
-def largest_of(ids: npt.NDArray[Any], counts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """For every pair the largest count among the pairs that share its id."""
-    names, place = np.unique(ids, return_inverse=True)
-    largest = np.zeros(len(names), counts.dtype)
-    np.maximum.at(largest, place, counts)
-    return largest[place]
+    return ERRORS[error_map(labels, truth, border=0).numpy()]
 
 
 def over(grey: Picture, colours: Picture) -> Picture:
