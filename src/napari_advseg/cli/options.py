@@ -64,25 +64,20 @@ class Option:
 
     def parameter(self, field: FieldInfo) -> inspect.Parameter:
         """What typer makes the option of; without an answer it is None, or False for a flag."""
-        kind = next(
-            (kind for kind in types_of(field.annotation) if kind in (bool, int, float)), str
-        )
+        numbers = (bool, int, float)
+        kind = next((kind for kind in types_of(field.annotation) if kind in numbers), str)
+        needed, is_flag = field.is_required(), kind is bool
         about = typer.Option(
             f"--{self.key.replace('_', '-')}",
             help=self.help or f"{field.description}{allowed(field)}",
-            metavar=metavar_of(field) if kind is not bool else None,
+            metavar=None if is_flag else metavar_of(field),
             show_default=False,
         )
-        default: Any = inspect.Parameter.empty if field.is_required() else None
-        if kind is bool:
-            default = False
-        elif not field.is_required():
-            kind = kind | None
         return inspect.Parameter(
             self.key,
             inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=Annotated[kind, about],
+            default=inspect.Parameter.empty if needed else False if is_flag else None,
+            annotation=Annotated[kind if needed or is_flag else kind | None, about],
         )
 
 
