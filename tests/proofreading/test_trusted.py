@@ -99,7 +99,7 @@ def test_an_object_marked_as_correct_is_learnt_with_its_wall(tmp_path):
     target = targets(with_gaps(Volume(found, Frame("zyx"))).numpy(), KINDS[0], "boundary")
     inside = np.zeros(CELLS.shape, bool)
     inside[:, 7:11, 7:11] = True
-    np.testing.assert_array_equal((target.interior_map == 1) & ring, inside)
+    np.testing.assert_array_equal((target.interior == 1) & ring, inside)
 
 
 @pytest.mark.parametrize("chosen", KINDS, ids=lambda one: f"{one.kind} {one.walls} {one.widen}")
@@ -136,7 +136,7 @@ def test_what_is_learnt_has_the_targets_of_all_labels_and_lies_where_somebody_lo
     own = targets(with_gaps(Volume(found, Frame("zyx"))).numpy(), chosen, "background")
     whole = targets(labels.astype(np.int64), chosen, "background")
     known = own.weight > 0
-    np.testing.assert_array_equal(own.interior_map[known], whole.interior_map[known])
+    np.testing.assert_array_equal(own.interior[known], whole.interior[known])
 
 
 def test_tiles_leave_no_seam(tmp_path, monkeypatch):
