@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,13 @@ from napari_advseg import cli
 from napari_advseg.samples import neuropil
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Where napari and the plugin keep what they remember.
+REMEMBERED = {
+    "XDG_CONFIG_HOME": "config",
+    "XDG_CACHE_HOME": "cache",
+    "NAPARI_CONFIG": "config/napari.yaml",
+    "NAPARI_ADVSEG_CACHE": "trainings",
+}
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # A fast test draws the same examples every time; the slow tier looks for new ones.
@@ -27,6 +35,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     chosen = config.getoption("--hypothesis-profile", None) or os.environ.get("HYPOTHESIS_PROFILE")
     settings.load_profile(chosen or ("slow" if is_slow(config) else "fast"))
+    remember_elsewhere(config)
+
+
+def remember_elsewhere(config: pytest.Config) -> None:
+    """What is chosen and trained is kept in a folder of this process, neither the user's nor another worker's."""
+    folder = TemporaryDirectory(prefix="advseg-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    for name, place in REMEMBERED.items():
+        os.environ[name] = str(Path(folder.name, place))
 
 
 def is_slow(config: pytest.Config) -> bool:
@@ -40,12 +57,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_memory(tmp_path_factory) -> None:
-    """What trainings leave behind for the next one stays out of the user's folders."""
-    os.environ.setdefault("NAPARI_ADVSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="session")

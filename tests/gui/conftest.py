@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -15,9 +16,6 @@ pytest.importorskip("napari", reason="no napari: install napari-advseg[gui]")
 pytest.importorskip("pytestqt", reason="no pytest-qt")
 
 HERE = Path(__file__).resolve().parent
-HAS_DISPLAY = sys.platform != "linux" or bool(
-    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-)
 # Their own business: napari, vispy and Qt warn while they load and close.
 FOREIGN = (
     "ignore::DeprecationWarning:napari.*",
@@ -27,14 +25,33 @@ FOREIGN = (
 )
 
 
+def has_display() -> bool:
+    """Whether windows can be opened; on Linux pytest-xvfb brings a screen where Xvfb is installed."""
+    return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE not in item.path.parents:
             continue
         for rule in FOREIGN:
             item.add_marker(pytest.mark.filterwarnings(rule))
-        if not HAS_DISPLAY:
-            item.add_marker(pytest.mark.skip(reason="no display: run under xvfb-run"))
+        if not has_display():
+            item.add_marker(pytest.mark.skip(reason="no display: install Xvfb"))
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what is loaded: for every viewer that closes, napari's fixture looks through all that there is."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_in_memory() -> None:
+    """napari writes its settings for every dock that is added, which no test reads and takes longer than the dock."""
+    from napari.settings import get_settings
+
+    get_settings()._save_on_change = False
 
 
 @pytest.fixture(autouse=True)

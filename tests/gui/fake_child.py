@@ -24,8 +24,6 @@ from napari_advseg.progress import (
 )
 from napari_advseg.recipes import Tune, validated
 from napari_advseg.runs import viewing
-from napari_advseg.tuning import tune
-from napari_advseg.volume.formats.files import read
 
 FAILS, CRASHES, ENDLESS = 13, 14, 15
 
@@ -63,6 +61,10 @@ def preview(step: int) -> Iterator[Report]:
 
 def search(recipe: Tune) -> Iterator[Report]:
     """A search on an interior map, written as `run_tune` writes it."""
+    # Loaded by who searches: every dock of every test starts this child.
+    from napari_advseg.tuning import tune
+    from napari_advseg.volume.formats.files import read
+
     if recipe.tuning.merge_weight == FAILS:
         raise ValueError("The labels are 0 everywhere.")
     for done in range(100_000 if recipe.tuning.merge_weight == ENDLESS else 0):
