@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -32,7 +33,7 @@ from napari_advseg.engine import (
 from napari_advseg.progress import Said, StepDone
 from napari_advseg.recipes import Label, train_recipe
 
-WAIT_S = 30
+WAIT_S = 120
 SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 CHILD = """
@@ -186,11 +187,7 @@ def test_a_paused_job_stands_still_until_it_may_go_on(child, tmp_path):
     job = child.run("endless", labels=str(tmp_path / "saved"))
     child.until(Reported)
     child.engine.pause(job)
-    time.sleep(0.5)
-    while not child.said.empty():
-        child.said.get()
-    time.sleep(0.3)
-    assert child.said.empty()
+    fall_silent(child)
     child.engine.proceed(job)
     assert child.until(Reported)
     child.engine.pause(job)
@@ -408,6 +405,14 @@ def test_after_its_end_nothing_starts_any_more(child):
     child.engine.start()
     child.run("fine")
     assert not child.engine.alive
+
+
+def fall_silent(child):
+    """Read what a child says until it says nothing for half a second."""
+    with suppress(queue.Empty):
+        for _ in range(1000):
+            child.said.get(timeout=0.5)
+        raise TimeoutError("It never fell silent.")
 
 
 def stopped(child):

@@ -18,6 +18,7 @@ from napari._qt.qt_viewer import QtViewer
 from napari.layers import Layer
 from napari.plugins import _initialize_plugins
 from qtpy.QtCore import QEventLoop, QTimer
+from waiting import SOON
 
 from napari_advseg import model_store
 from napari_advseg.engine import Patience
@@ -28,8 +29,6 @@ from napari_advseg.napari_io import volume_to_layer
 from napari_advseg.samples import neuropil
 
 APP = "viewers of a module"
-ENDS_WITHIN_S = 60
-RESTS_WITHIN_MS = 60_000
 
 
 @contextmanager
@@ -80,16 +79,14 @@ def come_to_rest(session: Session, qtbot: Any) -> None:
     """Cancel what a test has left, and wait for a child that can be given work, a new one where there is none."""
     for job in tuple(session._jobs):
         session.cancel(job)
-    qtbot.waitUntil(lambda: not session._jobs, timeout=RESTS_WITHIN_MS)
+    qtbot.waitUntil(lambda: not session._jobs, timeout=SOON)
     session.start()
-    qtbot.waitUntil(
-        lambda: session.device is not None and not session.trouble, timeout=RESTS_WITHIN_MS
-    )
+    qtbot.waitUntil(lambda: session.device is not None and not session.trouble, timeout=SOON)
 
 
 def wait_for_the_end_of(child: int) -> None:
     """Run the event loop, in which a closed window goes, until its child has gone."""
-    for _ in range(20 * ENDS_WITHIN_S):
+    for _ in range(SOON // 50):
         if not psutil.pid_exists(child):
             return
         loop = QEventLoop()

@@ -17,6 +17,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+from waiting import SOON
 
 from napari_advseg import model_store
 from napari_advseg.gui.compute import handover
@@ -36,7 +37,6 @@ from napari_advseg.volume.painted import BACKGROUND, BOUNDARY, classes_of, is_pa
 
 # With real children at work, which a crowded computer delays.
 
-SOON = 60_000
 SETTLED_MS = 100
 PLACED = {"scale": (40.0, 4.0, 4.0), "translate": (80.0, 12.0, 8.0), "units": ("nm",) * 3}
 HERE = Path(__file__).parent
@@ -544,7 +544,7 @@ def test_places_are_listed_and_lead_to_where_they_are(searching, viewer, qtbot):
         searching.table.setCurrentCell(row, 0)
         place = places[row]
         assert viewer.dims.current_step[0] == place.section
-        qtbot.waitUntil(lambda: searching._mark.layer is not None)
+        qtbot.waitUntil(lambda: searching._mark.layer is not None, timeout=SOON)
         frame = searching._mark.layer
         assert frame.name == MARK
         assert frame.translate[0] == 80 + 40 * place.section

@@ -11,6 +11,7 @@ import zarr
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject
+from waiting import SOON
 
 from napari_advseg import project as projects
 from napari_advseg.gui.project.autosave import Autosave
@@ -26,7 +27,6 @@ SINCE_STROKES = pytest.mark.skipif(
     not hasattr(Labels, "_begin_stroke"), reason="this napari knows no strokes, nor paints on dask"
 )
 
-SOON = 60_000
 SHAPE = (3, 48, 40)
 
 

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from fake_child import CRASHES, ENDLESS, FAILS
 from napari.utils.notifications import notification_manager
+from waiting import SOON
 
 from napari_advseg.gui.kit.preview import quick_to_show
 from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.viewer import results
 from napari_advseg.volume.formats.files import read
-
-SOON = 60_000
 
 
 @pytest.fixture
@@ -38,6 +37,13 @@ def start(dock, qtbot, seed=0):
 def ended(dock, qtbot):
     qtbot.waitUntil(lambda: dock._job.is_over, timeout=SOON)
     qtbot.waitUntil(lambda: not dock.buttons.cancel.isEnabled(), timeout=SOON)
+
+
+def stands_still(job, qtbot):
+    """Whether a job is where it was 40 of its steps ago."""
+    before = job.done
+    qtbot.wait(200)
+    return job.done == before
 
 
 def notices():
@@ -92,10 +98,8 @@ def test_a_paused_training_stands_still_goes_on_and_can_be_cancelled(train, qtbo
     assert "left" in train._job.progress_words()
     train.buttons.pause.click()
     assert train.buttons.pause.text() == "Continue"
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: stands_still(train._job, qtbot), timeout=SOON)
     held = train._job.done
-    qtbot.wait(200)
-    assert train._job.done == held
     assert train._job.progress_words().startswith("Paused at")
     train.buttons.pause.click()
     qtbot.waitUntil(lambda: train._job.done > held + 5, timeout=SOON)
@@ -255,14 +259,14 @@ def test_a_preview_is_redrawn_in_its_layer_and_never_loses_an_id(stage, fake_chi
     preview.show(preview_data(np.full((64, 64), 5)))
     for labels in (np.full((64, 64), 7), np.full((64, 64), 9), np.full((64, 64), 70_000)):
         preview.show(preview_data(labels))  # the first time before the layer has come
-        qtbot.waitUntil(lambda: preview.layer is not None)
+        qtbot.waitUntil(lambda: preview.layer is not None, timeout=SOON)
         np.testing.assert_array_equal(preview.layer.data[0], labels)
     assert sum(layer.name == "Preview" for layer in viewer.layers) == 1
     viewer.layers.remove(preview.layer)
     assert preview.layer is None
     assert preview.is_missed
     preview.show(preview_data(labels))
-    qtbot.waitUntil(lambda: preview.layer in viewer.layers)
+    qtbot.waitUntil(lambda: preview.layer in viewer.layers, timeout=SOON)
 
 
 def test_the_controls_of_a_result_come_a_turn_later_whatever_is_done_with_it_first(
@@ -276,7 +280,7 @@ def test_the_controls_of_a_result_come_a_turn_later_whatever_is_done_with_it_fir
     )
     viewer.layers.selection.active = selected
     viewer.layers.remove(removed)
-    qtbot.waitUntil(lambda: all(named(panels, layer) for layer in (kept, selected)))
+    qtbot.waitUntil(lambda: all(named(panels, layer) for layer in (kept, selected)), timeout=SOON)
     assert panels.currentWidget() is panels.widgets[selected]
     assert removed not in panels.widgets
     assert panels.count() == there + 2

@@ -13,11 +13,11 @@ import pytest
 from fake_child import CRASHES, ENDLESS
 from napari.utils.notifications import notification_manager
 from one_viewer import come_to_rest, one_viewer
+from waiting import SOON
 
 from napari_advseg.engine import Patience, parent
 from napari_advseg.gui.compute.session import RESTART
 
-SOON = 60_000
 SILENT_S = 4.0  # a child beats each second, on a crowded computer late
 SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 

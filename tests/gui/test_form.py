@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import SOON
 
 from napari_advseg.families.unet.settings import UNetSettings
 from napari_advseg.gui.kit.editors import PatientComboBox, alternatives, bounds_of, stepped
@@ -185,7 +186,7 @@ def test_a_slider_and_its_number_move_together_and_the_number_is_exact(qtbot):
 def test_a_form_says_when_it_changes(qtbot):
     form = Form(LabellingSettings())
     qtbot.addWidget(form)
-    with qtbot.waitSignal(form.changed):
+    with qtbot.waitSignal(form.changed, timeout=SOON):
         form.row("thin").editor.widget.setChecked(False)
     assert not form.value().thin
 

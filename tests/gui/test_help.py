@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from waiting import SOON
 
 from napari_advseg.gui.help import pages
 from napari_advseg.gui.opening import TITLES
 from napari_advseg.gui.viewer import window
 
-SOON = 60_000
 TESTS = Path(__file__).resolve().parents[1]
 
 

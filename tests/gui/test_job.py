@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from waiting import SOON
 
 from napari_advseg.engine import Cancelled
 from napari_advseg.gui.compute.job import CURVE_POINTS, Job, Pace, duration, without_echoes
@@ -53,7 +54,7 @@ def test_the_log_shows_what_was_said_last_also_once_it_is_narrower(qtbot):
     bar = buttons.log.verticalScrollBar()
     for width in (600, 400, 200):
         buttons.resize(width, 200)
-        qtbot.waitUntil(lambda width=width: buttons.log.width() <= width)
+        qtbot.waitUntil(lambda width=width: buttons.log.width() <= width, timeout=SOON)
         buttons.tell("A sentence that is far too long for the width of a dock. " * 3)
         assert bar.value() == bar.maximum()
     assert bar.maximum() > 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QSlider
 from test_tune_dock import soft_map
+from waiting import SOON
 
 from napari_advseg.gui.docks.segment import joining, segmenting
 from napari_advseg.labelling import label_into
@@ -19,7 +20,6 @@ from napari_advseg.volume.formats.files import create, read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-SOON = 20_000
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 4.0))
 SETTINGS = LabellingSettings(
     threshold=0.5,

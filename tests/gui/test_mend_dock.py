@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from one_viewer import come_to_rest, one_viewer
 from qtpy.QtWidgets import QLabel
 from test_reach import controls, open_folds, words
+from waiting import LATER
 
 from napari_advseg.engine import Finished
 from napari_advseg.gui.compute import handover
@@ -30,7 +31,6 @@ from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.synthetic import marked, mask_beside, without_synthetic
 from napari_advseg.volume.volume import Volume
 
-LATER = 30_000
 SHAPE = (3, 66, 70)
 TRAINING = {"steps": 1, "validate_every": 1, "threads": 1, "device": "cpu", "precision": "fp32"}
 MODELS = {

@@ -15,6 +15,7 @@ from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication, QMessageBox
 from viewer_painter import SHAPE, stroke
+from waiting import SOON
 
 from napari_advseg import project as projects
 from napari_advseg.disk import lock
@@ -29,7 +30,6 @@ from napari_advseg.volume.formats.files import write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-SOON = 60_000
 PAINTER = Path(__file__).with_name("viewer_painter.py")
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (80.0, 0.0, 8.0), "raw")
 

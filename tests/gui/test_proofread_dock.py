@@ -13,6 +13,7 @@ from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
+from waiting import SOON
 
 import napari_advseg as advseg
 from napari_advseg.gui.docks.proofread import dock as proofread_dock
@@ -32,7 +33,6 @@ from napari_advseg.volume.formats.zarr_store import Chunked
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
-SOON = 60_000
 FRAME = Frame("zyx", (40.0, 4.0, 4.0), ("nanometer",) * 3, (80.0, 12.0, 8.0), "cells")
 SHAPE = (4, 96, 96)
 

@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
     QTabBar,
     QWidget,
 )
+from waiting import SOON
 
 from napari_advseg.gui.compute.session import Session
 from napari_advseg.gui.docks.job_dock import JobDock
@@ -41,7 +42,6 @@ from napari_advseg.samples import neuropil
 from napari_advseg.settings.examples import ExampleSettings
 
 HERE = Path(__file__).resolve().parent
-SOON = 20_000
 WINDOW = (1280, 800)
 CONTROLS = (
     QAbstractButton,

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from napari.utils.notifications import notification_manager
+from waiting import LATER
 
 from napari_advseg.gui.docks.train.live import CRITICS
 from napari_advseg.gui.docks.tune.dock import TuneDock
@@ -20,7 +21,6 @@ from napari_advseg.gui.opened import session_of
 from napari_advseg.model_store import read_card
 from napari_advseg.volume.formats.files import read
 
-LATER = 90_000
 ENDLESS = 100_000
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from one_viewer import come_to_rest, one_viewer
+from waiting import LATER
 
 from napari_advseg import model_store
 from napari_advseg.disk import lock
@@ -19,7 +20,6 @@ from napari_advseg.recipes import read_tree, recipe_beside
 from napari_advseg.training.fit import LOCK
 from napari_advseg.volume.formats.files import read
 
-LATER = 60_000
 ROOM_PX = 70
 
 

@@ -10,6 +10,7 @@ import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
+from waiting import SOON
 
 from napari_advseg.gui.docks.score import dock as score_dock
 from napari_advseg.gui.kit import comparison
@@ -27,7 +28,6 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.volume import Volume
 
-SOON = 20_000
 SCALE = (40.0, 4.0, 4.0)
 PLACE = (80.0, 12.0, 8.0)
 

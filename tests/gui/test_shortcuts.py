@@ -11,6 +11,7 @@ from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication, QTableWidget
+from waiting import SOON
 
 from napari_advseg.gui.help import shortcuts
 from napari_advseg.gui.help.keys import NO_KEY, KeyList
@@ -18,7 +19,6 @@ from napari_advseg.gui.help.shortcuts import Shortcut, keys_of, offered, registe
 from napari_advseg.gui.help.tour import bring_to_front
 from napari_advseg.gui.kit import preferences
 
-SOON = 60_000
 KEYS = st.sampled_from("GJKNQUW;'") | st.sampled_from(["Enter", "Escape", "F3", "é", "", "-"])
 MODIFIERS = st.sets(st.sampled_from(["Ctrl", "Shift", "Alt"])).map(sorted)
 
@@ -126,7 +126,7 @@ def test_a_key_changed_in_the_preferences_of_napari_is_ours_to_keep(
     before = dict(theirs.shortcuts)
     change("try_it", "Shift-W")
     theirs.update({"shortcuts": {**before, name: ["Shift-W"]}})
-    qtbot.waitUntil(lambda: name not in get_settings().shortcuts.shortcuts, timeout=5000)
+    qtbot.waitUntil(lambda: name not in get_settings().shortcuts.shortcuts, timeout=SOON)
     assert get_settings().shortcuts.shortcuts == before
     assert json.loads(forgotten.read_text("utf-8"))["shortcuts"] == {"try_it": "Shift+W"}
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from waiting import SOON
 
 from napari_advseg.volume.formats.files import read
-
-SOON = 60_000
 
 
 @pytest.fixture

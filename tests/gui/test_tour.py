@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from waiting import SOON
 
 from napari_advseg.gui.help.tour import OVER, STEPS, Guide, Tour, dock_named, tour_of
 from napari_advseg.gui.kit import preferences
 from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.opening import open_docks
 from napari_advseg.gui.viewer import results
-
-SOON = 60_000
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fake_child import ENDLESS
 from napari.utils.theme import get_theme
+from waiting import SOON
 
 from napari_advseg import model_store
 from napari_advseg.gui.compute import checks
@@ -24,7 +25,6 @@ from napari_advseg.recipes import train_recipe
 from napari_advseg.runs import remembered as memory
 from napari_advseg.volume.normalise import Normaliser
 
-SOON = 60_000
 CPU = {"device": "cpu", "name": "CPU", "cores": 2, "precision": "bf16", "memory_gb": 4}
 
 

@@ -8,6 +8,7 @@ from fake_child import ENDLESS, FAILS
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
+from waiting import SOON
 
 from napari_advseg.gui.compute import handover
 from napari_advseg.gui.docks.tune import heat_grid
@@ -22,7 +23,6 @@ from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume
 
-SOON = 20_000
 PLACED = {"scale": (40.0, 4.0, 4.0), "translate": (80.0, 12.0, 8.0), "units": ("nm",) * 3}
 
 
