@@ -148,13 +148,13 @@ WAYS = ["sections", "linked", "agglomerated", "components"]
 def test_one_section_is_labelled_alike_whatever_runs_through_stacks(way):
     maps = tissue(1)
     expected = drain(label(maps)).numpy()
-    np.testing.assert_array_equal(drain(label(maps, volume=way)).numpy(), expected)
-    np.testing.assert_array_equal(drain(label(maps[0], volume=way)).numpy(), expected[0])
+    np.testing.assert_array_equal(drain(label(maps, across_sections=way)).numpy(), expected)
+    np.testing.assert_array_equal(drain(label(maps[0], across_sections=way)).numpy(), expected[0])
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_ids_are_numbered_without_holes_in_every_way(way):
-    labels = drain(label(tissue(4), volume=way, minimum_size=20))
+    labels = drain(label(tissue(4), across_sections=way, minimum_size=20))
     assert labels.dtype == np.int32
     assert set(np.unique(labels.numpy())) == set(range(1, labels.numpy().max() + 1))
 
@@ -165,10 +165,10 @@ def test_a_channel_axis_makes_no_difference_in_any_way(way):
     maps[1, :9, :9] = np.nan
     channel = Volume(maps[None], Frame("czyx", (1.0, 40.0, 4.0, 6.0)))
     plain = Volume(maps, Frame("zyx", (40.0, 4.0, 6.0)))
-    found = drain(label(channel, volume=way, minimum_size=30))
+    found = drain(label(channel, across_sections=way, minimum_size=30))
     assert found.axes == "zyx"
     np.testing.assert_array_equal(
-        found.numpy(), drain(label(plain, volume=way, minimum_size=30)).numpy()
+        found.numpy(), drain(label(plain, across_sections=way, minimum_size=30)).numpy()
     )
     assert not found.numpy()[1, :9, :9].any()
 
@@ -178,4 +178,4 @@ def test_a_bad_section_names_its_trouble_in_every_way(way):
     maps = tissue(3)
     maps[2] *= 20
     with pytest.raises(ValueError, match="not logits"):
-        drain(label(maps, volume=way))
+        drain(label(maps, across_sections=way))

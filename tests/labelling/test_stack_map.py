@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from napari_advseg import drain
 from napari_advseg.labelling.stack.stack_map import (
     afford_stack,
-    evidence_of,
     is_grown,
     read_stack,
     said_distance,
@@ -19,11 +18,6 @@ from napari_advseg.progress import BlockDone, Phase, Said
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
-
-
-def test_evidence_is_one_minus_p_and_255_where_there_is_no_data():
-    interior_map = np.array([[0.0, 1.0, 0.5, np.nan]], np.float32)
-    np.testing.assert_array_equal(evidence_of(interior_map), [[255, 0, 128, 255]])
 
 
 def test_a_map_is_read_section_by_section():

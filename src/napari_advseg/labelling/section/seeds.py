@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.section.watershed import Labels, framed
+from napari_advseg.labelling.section.neighbours import (
+    Places,
+    corner_steps,
+    framed,
+    row_starts,
+)
+from napari_advseg.labelling.section.watershed import Labels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
 
-Places = npt.NDArray[np.int64]
-
 STEPS_PER_PIXEL = 8
 HIGHEST = 4095
 NONE = -1
-STAY = 4
 
 
 def quantise(distance: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
@@ -25,14 +28,15 @@ def quantise(distance: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     return np.ceil(steps, out=steps).astype(np.uint16)
 
 
-def find_seeds(heights: npt.NDArray[np.uint16], settings: LabellingSettings) -> Labels:
-    """Markers 1..N, one pixel each, at maxima of `heights` (from `quantise`), shape (y, x).
+def find_seeds(
+    heights: npt.NDArray[np.uint16], settings: LabellingSettings, anisotropy: float = 1.0
+) -> Labels:
+    """Markers 1..N, one place each, at maxima of `heights` (from `quantise`), shape ((z,) y, x).
 
-    The depth of a maximum is how far one must descend from it to reach a higher one (its dynamics,
-    Grimaud 1992); for the highest it is its height. Of equal ones the first in raster order counts
-    as the higher. Modes: "depth" keeps those of at least `depth` (the h-maxima), "distance" keeps
-    the higher of any two nearer than `distance`, "number" keeps the `number` deepest. Methods,
-    section 5, step 3.
+    Modes: "depth" keeps those of at least `depth` (the h-maxima), "distance" keeps the higher of
+    any two nearer than `distance`, "number" keeps the `number` deepest. Distances are in pixels of
+    a section; one section of a stack is `anisotropy` of them from the next. Methods, section 5,
+    step 3.
     """
     peaks, depths = maxima(heights)
     if settings.minima == "depth":
@@ -42,7 +46,7 @@ def find_seeds(heights: npt.NDArray[np.uint16], settings: LabellingSettings) -> 
         chosen = peaks[deepest[: settings.number or len(peaks)]]
     else:
         highest = np.argsort(HIGHEST - heights.reshape(-1)[peaks], kind="stable")
-        chosen = _spaced(peaks[highest], heights.shape, settings.distance)
+        chosen = _spaced(peaks[highest], heights.shape, settings.distance, anisotropy)
     seeds = np.zeros(heights.shape, np.int32)
     seeds.reshape(-1)[np.sort(chosen)] = np.arange(1, len(chosen) + 1)
     return seeds
@@ -51,150 +55,189 @@ def find_seeds(heights: npt.NDArray[np.uint16], settings: LabellingSettings) -> 
 def maxima(heights: npt.NDArray[np.uint16]) -> tuple[Places, npt.NDArray[np.int32]]:
     """Flat places of the maxima above 0, in raster order, one for a plateau, and their depths.
 
-    Every pixel belongs to the peak that steepest ascent leads to; only where two such hills meet
-    can one of them end, so only those pixels are sorted and joined (union-find).
+    The depth of a maximum is how far one must descend from it to reach a higher one (its dynamics,
+    Grimaud 1992), over the 8 neighbours of a pixel or the 26 of a voxel; for the highest it is its
+    height. Of equal ones the first in raster order counts as the higher. Every place belongs to the
+    peak that steepest ascent leads to; only where two such hills meet can one of them end, so only
+    those places are sorted and joined (union-find).
     """
     ground = framed(heights, 0)
-    ways = np.full(ground.shape, STAY, np.uint8)
-    _ways_up(ground, ways)
-    hills, peaks = _hills(ground.reshape(-1), ways.reshape(-1), ground.shape[1])
-    meeting = np.flatnonzero(_meeting(ground, hills.reshape(ground.shape)))
-    saddles = ground.reshape(-1)[meeting]
-    meeting = meeting[np.argsort(HIGHEST - saddles, kind="stable")]
-    depths = _depths(meeting, ground.reshape(-1), hills, peaks, ground.shape[1])
-    rows, columns = np.divmod(peaks, ground.shape[1])
-    places = (rows - 1) * heights.shape[1] + columns - 1
-    order = np.argsort(places)
+    flat, steps = ground.reshape(-1), corner_steps(ground.shape)
+    rows = row_starts(ground.shape), heights.shape[-1]
+    hills, peaks = _hills(flat, _ways_up(flat, steps, *rows), steps)
+    counts = _count_passes(flat, hills, steps, *rows)
+    depths = _depths(*_passes(counts, flat, hills, steps), flat, peaks)
+    order = np.argsort(peaks)
     order = order[depths[order] > 0]
-    return places[order], depths[order]
+    inside = [at - 1 for at in np.unravel_index(peaks[order], ground.shape)]
+    places: Places = np.ravel_multi_index(inside, heights.shape)
+    return places, depths[order]
 
 
 @compiled
-def _ways_up(ground: Array, ways: Array) -> None:
-    """Which of its 8 neighbours is the highest above each pixel, `STAY` at a peak.
+def _ways_up(ground: Array, steps: Places, starts: Places, width: int) -> npt.NDArray[np.uint8]:
+    """Which of its neighbours is the highest above each place, none of them at a peak.
 
-    Of equal pixels the one before in raster order counts as the higher.
+    Of equal places the one before in raster order counts as the higher.
     """
-    width = ground.shape[1] - 2
+    stay = len(steps)
+    ways = np.full(len(ground), stay, np.uint8)
     best = np.empty(width, ground.dtype)
-    for y in range(1, len(ground) - 1):
-        way = ways[y, 1:-1]
-        best[:] = ground[y, 1:-1]
-        for k in range(STAY):
-            beside = ground[y - 1 + k // 3, k % 3 : k % 3 + width]
-            for x in range(width):
-                is_up = beside[x] >= best[x]
-                best[x] = beside[x] if is_up else best[x]
-                way[x] = np.uint8(k) if is_up else way[x]
-        for k in range(STAY + 1, 9):
-            beside = ground[y - 1 + k // 3, k % 3 : k % 3 + width]
-            for x in range(width):
-                is_up = beside[x] > best[x]
-                best[x] = beside[x] if is_up else best[x]
-                way[x] = np.uint8(k) if is_up else way[x]
+    for start in starts:
+        way = ways[start : start + width]
+        best[:] = ground[start : start + width]
+        for k in range(stay):
+            beside = ground[start + steps[k] : start + steps[k] + width]
+            if steps[k] < 0:
+                for x in range(width):
+                    is_up = beside[x] >= best[x]
+                    best[x] = beside[x] if is_up else best[x]
+                    way[x] = np.uint8(k) if is_up else way[x]
+            else:
+                for x in range(width):
+                    is_up = beside[x] > best[x]
+                    best[x] = beside[x] if is_up else best[x]
+                    way[x] = np.uint8(k) if is_up else way[x]
+    return ways
 
 
 @compiled
-def _hills(ground: Array, ways: Array, width: int) -> tuple[Labels, Places]:
-    """The hill 0..N-1 of each pixel above 0, `NONE` elsewhere, and the peak of each hill."""
-    steps = np.array([(k // 3 - 1) * width + k % 3 - 1 for k in range(9)])
+def _hills(ground: Array, ways: Array, steps: Places) -> tuple[Labels, Places]:
+    """The hill 0..N-1 of each place above 0, `NONE` elsewhere, and the peak of each hill."""
+    stay = len(steps)
     hills = np.full(len(ground), NONE, np.int32)
     peaks = np.empty(len(ground), np.int64)
     count = 0
     for start in range(len(ground)):
         if ground[start] == 0 or hills[start] != NONE:
             continue
-        pixel = start
-        while hills[pixel] == NONE and ways[pixel] != STAY:
-            pixel += steps[ways[pixel]]
-        if hills[pixel] == NONE:
-            hills[pixel] = count
-            peaks[count] = pixel
+        place = start
+        while hills[place] == NONE and ways[place] != stay:
+            place += steps[ways[place]]
+        if hills[place] == NONE:
+            hills[place] = count
+            peaks[count] = place
             count += 1
-        hill = hills[pixel]
-        pixel = start
-        while hills[pixel] == NONE:
-            hills[pixel] = hill
-            pixel += steps[ways[pixel]]
+        hill = hills[place]
+        place = start
+        while hills[place] == NONE:
+            hills[place] = hill
+            place += steps[ways[place]]
     return hills, peaks[:count].copy()
 
 
 @compiled
-def _meeting(ground: Array, hills: Labels) -> npt.NDArray[np.bool_]:
-    """True where a higher neighbour belongs to another hill."""
-    width = ground.shape[1] - 2
-    meeting = np.zeros(ground.shape, np.bool_)
-    for y in range(1, len(ground) - 1):
-        here, hill, out = ground[y, 1:-1], hills[y, 1:-1], meeting[y, 1:-1]
-        for k in range(9):
-            row, column = y - 1 + k // 3, k % 3
-            beside = ground[row, column : column + width]
-            other = hills[row, column : column + width]
-            if k < STAY:
-                for x in range(width):
-                    out[x] |= (here[x] > 0) & (beside[x] >= here[x]) & (other[x] != hill[x])
-            else:
-                for x in range(width):
-                    out[x] |= (beside[x] > here[x]) & (here[x] > 0) & (other[x] != hill[x])
-    return meeting
+def _count_passes(
+    ground: Array, hills: Labels, steps: Places, starts: Places, width: int
+) -> npt.NDArray[np.uint8]:
+    """How many other hills follow each other among the neighbours of a place that are not lower."""
+    counts = np.zeros(len(ground), np.uint8)
+    last = np.empty(width, np.int32)
+    for start in starts:
+        row = slice(start, start + width)
+        here, own, count = ground[row], hills[row], counts[row]
+        last[:] = own
+        for step in steps:
+            beside, hill = ground[start + step :][:width], hills[start + step :][:width]
+            for x in range(width):
+                is_pass = (here[x] > 0) & (beside[x] >= here[x])
+                is_pass &= (hill[x] != last[x]) & (hill[x] != own[x])
+                count[x] += np.uint8(is_pass)
+                last[x] = hill[x] if is_pass else last[x]
+    return counts
 
 
 @compiled
-def _depths(
-    meeting: Places, ground: Array, hills: Labels, peaks: Places, width: int
-) -> npt.NDArray[np.int32]:
-    """Depth of each peak: joined at `meeting` pixels from high to low, the lower of two ends."""
+def _passes(counts: Array, ground: Array, hills: Labels, steps: Places) -> tuple[Labels, Places]:
+    """Pairs of hills that meet, the highest passes first, and where those of each level end.
+
+    Levels count down from the highest.
+    """
+    top = int(ground.max())
+    ends = np.zeros(top + 1, np.int64)
+    for place in range(len(ground)):
+        ends[top - ground[place]] += counts[place]
+    ends = np.cumsum(ends)
+    pairs, free = np.empty((ends[-1], 2), np.int32), ends.copy()
+    others = np.empty(len(steps), np.int32)
+    for place in range(len(ground)):
+        if counts[place] > 0:
+            _look_around(place, ground, hills, steps, others)
+            free[top - ground[place]] -= counts[place]
+            begin = free[top - ground[place]]
+            for k in range(counts[place]):
+                pairs[begin + k, 0], pairs[begin + k, 1] = hills[place], others[k]
+    return pairs, ends
+
+
+@compiled
+def _look_around(place: int, ground: Array, hills: Labels, steps: Places, others: Labels) -> None:
+    """Put the hills that `_count_passes` counted into `others`; without a branch, as none could be foreseen."""
+    count, last, own = 0, hills[place], hills[place]
+    for step in steps:
+        hill = hills[place + step]
+        is_pass = (ground[place + step] >= ground[place]) & (hill != last) & (hill != own)
+        others[count] = hill
+        count += is_pass
+        last = hill if is_pass else last
+
+
+@compiled
+def _depths(pairs: Labels, ends: Places, ground: Array, peaks: Places) -> npt.NDArray[np.int32]:
+    """Depth of each peak: hills are joined from high to low, and the lower of two ends."""
     tops = ground[peaks].astype(np.int32)
     depths, parent = tops.copy(), np.arange(len(peaks))
-    for pixel in meeting:
-        level, last = ground[pixel], hills[pixel]
-        root = _root(last, parent)
-        for k in range(9):
-            beside = pixel + (k // 3 - 1) * width + k % 3 - 1
-            hill = hills[beside]
-            if hill == last or ground[beside] < level:
+    begin = 0
+    for down in range(len(ends)):
+        for k in range(begin, ends[down]):
+            one, other = root_of(pairs[k, 0], parent), root_of(pairs[k, 1], parent)
+            if one == other:
                 continue
-            last, other = hill, _root(hill, parent)
-            if other == root:
-                continue
-            rise = tops[root] - tops[other]
-            if rise > 0 or (rise == 0 and peaks[root] < peaks[other]):
-                lower, higher = other, root
-            else:
-                lower, higher = root, other
-            depths[lower] = tops[lower] - level
-            parent[lower] = root = higher
+            rise = tops[one] - tops[other]
+            is_higher = rise > 0 or (rise == 0 and peaks[one] < peaks[other])
+            lower, higher = (other, one) if is_higher else (one, other)
+            depths[lower] = tops[lower] - (len(ends) - 1 - down)
+            parent[lower] = higher
+        begin = ends[down]
     return depths
 
 
 @compiled
-def _root(hill: int, parent: Array) -> int:
-    while parent[hill] != hill:
-        parent[hill] = parent[parent[hill]]
-        hill = parent[hill]
-    return hill
+def root_of(place: int, parent: Array) -> int:
+    """The last of the parents of `place` (union-find); the way there becomes shorter."""
+    while parent[place] != place:
+        parent[place] = parent[parent[place]]
+        place = parent[place]
+    return place
+
+
+def _spaced(peaks: Places, shape: tuple[int, ...], distance: float, anisotropy: float) -> Places:
+    """Peaks, in their order, that are at least `distance` from every one taken before.
+
+    Two places of a cube of side distance / 1.75 are always nearer, so a cube holds one peak at
+    most, and those near enough stand at most two cubes away.
+    """
+    step = np.array([anisotropy, 1.0, 1.0])
+    places = np.zeros((len(peaks), 3))
+    places[:, 3 - len(shape) :] = np.stack(np.unravel_index(peaks, shape), axis=1)
+    cubes = (places // np.maximum(distance / 1.75 / step, 1.0)).astype(np.int64)
+    taken = np.full(cubes.max(axis=0, initial=0) + 1, NONE, np.int32)
+    chosen: Places = peaks[_first_taken(places * step, cubes, taken, distance**2)]
+    return chosen
 
 
 @compiled
-def _spaced(peaks: Places, shape: tuple[int, int], distance: float) -> Places:
-    """Peaks, in their order, that are at least `distance` from every one taken before.
-
-    Two pixels of a square of this side are always nearer, so a square holds one peak at most, and
-    those near enough stand at most two squares away.
-    """
-    side = max(1, int(np.ceil(distance / np.sqrt(2.0))))
-    height, width = shape[0] // side + 5, shape[1] // side + 5
-    taken = np.full((height, width), NONE, np.int64)
-    chosen = np.zeros(len(peaks), np.bool_)
-    for k in range(len(peaks)):
-        y, x = peaks[k] // shape[1], peaks[k] % shape[1]
-        row, column = y // side + 2, x // side + 2
+def _first_taken(places: Array, cubes: Places, taken: Array, square: float) -> Array:
+    """True where no place that was taken before is nearer than the root of `square`."""
+    chosen = np.zeros(len(places), np.bool_)
+    for k in range(len(places)):
+        z, y, x = cubes[k]
         near = False
-        for other in taken[row - 2 : row + 3, column - 2 : column + 3].flat:
+        around = taken[max(z - 2, 0) : z + 3, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+        for other in around.flat:
             if other != NONE:
-                apart = (other // shape[1] - y) ** 2 + (other % shape[1] - x) ** 2
-                near = near or apart < distance**2
+                near = near or ((places[other] - places[k]) ** 2).sum() < square
         if not near:
             chosen[k] = True
-            taken[row, column] = peaks[k]
-    return peaks[chosen]
+            taken[z, y, x] = k
+    return chosen

@@ -11,21 +11,17 @@ import edt
 import numpy as np
 
 from napari_advseg.labelling.section.gap_closing import as_probability, label_section
-from napari_advseg.labelling.section.seeds import quantise
-from napari_advseg.labelling.section.watershed import Labels, Mask
+from napari_advseg.labelling.section.seeds import find_seeds, quantise
+from napari_advseg.labelling.section.watershed import Bytes, Labels, Mask, evidence_of, flood
 from napari_advseg.labelling.stack.contacts import ContactCounter, Contacts, weighed_by_overlap
 from napari_advseg.labelling.stack.fragments import Fragments, fragments_beside, save_fragments
 from napari_advseg.labelling.stack.merge_tree import Ids, MergeTree, grouped_tree, merge_tree
 from napari_advseg.labelling.stack.stack_map import (
-    Bytes,
     afford_stack,
-    evidence_of,
     is_grown,
     read_stack,
     said_distance,
 )
-from napari_advseg.labelling.stack.stack_seeds import find_stack_seeds
-from napari_advseg.labelling.stack.stack_watershed import flood_stack
 from napari_advseg.progress import BlockDone, Phase, Reports, Saved
 from napari_advseg.settings.labelling import AgglomerationSettings, LabellingSettings
 from napari_advseg.volume.by_section import in_order, read_sections
@@ -146,12 +142,12 @@ def _cut_whole(volume: Volume, settings: LabellingSettings, distance: float) -> 
     yield Phase("cut", 3)
     heights = quantise(edt.edt(stack.interior, anisotropy=(distance, 1.0, 1.0), black_border=False))
     yield BlockDone("cut", 1, 3)
-    seeds = find_stack_seeds(heights, settings, distance)
+    seeds = find_seeds(heights, settings, distance)
     yield BlockDone("cut", 2, 3)
     levels = DEEP - np.minimum(heights, DEEP, out=heights)
     for _ in range(2):
         levels += stack.evidence
-    fragments = flood_stack(levels, seeds, stack.data)
+    fragments = flood(levels, seeds, stack.data)
     yield BlockDone("cut", 3, 3)
     return _Cut(fragments, stack.evidence, stack.interior)
 

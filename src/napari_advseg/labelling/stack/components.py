@@ -8,9 +8,8 @@ import cc3d
 import numpy as np
 
 from napari_advseg.labelling.section.clean import remove_small
-from napari_advseg.labelling.section.watershed import Labels
+from napari_advseg.labelling.section.watershed import Labels, flood
 from napari_advseg.labelling.stack.stack_map import StackMap, afford_stack, is_grown, read_stack
-from napari_advseg.labelling.stack.stack_watershed import flood_stack
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.volume import Array, Volume
@@ -52,4 +51,4 @@ def label_components(stack: StackMap, settings: LabellingSettings) -> Labels:
     labels = remove_small(found, settings.minimum_size)
     if not is_grown(settings) or not labels.any():
         return labels
-    return flood_stack(stack.evidence, labels, stack.data)
+    return flood(stack.evidence, labels, stack.data)

@@ -10,17 +10,17 @@ from typing import Any
 import fastremap
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from napari_advseg.labelling.section.gap_closing import as_probability, label_section
 from napari_advseg.labelling.section.watershed import grow
-from napari_advseg.labelling.stack.merge_tree import root_of
 from napari_advseg.labelling.stack.spool import Spool
 from napari_advseg.labelling.stack.stack_map import is_grown, said_distance
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.settings.labelling import LabellingSettings, LinkingSettings
 from napari_advseg.settings.override import override
 from napari_advseg.volume.by_section import in_order, read_sections
-from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.formats.files import as_labels, read
 from napari_advseg.volume.volume import Array, Volume
 
@@ -157,11 +157,9 @@ class Linker:
         """The object 1..N of each id, shape (ids + 1,), in the order in which they appear; 0 for 0."""
         links = np.concatenate(self._links)
         if self._settings.match == "many-to-one" and self._branches:
-            rows = _roots(links, self._count + 1)
+            rows = _grouped(links, self._count + 1)
             links = np.concatenate([links, _one_for_each(self._branches, rows)])
-        roots = _roots(links, self._count + 1)
-        objects: Ids = np.unique(roots, return_inverse=True)[1].reshape(-1)
-        return objects
+        return _grouped(links, self._count + 1)
 
     def _link(self, before: _Section, here: _Section) -> None:
         pairs, overlap = _overlaps(before.ids, here.ids)
@@ -218,16 +216,12 @@ def _one_for_each(branches: list[_Branches], rows: Ids) -> Ids:
     return np.stack([own[chosen], other[chosen]], axis=1)
 
 
-@compiled
-def _roots(links: Array, count: int) -> Array:
-    """The lowest id of the group of each id 0..count - 1."""
-    parent = np.arange(count)
-    for k in range(len(links)):
-        one, other = root_of(links[k, 0], parent), root_of(links[k, 1], parent)
-        parent[max(one, other)] = min(one, other)
-    for k in range(count):
-        parent[k] = root_of(k, parent)
-    return parent
+def _grouped(links: Ids, count: int) -> Ids:
+    """The group 0.. of each id 0..count - 1, numbered in the order of their lowest ids."""
+    linked = np.ones(len(links), np.bool_), (links[:, 0], links[:, 1])
+    groups = connected_components(coo_array(linked, shape=(count, count)), directed=False)[1]
+    found: Ids = groups.astype(np.int64)
+    return found
 
 
 def _large(objects: Ids, pixels: Ids, minimum: int) -> tuple[Ids, npt.NDArray[np.bool_]]:

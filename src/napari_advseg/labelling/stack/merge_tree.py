@@ -8,6 +8,7 @@ import heapq
 import numpy as np
 import numpy.typing as npt
 
+from napari_advseg.labelling.section.seeds import root_of
 from napari_advseg.labelling.stack.contacts import Contacts
 from napari_advseg.labelling.stack.pair_table import EMPTY, pair_key, place_of
 from napari_advseg.volume.compiled import compiled
@@ -93,15 +94,6 @@ def _joined(pairs: Array, count: int, sizes: Array, minimum: int) -> tuple[Array
     for k in range(len(parent)):
         parent[k] = root_of(k, parent)
     return parent, voxels
-
-
-@compiled
-def root_of(place: int, parent: Array) -> int:
-    """The last of the parents of `place`; the way there becomes shorter."""
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = parent[place]
-    return place
 
 
 @compiled

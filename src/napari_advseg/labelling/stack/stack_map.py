@@ -6,20 +6,18 @@ import dataclasses
 import math
 
 import numpy as np
-import numpy.typing as npt
 import psutil
 
 from napari_advseg.labelling.section.gap_closing import as_probability
-from napari_advseg.labelling.section.watershed import Mask
+from napari_advseg.labelling.section.watershed import Bytes, Mask, evidence_of
 from napari_advseg.progress import BlockDone, Phase, Reports, Said
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.by_section import read_sections
 from napari_advseg.volume.errors import amount
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.volume import Array, Volume
+from napari_advseg.volume.volume import Volume
 
 BYTES_A_VOXEL = 30  # measured: 14 to 27
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,14 +54,6 @@ def read_stack(volume: Volume, threshold: float) -> Reports[StackMap]:
         found.data[k] = ~np.isnan(interior_map)
         yield BlockDone("read", k + 1, count)
     return found
-
-
-def evidence_of(probability: Array) -> Bytes:
-    """Boundary evidence 1 - p in 255 steps, uint8; no data is a sure boundary."""
-    evidence: Bytes = np.rint(np.nan_to_num(1 - probability, nan=1.0) * np.float32(255)).astype(
-        np.uint8
-    )
-    return evidence
 
 
 def is_grown(settings: LabellingSettings) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from napari_advseg.labelling.section.gap_closing import as_probability
-from napari_advseg.labelling.stack.stack_map import evidence_of
+from napari_advseg.labelling.section.watershed import evidence_of
 from napari_advseg.proofreading.editing.boxes import Boxes, size, within
 from napari_advseg.proofreading.editing.parting import part
 from napari_advseg.proofreading.editing.regions import Mask, Region, connected
