@@ -96,7 +96,7 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
     """
     multiscale = attributes.get("multiscale")
     array: LazyArray = data[0] if multiscale or isinstance(data, (list, tuple)) else data
-    array = array.whole if isinstance(array, Level) else array
+    array = array.array if isinstance(array, Level) else array
     if not _is_upright(attributes):
         raise Unreadable(
             f"Layer '{attributes.get('name', '')}' is rotated or sheared; reset its "

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed
+from napari_advseg.volume.arrays.lazy import Array, Mapped
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
@@ -49,70 +50,33 @@ def classes_of(frame: Frame) -> dict[int, str]:
 
 def without_marks(labels: Volume) -> Volume:
     """The labels with 0 where boundary or background is painted, lazy."""
-    return dataclasses.replace(labels, array=_Marks(labels.array, labels.dtype, None))
+    return _mapped(labels, partial(_unmarked, dtype=labels.dtype), labels.dtype)
 
 
 def with_gaps(labels: Volume) -> Volume:
     """The labels as int64 with 0 where boundary or background is painted, and -1 where nothing is; lazy."""
-    return dataclasses.replace(labels, array=_Marks(labels.array, np.dtype(np.int64), -1))
+    dtype = np.dtype(np.int64)
+    return _mapped(labels, partial(_unmarked, dtype=dtype, gap=-1), dtype)
 
 
 def where_painted(labels: Volume) -> Volume:
     """1 where anything is annotated, as uint8, lazy: small to store, and all that a search for places needs."""
-    return Volume(_Where(labels.array), labels.frame, kind="labels")
+    dtype = np.dtype(np.uint8)
+    array = Mapped(labels.array, lambda ids: np.not_equal(ids, 0).astype(dtype), dtype)
+    return Volume(array, labels.frame, kind="labels")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Where(Windowed):
-    """Whether labels are not 0."""
-
-    array: LazyArray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the labels."""
-        return getattr(self.array, "chunks", None)
-
-    def read(self, window: Window) -> Array:
-        return np.asarray(np.not_equal(self.array[window], 0), np.uint8)
+def _mapped(labels: Volume, work: Callable[[Array], Array], dtype: np.dtype[Any]) -> Volume:
+    return dataclasses.replace(labels, array=Mapped(labels.array, work, dtype))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Marks(Windowed):
-    """Labels whose two marks are read as 0, and 0 as `gap`."""
-
-    array: LazyArray
-    kind: np.dtype[Any]
-    gap: int | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.kind
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the labels."""
-        return getattr(self.array, "chunks", None)
-
-    def read(self, window: Window) -> Array:
-        ids = np.array(self.array[window], dtype=self.kind)
-        marks = (ids == BOUNDARY) | (ids == BACKGROUND)
-        if self.gap is not None:
-            ids[ids == 0] = self.gap
-        ids[marks] = 0
-        return ids
+def _unmarked(labels: Array, dtype: np.dtype[Any], gap: int = 0) -> Array:
+    """The ids with 0 for the two marks, and `gap` for 0."""
+    ids = np.array(labels, dtype)
+    marks = (ids == BOUNDARY) | (ids == BACKGROUND)
+    ids[ids == 0] = gap
+    ids[marks] = 0
+    return ids
 
 
 def _said_of_classes(frame: Frame) -> list[str]:

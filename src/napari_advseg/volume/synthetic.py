@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed
+from napari_advseg.volume.arrays.lazy import Array, Derived, LazyArray, Window
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
@@ -90,31 +90,12 @@ def blanked(labels: Volume, truth: Volume) -> tuple[Volume, Volume]:
 def whole(image: Volume) -> Volume:
     """Labels of an image that nobody has annotated, as if it was one object: 1, and -1 where it is synthetic; lazy."""
     frame = image.frame.without("c") if "c" in image.axes else image.frame
-    shape = tuple(image.size(axis) for axis in frame.axes)
-    ones = Volume(_Ones(shape), unmarked(frame), kind="labels")
-    return without_synthetic(ones, image)
+    ones = np.broadcast_to(np.int64(1), [image.size(axis) for axis in frame.axes])
+    return without_synthetic(Volume(ones, unmarked(frame), kind="labels"), image)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Ones(Windowed):
-    """1 everywhere."""
-
-    length: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.length
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.int64)
-
-    def read(self, window: Window) -> Array:
-        return np.ones([one.stop - one.start for one in window], np.int64)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _LeftOut(Windowed):
+class _LeftOut(Derived):
     """Labels that are something else where a mask is not 0."""
 
     array: LazyArray
@@ -122,17 +103,8 @@ class _LeftOut(Windowed):
     value: int = LEFT_OUT
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.int64)
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the labels."""
-        return getattr(self.array, "chunks", None)
 
     def read(self, window: Window) -> Array:
         ids = np.array(self.array[window], dtype=np.int64)

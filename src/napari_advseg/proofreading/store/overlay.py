@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from napari_advseg.proofreading.store.records import Patch, expanded
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed
-from napari_advseg.volume.arrays.overlaid import by_tile
+from napari_advseg.volume.arrays.writable import by_tile
 from napari_advseg.volume.compiled import compiled
 
 SIDE, DEPTH = 64, 8

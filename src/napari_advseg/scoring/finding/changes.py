@@ -16,7 +16,7 @@ from napari_advseg.scoring.table.contingency import Contingency, tabulate
 from napari_advseg.scoring.table.pair import as_label_volume, check_alike
 from napari_advseg.scoring.table.places import grouped
 from napari_advseg.scoring.table.tally import Counts, Ids
-from napari_advseg.volume.arrays.lazy import Window, Windowed
+from napari_advseg.volume.arrays.lazy import Derived, LazyArray, Window
 from napari_advseg.volume.volume import Array, Volume
 
 Kind = Literal["merged", "split", "gone", "new"]
@@ -71,7 +71,8 @@ def changes(before: Volume | Array, after: Volume | Array) -> Changes:
     new = (table.predicted != 0) & _mostly_none(table.truth, table.counts, table.predicted_sizes())
     kinds[gone], kinds[new] = CHANGES["gone"], CHANGES["new"]
     counted = merged.objects, split.objects, int(gone.sum()), int(new.sum())
-    layer = _Layer(*pair, _keys(table.predicted, table.truth)[kinds > 0], kinds[kinds > 0])
+    changed = _keys(table.predicted, table.truth)[kinds > 0]
+    layer = _Layer(pair[1].array, pair[0].array, changed, kinds[kinds > 0])
     return Changes(
         Volume(layer, pair[1].frame.after("compared with the labels before"), kind="labels"),
         dict(zip(CHANGES, counted, strict=True)),
@@ -80,29 +81,22 @@ def changes(before: Volume | Array, after: Volume | Array) -> Changes:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Layer(Windowed):
-    """The kind of change of every voxel; pairs (after, before) that changed, ascending, with the kind of each."""
+class _Layer(Derived):
+    """The kind of change of every voxel of `array`, the labels after: of the pairs (after, before) that changed,
+    ascending.
+    """
 
-    before: Volume
-    after: Volume
+    array: LazyArray
+    before: LazyArray
     pairs: Array
     kinds: Kinds
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.after.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint8)
 
-    @property
-    def chunks(self) -> Any:
-        """Those of the labels, so that a run of sections reads each of them once."""
-        return getattr(self.after.array, "chunks", None)
-
     def read(self, window: Window) -> Array:
-        ids = [np.asarray(one.array[window]) for one in (self.after, self.before)]
+        ids = [np.asarray(one[window]) for one in (self.array, self.before)]
         if not len(self.pairs) or not ids[0].size:
             return np.zeros(ids[0].shape, np.uint8)
         flat = np.stack([one.reshape(-1).astype(np.uint64, copy=False) for one in ids], 1)

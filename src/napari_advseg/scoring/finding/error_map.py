@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from napari_advseg.scoring.table.compared import Compared, compared
 from napari_advseg.scoring.table.contingency import Contingency, merged
-from napari_advseg.scoring.table.pair import as_label_volume, check_alike
+from napari_advseg.scoring.table.pair import paired
 from napari_advseg.scoring.table.places import Gathered, grouped, run_lengths, run_starts
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.arrays.lazy import Window, Windowed
+from napari_advseg.volume.arrays.lazy import Derived, LazyArray, Window
 from napari_advseg.volume.by_section import in_order, read_sections
 from napari_advseg.volume.volume import Array, Volume
 
@@ -48,10 +48,9 @@ def error_map(
         ValueError: as `score`; wrong ids where they are read.
     """
     chosen = override(ScoringSettings, settings, fields)
-    pair = as_label_volume(labels, "Labels"), as_label_volume(truth, "Truth")
-    check_alike(*pair)
+    pair = paired(labels, truth)
     owners = _owners(_table(*pair, chosen)) if chosen.by == "volume" else None
-    painted = _ErrorMap(*pair, chosen, owners)
+    painted = _ErrorMap(pair[0].array, *pair, chosen, owners)
     return Volume(painted, pair[0].frame.after("compared with the truth"), kind="labels")
 
 
@@ -84,26 +83,18 @@ class _Owners:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _ErrorMap(Windowed):
+class _ErrorMap(Derived):
     """Painted where it is read; owners are those of each section unless given for the volume."""
 
+    array: LazyArray
     labels: Volume
     truth: Volume
     settings: ScoringSettings
     owners: _Owners | None
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.labels.shape
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint8)
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the labels, so that a run of sections reads each of them once."""
-        return getattr(self.labels.array, "chunks", None)
 
     def read(self, window: Window) -> Array:
         if any(one.stop <= one.start for one in window):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import operator
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -101,8 +102,43 @@ class Windowed(abc.ABC):
         return np.stack(parts, axis=kept)
 
 
+class Derived(Windowed):
+    """What is made of another array where it is read; of its shape, type and chunks unless it says otherwise."""
+
+    array: LazyArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(length) for length in self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return native(self.array.dtype)
+
+    @property
+    def chunks(self) -> Any:
+        """Those of the other array, so that a run of sections reads each of them at most twice."""
+        return getattr(self.array, "chunks", None)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Cut(Windowed):
+class Mapped(Derived):
+    """Every element of another array through `work`, which gives `kind` and leaves what it gets as it is."""
+
+    array: LazyArray
+    work: Callable[[Array], Array]
+    kind: np.dtype[Any]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.kind
+
+    def read(self, window: Window) -> Array:
+        return self.work(np.asarray(self.array[window]))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cut(Derived):
     """A range along one axis of a lazy array."""
 
     array: LazyArray
@@ -115,15 +151,6 @@ class Cut(Windowed):
         whole = self.array.shape
         return (*whole[: self.axis], self.end - self.first, *whole[self.axis + 1 :])
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return native(self.array.dtype)
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the whole array, so that a run of sections still reads each of them at most twice."""
-        return getattr(self.array, "chunks", None)
-
     def read(self, window: Window) -> Array:
         keys = list(window)
         here = keys[self.axis]
@@ -131,40 +158,31 @@ class Cut(Windowed):
         return in_native(self.array[tuple(keys)])
 
 
-class Level(Windowed):
+class Level(Derived):
     """A level of a pyramid for napari, which cuts the view out of all sections first and takes one section of that.
 
     A key of nothing but slices is only noted; what comes back is read when one of its sections is asked for, or all
     of it by `np.asarray`.
 
     Attributes:
-        whole: the array itself.
+        array: the whole of it.
     """
 
-    def __init__(self, whole: LazyArray, window: Window | None = None) -> None:
-        self.whole = whole
-        self._window = window or tuple(slice(0, int(length)) for length in whole.shape)
+    def __init__(self, array: LazyArray, window: Window | None = None) -> None:
+        self.array = array
+        self._window = window or tuple(slice(0, int(length)) for length in array.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(one.stop - one.start for one in self._window)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return native(self.whole.dtype)
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the whole array."""
-        return getattr(self.whole, "chunks", None)
-
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, tuple) and len(key) == self.ndim and all(map(_is_plain_slice, key)):
-            return Level(self.whole, self._within(_limits(key, self.shape)))
+            return Level(self.array, self._within(_limits(key, self.shape)))
         return super().__getitem__(key)
 
     def read(self, window: Window) -> Array:
-        return in_native(np.asarray(self.whole[self._within(window)]))
+        return in_native(np.asarray(self.array[self._within(window)]))
 
     def _within(self, window: Window) -> Window:
         """A window of what is cut out, as one of the whole."""
@@ -185,7 +203,7 @@ def _limits(key: Window, shape: tuple[int, ...]) -> Window:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Arranged(Windowed):
+class Arranged(Derived):
     """Another array with its axes in another order, some taken at index 0 and some (None) new
     of length 1.
 
@@ -202,11 +220,12 @@ class Arranged(Windowed):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(1 if axis is None else self.array.shape[axis] for axis in self.order)
+        return self._ordered(self.array.shape)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        return native(self.array.dtype)
+    def chunks(self) -> Any:
+        chunks = getattr(self.array, "chunks", None)
+        return chunks and self._ordered(chunks)
 
     def read(self, window: Window) -> Array:
         keys: list[slice] = [slice(0, 1)] * len(self.array.shape)
@@ -220,35 +239,69 @@ class Arranged(Windowed):
         new = tuple(k for k, axis in enumerate(self.order) if axis is None)
         return self._value(np.expand_dims(found, new))
 
+    def _ordered(self, lengths: Sequence[int]) -> tuple[int, ...]:
+        return tuple(1 if axis is None else lengths[axis] for axis in self.order)
+
     def _value(self, found: Array) -> Array:
         return in_native(found if self.white is None else self.white - in_native(found))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Grey(Windowed):
-    """The single channel of an array whose channels along `axis` are equal; the axis is gone."""
+class OneChannel(Derived):
+    """One place along `axis`, or the mean of all where `place` is None; the axis is gone."""
 
     array: LazyArray
     axis: int
-    where: str
+    place: int | None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (*self.array.shape[: self.axis], *self.array.shape[self.axis + 1 :])
+        return self._without_axis(self.array.shape)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        return native(self.array.dtype)
+    def chunks(self) -> Any:
+        """Those of the other axes."""
+        chunks = getattr(self.array, "chunks", None)
+        return chunks and self._without_axis(chunks)
 
     def read(self, window: Window) -> Array:
-        keys = (*window[: self.axis], slice(None), *window[self.axis :])
-        found = np.moveaxis(np.asarray(self.array[keys]), self.axis, 0)
+        if self.place is not None:
+            return self._part(window, slice(self.place, self.place + 1)).squeeze(0)
+        found = self._part(window, slice(None))
+        wide = np.float64 if found.dtype.itemsize > 2 else np.float32
+        mean: Array = found.mean(0, dtype=wide)
+        return (np.rint(mean) if found.dtype.kind in "iu" else mean).astype(found.dtype)
+
+    def _part(self, window: Window, places: slice) -> Array:
+        """Several places of a window, which lie along the first axis."""
+        keys = (*window[: self.axis], places, *window[self.axis :])
+        return np.moveaxis(in_native(self.array[keys]), self.axis, 0)
+
+    def _without_axis(self, lengths: Sequence[int]) -> tuple[int, ...]:
+        return (*lengths[: self.axis], *lengths[self.axis + 1 :])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grey(OneChannel):
+    """The first channel of an array whose channels along `axis` are to be equal; `where` names its file."""
+
+    where: str
+
+    def read(self, window: Window) -> Array:
+        found = self._part(window, slice(None))
         if any(not np.array_equal(found[0], other) for other in found[1:]):
             raise Unreadable(
                 f"'{self.where}' is grey stored as RGB where it was looked at, but has colour in "
                 f"{_spelled(window)}; convert it to grey and save it again."
             )
-        return in_native(found[0])
+        return np.asarray(found[0])
+
+
+def overlap(one: slice, other: slice) -> tuple[slice, slice]:
+    """What two ranges along an axis have in common, counted from the start of each; empty where that is nothing."""
+    first = max(one.start, other.start)
+    end = max(first, min(one.stop, other.stop))
+    return slice(first - one.start, end - one.start), slice(first - other.start, end - other.start)
 
 
 def native(dtype: Any) -> np.dtype[Any]:

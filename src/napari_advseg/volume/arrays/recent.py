@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed, native
+from napari_advseg.volume.arrays.lazy import Array, Derived, LazyArray, Window, overlap
 
 MOST_BYTES = 1 << 28
 SIDE = 256
@@ -19,36 +19,23 @@ SIDE = 256
 Place = tuple[int, ...]
 
 
-class Recent(Windowed):
-    """`source`, of which the pages read last are kept, up to `most` bytes.
+class Recent(Derived):
+    """`array`, of which the pages read last are kept, up to `most` bytes.
 
-    A page is a chunk of the source, or an equal part of it where it is longer than 256 along an axis: of a section
+    A page is a chunk of the array, or an equal part of it where it is longer than 256 along an axis: of a section
     stored as one chunk only what lies around an object is kept, through all sections. What is larger than `most` is
     read past the pages.
 
-    Threads may share it. The source must not change.
+    Threads may share it. It must not change.
     """
 
-    def __init__(self, source: LazyArray, most: int = MOST_BYTES) -> None:
-        self._source = source
+    def __init__(self, array: LazyArray, most: int = MOST_BYTES) -> None:
+        self.array = array
         self._most = most
-        self._page = _page_of(getattr(source, "chunks", None), source.shape)
+        self._page = _page_of(self.chunks, self.shape)
         self._kept: OrderedDict[Place, Array] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(int(length) for length in self._source.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return native(self._source.dtype)
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the source."""
-        return getattr(self._source, "chunks", None)
 
     def read(self, window: Window) -> Array:
         spans = [
@@ -57,17 +44,16 @@ class Recent(Windowed):
         ]
         pages = math.prod(map(len, spans))
         if pages * math.prod(self._page) * self.dtype.itemsize > self._most or not pages:
-            return np.asarray(self._source[window])
+            return np.asarray(self.array[window])
         known = self._known(spans)
         for missing in _boxes(spans, known.keys()):
             known |= self._fetched(missing)
         found = np.empty([one.stop - one.start for one in window], self.dtype)
         for place, page in known.items():
-            pairs = [
-                _shared(k * n, length, one)
-                for k, n, length, one in zip(place, self._page, page.shape, window, strict=True)
-            ]
-            found[tuple(there for _, there in pairs)] = page[tuple(here for here, _ in pairs)]
+            begins = (k * n for k, n in zip(place, self._page, strict=True))
+            spots = (slice(first, first + n) for first, n in zip(begins, page.shape, strict=True))
+            here, there = zip(*map(overlap, spots, window), strict=True)
+            found[there] = page[here]
         return found
 
     def _known(self, spans: list[range]) -> dict[Place, Array]:
@@ -84,7 +70,7 @@ class Recent(Windowed):
             slice(span.start * n, min(length, span.stop * n))
             for span, n, length in zip(spans, self._page, self.shape, strict=True)
         )
-        whole = np.asarray(self._source[window])
+        whole = np.asarray(self.array[window])
         fetched = {}
         for place in itertools.product(*spans):
             inside = tuple(
@@ -127,9 +113,3 @@ def _boxes(spans: list[range], known: Any) -> Iterator[list[range]]:
             runs.append((range(k, k + 1), box))
     for run, box in runs:
         yield [run, *box]
-
-
-def _shared(begin: int, length: int, window: slice) -> tuple[slice, slice]:
-    """What a page and a window have in common along an axis: inside the page, and inside the window."""
-    first, end = max(begin, window.start), min(begin + length, window.stop)
-    return slice(first - begin, end - begin), slice(first - window.start, end - window.start)

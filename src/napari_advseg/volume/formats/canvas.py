@@ -18,7 +18,8 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.storage import LocalStore
 
-from napari_advseg.volume.arrays.lazy import Array, Window, Windowed
+from napari_advseg.volume.arrays.lazy import Array, Window
+from napari_advseg.volume.arrays.writable import Place, Writable
 from napari_advseg.volume.errors import Unwritable, denied
 from napari_advseg.volume.formats.ome_zarr import SPARSE, multiscale_attributes, read_zarr
 from napari_advseg.volume.frame import Frame
@@ -28,11 +29,8 @@ CHUNKS_ALONG = 16
 LEVEL = "0"
 
 
-class Canvas(Windowed):
-    """Whole numbers on disk that can be read by window and written to; for one writer, and readers on other threads.
-
-    Indexed by arrays, one an axis, it reads and writes single places as numpy does.
-    """
+class Canvas(Writable):
+    """Whole numbers on disk that can be read and written to; for one writer, and readers on other threads."""
 
     def __init__(self, path: Path, frame: Frame) -> None:
         self.path = path
@@ -78,6 +76,11 @@ class Canvas(Windowed):
     def dtype(self) -> np.dtype[Any]:
         return self._dtype
 
+    @property
+    def tile(self) -> Place:
+        """A plane: zarr writes all of its chunks at once."""
+        return (*(1,) * (self.ndim - 2), *self.shape[-2:])
+
     def is_blank(self, window: Window) -> bool:
         """Whether nothing was ever painted in any chunk that a window touches."""
         ranges = self._touched(window)
@@ -91,50 +94,14 @@ class Canvas(Windowed):
             return np.zeros([one.stop - one.start for one in window], self.dtype)
         return np.asarray(self._array[window])
 
-    def __getitem__(self, key: Any) -> Any:
-        if not _is_pointwise(key, self.ndim):
-            return super().__getitem__(key)
-        found = np.zeros(len(key[0]), self.dtype)
-        for chosen, window, inside in self._windows(key):
-            found[chosen] = self.read(window)[inside]
-        return found
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Write as numpy does; numbers, slices of step 1, or one array of places an axis.
+    def write(self, window: Window, values: Array) -> None:
+        """Put `values`, of the shape and type of the window, on disk.
 
         Raises:
             Unwritable: the disk is full, or the folder is gone.
         """
-        if not _is_pointwise(key, self.ndim):
-            window, natural = self._window(key)
-            part = np.broadcast_to(np.asarray(value, self.dtype), natural)
-            self._write(window, part.reshape([one.stop - one.start for one in window]))
-            return
-        values = np.broadcast_to(np.asarray(value, self.dtype), len(key[0]))
-        for chosen, window, inside in self._windows(key):
-            part = self.read(window)
-            part[inside] = values[chosen]
-            self._write(window, part)
-
-    def _window(self, key: Any) -> tuple[Window, list[int]]:
-        """A slice an axis, so that zarr is asked for nothing but windows; and the shape that numpy would give it."""
-        keys = self._spread(key)
-        window: list[slice] = []
-        for one, length in zip(keys, self.shape, strict=True):
-            if isinstance(one, slice):
-                start, stop, step = one.indices(length)
-            else:
-                start, step = int(one) + (length if one < 0 else 0), 1
-                stop = start + 1
-            if step != 1 or not 0 <= start <= stop <= length:
-                raise IndexError(f"{key!r} names no window of a canvas of shape {self.shape}.")
-            window.append(slice(int(start), int(stop)))
-        pairs = zip(keys, window, strict=True)
-        return tuple(window), [w.stop - w.start for key, w in pairs if isinstance(key, slice)]
-
-    def _write(self, window: Window, part: Array) -> None:
         try:
-            self._array[window] = part
+            self._array[window] = values
         except OSError as fault:
             raise denied(fault, self.path) from fault
         self._painted.update(itertools.product(*self._touched(window)))
@@ -145,30 +112,6 @@ class Canvas(Windowed):
             range(one.start // step, -(-one.stop // step))
             for one, step in zip(window, self.chunks, strict=True)
         ]
-
-    def _windows(self, key: tuple[Array, ...]) -> Any:
-        """Places sorted into sections: which they are, the window around them, and where they lie in it."""
-        places = [np.asarray(part) for part in key]
-        above = np.zeros(len(places[0]), np.intp)
-        if self.ndim > 2:
-            above = np.ravel_multi_index(tuple(places[:-2]), self.shape[:-2])
-        for one in np.unique(above):
-            chosen = np.flatnonzero(above == one)
-            here = [part[chosen] for part in places]
-            low = [int(part.min()) for part in here]
-            window = tuple(
-                slice(first, int(part.max()) + 1) for first, part in zip(low, here, strict=True)
-            )
-            inside = tuple(part - first for first, part in zip(low, here, strict=True))
-            yield chosen, window, inside
-
-
-def _is_pointwise(key: Any, count: int) -> bool:
-    return (
-        isinstance(key, tuple)
-        and len(key) == count
-        and all(isinstance(part, np.ndarray) and part.ndim == 1 for part in key)
-    )
 
 
 def _make(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any], frame: Frame) -> None:

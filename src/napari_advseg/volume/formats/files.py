@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed
+from napari_advseg.volume.arrays.lazy import Array, LazyArray, Mapped, native
 from napari_advseg.volume.errors import (
     CorruptChunk,
     Incomplete,
@@ -212,57 +213,34 @@ def as_labels(volume: Volume) -> Volume:
         )
     if volume.dtype.kind == "u":
         return dataclasses.replace(volume, kind="labels")
-    checked = _Labels(volume.array, _title(volume))
-    frame = volume.frame.after("read as labels") if volume.dtype.kind == "f" else volume.frame
+    is_float = volume.dtype.kind == "f"
+    dtype = np.dtype(np.int64) if is_float else native(volume.dtype)
+    checked = Mapped(volume.array, partial(_checked, dtype=dtype, where=_title(volume)), dtype)
+    frame = volume.frame.after("read as labels") if is_float else volume.frame
     return Volume(checked, frame, volume.source, "labels", volume.synthetic)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Labels(Windowed):
-    """An array whose values are checked to be labels wherever they are read."""
-
-    array: LazyArray
-    where: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        given = np.dtype(self.array.dtype)
-        return (
-            np.dtype(np.int64)
-            if given.kind == "f"
-            else np.dtype(np.uint8)
-            if given.kind == "b"
-            else given
+def _checked(found: Array, dtype: np.dtype[Any], where: str) -> Array:
+    """Values as labels of type `dtype`, where they are labels."""
+    if found.size and found.dtype.kind == "f":
+        _check_floats(found, where)
+    if found.size and found.dtype.kind in "if" and found.min() < 0:
+        raise Unreadable(
+            f"'{where}' has the label {found.min():g}; labels must not be negative: "
+            "use 0 for what has no label."
         )
+    return found.astype(dtype, copy=False)
 
-    @property
-    def chunks(self) -> Any:
-        return getattr(self.array, "chunks", None)
 
-    def read(self, window: Window) -> Array:
-        found = np.asarray(self.array[window])
-        if found.size and found.dtype.kind == "f":
-            self._check_floats(found)
-        if found.size and found.dtype.kind in "if" and found.min() < 0:
-            raise Unreadable(
-                f"'{self.where}' has the label {found.min():g}; labels must not be negative: "
-                "use 0 for what has no label."
-            )
-        return found.astype(self.dtype, copy=False)
-
-    def _check_floats(self, found: Array) -> None:
-        if not np.isfinite(found).all() or (found != np.rint(found)).any():
-            odd = found[~np.isfinite(found) | (found != np.rint(found))][0]
-            raise Unreadable(
-                f"'{self.where}' has the value {odd:g}; labels must be whole numbers. "
-                "Is it an image or a probability map?"
-            )
-        if found.max() >= 2.0**63:
-            raise Unreadable(f"'{self.where}' has labels above 2^63; renumber them.")
+def _check_floats(found: Array, where: str) -> None:
+    if not np.isfinite(found).all() or (found != np.rint(found)).any():
+        odd = found[~np.isfinite(found) | (found != np.rint(found))][0]
+        raise Unreadable(
+            f"'{where}' has the value {odd:g}; labels must be whole numbers. "
+            "Is it an image or a probability map?"
+        )
+    if found.max() >= 2.0**63:
+        raise Unreadable(f"'{where}' has labels above 2^63; renumber them.")
 
 
 def _read(path: Path, inside: str, axes: str | None, level: int, missing: Missing) -> Volume:

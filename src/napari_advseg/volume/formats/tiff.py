@@ -14,7 +14,15 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 
-from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed, in_native, native
+from napari_advseg.volume.arrays.lazy import (
+    Array,
+    LazyArray,
+    Window,
+    Windowed,
+    in_native,
+    native,
+    overlap,
+)
 from napari_advseg.volume.errors import DAMAGE, CorruptChunk, Unreadable, amount, reason
 from napari_advseg.volume.formats.arrange import Found, arrange, without_colour
 from napari_advseg.volume.formats.tiff_metadata import as_number, place_and_notes
@@ -177,12 +185,9 @@ class Pages(Windowed):
 
 def _paste(target: Array, segment: Array, window: tuple[slice, slice], at: tuple[int, int]) -> None:
     """Copy the part of a segment (beginning at `at`) that lies inside the window, in place."""
-    into, out_of = [], []
-    for one, first, length in zip(window, at, segment.shape[:2], strict=True):
-        begin, end = max(one.start, first), min(one.stop, first + length)
-        into.append(slice(begin - one.start, end - one.start))
-        out_of.append(slice(begin - first, end - first))
-    target[tuple(into)] = segment[tuple(out_of)]
+    spots = (slice(n, n + length) for n, length in zip(at, segment.shape[:2], strict=True))
+    into, out_of = zip(*map(overlap, window, spots), strict=True)
+    target[into] = segment[out_of]
 
 
 def _grid(page: Any) -> tuple[int, int, int, int]:

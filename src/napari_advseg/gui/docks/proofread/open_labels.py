@@ -294,7 +294,7 @@ class InteriorMap:
             ValueError: it has another shape.
         """
         data = layer.data[0] if layer.multiscale else layer.data
-        data = data.whole if isinstance(data, Level) else data
+        data = data.array if isinstance(data, Level) else data
         if tuple(data.shape) != shape:
             raise ValueError(
                 f"The map '{layer.name}' has the shape {tuple(data.shape)} and the labels {shape}; choose the "

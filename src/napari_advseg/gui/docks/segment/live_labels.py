@@ -144,7 +144,7 @@ def interior_layer(source: Source) -> Layer:
     else:
         pyramid = [Level(level.array) for level in levels(source.map_path)]
         _, attributes, kind = volume_to_layer(read(source.map_path), "image")
-        data = pyramid if len(pyramid) > 1 else pyramid[0].whole
+        data = pyramid if len(pyramid) > 1 else pyramid[0].array
         attributes["multiscale"] = len(pyramid) > 1
     shown = {"name": INTERIOR, "contrast_limits": (0.0, 1.0), "colormap": "gray"}
     return results.made_of((data, {**attributes, **shown}, kind))

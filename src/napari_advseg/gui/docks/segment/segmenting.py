@@ -280,7 +280,7 @@ def shown(volume: Volume, path: str) -> LayerData:
         return np.asarray(data[...]), attributes, kind
     pyramid = [Level(level.array) for level in levels(path)]
     if len(pyramid) == 1:
-        return pyramid[0].whole, attributes, kind
+        return pyramid[0].array, attributes, kind
     return pyramid, {**attributes, "multiscale": True}, kind
 
 
