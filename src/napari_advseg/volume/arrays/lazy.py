@@ -102,6 +102,25 @@ class Windowed(abc.ABC):
         return np.stack(parts, axis=kept)
 
 
+class Stored(Windowed):
+    """An array in a file, of the shape, type and chunks (() where it has none) that the file says."""
+
+    def __init__(
+        self, shape: Sequence[int], dtype: Any, chunks: Sequence[int] | None = None
+    ) -> None:
+        self._shape = tuple(int(length) for length in shape)
+        self._dtype = native(dtype)
+        self.chunks = tuple(int(length) for length in chunks or ())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._dtype
+
+
 class Derived(Windowed):
     """What is made of another array where it is read; of its shape, type and chunks unless it says otherwise."""
 

@@ -5,12 +5,13 @@ said.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from napari_advseg.volume.arrays.lazy import Arranged, Cut, Grey, LazyArray, native
 from napari_advseg.volume.errors import Unreadable
+from napari_advseg.volume.formats.attributes import Place
 from napari_advseg.volume.frame import AXES, Frame
 from napari_advseg.volume.units import PIXEL
 from napari_advseg.volume.volume import Kind, Volume
@@ -24,7 +25,7 @@ class Found:
 
     Attributes:
         axes: one letter an axis; "s" are the samples of a colour, "?" an axis without a name.
-        scale, units, translate: by axis letter, those that were said.
+        place: scale, units and translate, as far as they were said.
         keep: axes of the result that stay even where their length is 1 or the array has none.
     """
 
@@ -32,9 +33,7 @@ class Found:
     axes: str
     where: str
     name: str = ""
-    scale: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    translate: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    place: Place = dataclasses.field(default_factory=Place)
     history: tuple[str, ...] = ()
     kind: Kind = "image"
     keep: str = "zyx"
@@ -88,17 +87,23 @@ def without_colour(found: Found, alpha: int) -> Found:
     return found.after(found.array, found.axes.replace("s", "c"), "")
 
 
-def guess_axes(shape: Sequence[int], where: str, remedy: str) -> str:
-    """ "yx" or "zyx" by the number of axes.
+def axis_letters(shape: Sequence[int], where: str, axes: str | None, own: str | None = None) -> str:
+    """The letters of an array's axes: those the user names, else its `own`, else "yx" or "zyx".
 
     Raises:
-        Unreadable: there are neither two nor three.
+        Unreadable: `axes` names more or fewer, or nothing says what they are.
     """
-    if len(shape) not in (2, 3):
+    count = len(shape)
+    if axes is not None and len(axes) != count:
         raise Unreadable(
-            f"'{where}' has {len(shape)} axes {tuple(shape)} and no names for them; {remedy}."
+            f"'{where}' has {count} axes {tuple(shape)}, not the {len(axes)} of '{axes}'."
         )
-    return "zyx"[-len(shape) :]
+    letters = axes or own
+    if letters is None and count not in (2, 3):
+        raise Unreadable(
+            f"'{where}' has {count} axes {tuple(shape)} and no names for them; say them as axes='czyx'."
+        )
+    return letters or "zyx"[-count:]
 
 
 def _numeric(found: Found) -> None:
@@ -150,9 +155,10 @@ def _all_grey(array: LazyArray, axis: int) -> bool:
 
 
 def _frame(found: Found, axes: str) -> Frame:
-    scale = [found.scale.get(axis, 1.0) for axis in axes]
+    place = found.place
+    scale = [place.scale.get(axis, 1.0) for axis in axes]
     good = [step if np.isfinite(step) and step > 0 else 1.0 for step in scale]
-    units = [found.units.get(axis, PIXEL if axis in "zyx" else "") for axis in axes]
+    units = [place.units.get(axis, PIXEL if axis in "zyx" else "") for axis in axes]
     bad = [axis for axis, step, kept in zip(axes, scale, good, strict=True) if step != kept]
     history = found.history
     if bad:
@@ -161,5 +167,5 @@ def _frame(found: Found, axes: str) -> Frame:
             PIXEL if axis in bad and axis in "zyx" else unit
             for axis, unit in zip(axes, units, strict=True)
         ]
-    translate = [found.translate.get(axis, 0.0) for axis in axes]
+    translate = [place.translate.get(axis, 0.0) for axis in axes]
     return Frame(axes, tuple(good), tuple(units), tuple(translate), found.name, history)

@@ -18,7 +18,7 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.storage import LocalStore
 
-from napari_advseg.volume.arrays.lazy import Array, Window
+from napari_advseg.volume.arrays.lazy import Array, Stored, Window
 from napari_advseg.volume.arrays.writable import Place, Writable
 from napari_advseg.volume.errors import Unwritable, denied
 from napari_advseg.volume.formats.ome_zarr import SPARSE, multiscale_attributes, read_zarr
@@ -29,16 +29,15 @@ CHUNKS_ALONG = 16
 LEVEL = "0"
 
 
-class Canvas(Writable):
+class Canvas(Stored, Writable):
     """Whole numbers on disk that can be read and written to; for one writer, and readers on other threads."""
 
     def __init__(self, path: Path, frame: Frame) -> None:
         self.path = path
         self.frame = frame
         self._array: Any = zarr.open_array(LocalStore(path / LEVEL), mode="r+")
-        self._dtype: np.dtype[Any] = np.dtype(self._array.dtype)
-        self.chunks = tuple(int(length) for length in self._array.chunks)
-        self._painted = _chunks_on_disk(path / LEVEL, len(self.chunks))
+        super().__init__(self._array.shape, self._array.dtype, self._array.chunks)
+        self._painted = _chunks_on_disk(path / LEVEL, self.ndim)
 
     @classmethod
     def create(cls, path: Path, shape: tuple[int, ...], dtype: Any, frame: Frame) -> Self:
@@ -67,14 +66,6 @@ class Canvas(Writable):
             Unreadable: there is none.
         """
         return cls(path, read_zarr(path).frame)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(int(length) for length in self._array.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._dtype
 
     @property
     def tile(self) -> Place:

@@ -21,7 +21,7 @@ from napari_advseg.volume.errors import (
     Unwritable,
     reason,
 )
-from napari_advseg.volume.formats.arrange import Found, arrange, guess_axes
+from napari_advseg.volume.formats.arrange import Found, arrange, axis_letters
 from napari_advseg.volume.formats.hdf5 import read_hdf5
 from napari_advseg.volume.formats.ome_zarr import level_count, read_zarr
 from napari_advseg.volume.formats.png import read_png
@@ -314,13 +314,7 @@ def _target(path: str | os.PathLike[str]) -> Path:
 def _of_array(array: LazyArray, axes: str | None) -> Volume:
     if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
         raise Unreadable(f"A {type(array).__name__} is no path, array or Volume.")
-    count = len(array.shape)
-    letters = axes or guess_axes(array.shape, "the array", "say them as axes='czyx'")
-    if len(letters) != count:
-        raise Unreadable(
-            f"The array has {count} axes {tuple(array.shape)}, not the {len(letters)} of "
-            f"'{letters}'."
-        )
+    letters = axis_letters(array.shape, "the array", axes)
     volume = arrange(Found(array, letters, "the array"))
     return dataclasses.replace(volume, source=None)
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from napari_advseg.volume.arrays.lazy import Array, Window, Windowed, in_native, native
+from napari_advseg.volume.arrays.lazy import Array, Stored, Window, in_native
 from napari_advseg.volume.errors import DAMAGE, MissingChunk, Unreadable, amount, reason
-from napari_advseg.volume.formats.arrange import Found, arrange, guess_axes
+from napari_advseg.volume.formats.arrange import Found, arrange, axis_letters
 from napari_advseg.volume.formats.attributes import axes_of, place_of
 from napari_advseg.volume.formats.zarr_store import CHUNK_BYTES, Missing
 from napari_advseg.volume.volume import Kind, Volume
@@ -42,21 +41,14 @@ def read_hdf5(
         attributes = {key: _plain(value) for key, value in found.attrs.items()}
         array = Dataset(path, name, found)
     where = f"{path}::/{name}"
-    if axes is not None and len(axes) != array.ndim:
-        raise Unreadable(
-            f"'{where}' has {array.ndim} axes {array.shape}, not the {len(axes)} of '{axes}'."
-        )
-    letters = axes or axes_of(attributes, array.ndim)
-    letters = letters or guess_axes(array.shape, where, "say them as axes='czyx'")
+    letters = axis_letters(array.shape, where, axes, axes_of(attributes, array.ndim))
     place = place_of(attributes, letters, where)
     kind: Kind = "labels" if "labels" in name.split("/") and array.dtype.kind in "iu" else "image"
     title = f"{path.stem} {name.rpartition('/')[2]}"
-    return arrange(
-        Found(array, letters, where, title, place.scale, place.units, place.translate, (), kind)
-    )
+    return arrange(Found(array, letters, where, title, place, kind=kind))
 
 
-class Dataset(Windowed):
+class Dataset(Stored):
     """An HDF5 dataset; every reading opens the file and closes it again, so that others may write
     to it.
     """
@@ -64,17 +56,7 @@ class Dataset(Windowed):
     def __init__(self, path: Path, name: str, found: h5py.Dataset) -> None:
         self.path = path
         self.name = name
-        self._shape = tuple(int(length) for length in found.shape)
-        self._dtype = native(found.dtype)
-        self.chunks = found.chunks
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._dtype
+        super().__init__(found.shape, found.dtype, found.chunks)
 
     def read(self, window: Window) -> Array:
         with _opened(self.path) as file:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_advseg.volume.errors import Unreadable
-from napari_advseg.volume.formats.arrange import Found, arrange, guess_axes
+from napari_advseg.volume.formats.arrange import Found, arrange, axis_letters
 from napari_advseg.volume.formats.attributes import Place, axes_of, place_of
 from napari_advseg.volume.formats.zarr_store import Chunked, Missing, Node, arrays_below, node_at
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
@@ -53,19 +53,7 @@ def read_zarr(
         history = (*history, "chunks that are not on disk are read as the fill value")
     name = str(chosen.ours.get("name") or plain_name(where))
     kind: Kind = "labels" if chosen.labels else "image"
-    return arrange(
-        Found(
-            array,
-            letters,
-            str(where),
-            name,
-            place.scale,
-            place.units,
-            place.translate,
-            history,
-            kind,
-        )
-    )
+    return arrange(Found(array, letters, str(where), name, place, history, kind))
 
 
 def level_count(path: Path, inside: str = "") -> int:
@@ -210,26 +198,17 @@ def _with_parent(node: Node) -> _Chosen:
 
 
 def _place(chosen: _Chosen, array: Chunked, axes: str | None) -> tuple[str, Place]:
-    count = array.ndim
     where = str(chosen.node.path)
-    if axes is not None and len(axes) != count:
-        raise Unreadable(
-            f"'{where}' has {count} axes {array.shape}, not the {len(axes)} of '{axes}'."
-        )
     if chosen.multiscale is not None:
         try:
-            letters, place = _of_multiscale(chosen.multiscale, chosen.level, count)
+            letters, place = _of_multiscale(chosen.multiscale, chosen.level, array.ndim)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
             raise Unreadable(f"'{where}' has damaged OME-Zarr metadata ({fault}).") from fault
-        return axes or letters, place
+        return axis_letters(array.shape, where, axes, letters), place
     attributes = dict(chosen.node.attributes)
     if chosen.node.metadata.get("dimension_names"):
         attributes.setdefault("_ARRAY_DIMENSIONS", chosen.node.metadata["dimension_names"])
-    letters = (
-        axes
-        or axes_of(attributes, count)
-        or guess_axes(array.shape, where, "say them as axes='czyx'")
-    )
+    letters = axis_letters(array.shape, where, axes, axes_of(attributes, array.ndim))
     return letters, place_of(attributes, letters, where)
 
 

@@ -3,6 +3,7 @@ where indexed."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import threading
@@ -17,10 +18,9 @@ import tifffile
 from napari_advseg.volume.arrays.lazy import (
     Array,
     LazyArray,
+    Stored,
     Window,
-    Windowed,
     in_native,
-    native,
     overlap,
 )
 from napari_advseg.volume.errors import DAMAGE, CorruptChunk, Unreadable, amount, reason
@@ -67,7 +67,7 @@ def read_tiff(path: Path, inside: str = "", *, axes: str | None = None, level: i
         ) from fault
 
 
-class Pages(Windowed):
+class Pages(Stored):
     """The pages of a TIFF series; reading decodes the strips or tiles it touches and keeps the
     last ones.
 
@@ -78,8 +78,7 @@ class Pages(Windowed):
         page = series.keyframe
         self.path = path
         self._page = page
-        self._shape = tuple(int(length) for length in series.shape)
-        self._dtype = native(series.dtype)
+        super().__init__(series.shape, series.dtype)
         self._page_axes = page.axes
         self._leading = self._shape[: len(self._shape) - len(page.shape)]
         if series.shape[len(self._leading) :] != page.shape or page.imagedepth != 1:
@@ -91,14 +90,6 @@ class Pages(Windowed):
         self._cache: OrderedDict[tuple[int, int], Array] = OrderedDict()
         self._cached_bytes = 0
         self._lock = threading.Lock()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._dtype
 
     def read(self, window: Window) -> Array:
         leading, inner = window[: len(self._leading)], window[len(self._leading) :]
@@ -303,6 +294,7 @@ def _volume(
     place, ours = place_and_notes(file, series)
     factor = series.shape[series.axes.index("X")] / chosen.shape[chosen.axes.index("X")]
     scale = {k: v * factor if k in "yx" else v for k, v in place.scale.items()}
+    place = dataclasses.replace(place, scale=scale)
     history = tuple(str(line) for line in ours.get("history", ()))
     if page.photometric == PALETTE:
         history = (*history, "palette indices kept")
@@ -312,9 +304,7 @@ def _volume(
         letters,
         f"{path}::{inside}" if inside else str(path),
         str(ours.get("name") or path.name.partition(".")[0] or path.name),
-        scale,
-        place.units,
-        place.translate,
+        place,
         history,
         "labels" if ours.get("kind") == "labels" else "image",
         keep,

@@ -11,13 +11,12 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import zarr
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
-from napari_advseg.volume.arrays.lazy import Array, Window, Windowed, in_native, native
+from napari_advseg.volume.arrays.lazy import Array, Stored, Window, in_native
 from napari_advseg.volume.errors import (
     DAMAGE,
     CorruptChunk,
@@ -94,7 +93,7 @@ def arrays_below(node: Node) -> list[str]:
     return sorted(found)
 
 
-class Chunked(Windowed):
+class Chunked(Stored):
     """A zarr array on disk; reading a window decodes the chunks it touches and nothing else.
 
     Reading raises MissingChunk or CorruptChunk, each naming the chunk. The chunks that a sparse array lacks are
@@ -117,17 +116,7 @@ class Chunked(Windowed):
                 f"'{node.path}' is no readable zarr array ({reason(fault)})."
             ) from fault
         self._array: Any = opened
-        self._shape = tuple(int(length) for length in opened.shape)
-        self.chunks = tuple(int(length) for length in opened.chunks)
-        self._dtype = native(opened.dtype)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._dtype
+        super().__init__(opened.shape, opened.dtype, opened.chunks)
 
     def read(self, window: Window) -> Array:
         try:
