@@ -18,7 +18,8 @@ from napari_advseg.progress import StepDone, Warned
 from napari_advseg.studies import queue
 from napari_advseg.studies.declared import STUDIES, spread
 from napari_advseg.studies.plan import SCALES, WAYS, Plan, sized, tissue_of
-from napari_advseg.studies.queue import Job, joined, pieces, run, runs, with_hidden
+from napari_advseg.studies.queue import joined, pieces, run, runs, with_hidden
+from napari_advseg.studies.study import Job
 from napari_advseg.volume.arrays.lazy import Cut
 from napari_advseg.volume.synthetic import marked, without_synthetic
 

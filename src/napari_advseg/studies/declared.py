@@ -14,8 +14,7 @@ from napari_advseg.studies import proofread, sites
 from napari_advseg.studies.flawed import SCALES_HERE
 from napari_advseg.studies.measures import scored, timed
 from napari_advseg.studies.plan import WAYS, Plan, segmenters, span_of
-from napari_advseg.studies.queue import Job, Study
-from napari_advseg.studies.report import Published
+from napari_advseg.studies.study import Job, Published, Study
 from napari_advseg.training.folds import fold_spans
 
 EXAMPLES = (1, 2, 5, 10, 20)
@@ -442,7 +441,7 @@ STUDIES: dict[str, Study] = {
                 "auc", "precision_50", "errors_share", "auc_merge", "auc_split", "places", "errors", "reach",
             ),
             sites.critic,
-            sites.found,
+            sites.rank_errors,
             Published(
                 "S000 to S004 train critics and do not ask them about finished labels",
                 "the orders with each other: all sort the same places of the same labels.",

@@ -19,7 +19,8 @@ from napari_advseg.proofreading.finding.candidates import Candidate, find
 from napari_advseg.proofreading.finding.followed import FollowedScore
 from napari_advseg.scoring.table.boundary import grow_nearest
 from napari_advseg.studies.plan import SCALES, Plan, span_of
-from napari_advseg.studies.queue import Job, trained
+from napari_advseg.studies.queue import trained
+from napari_advseg.studies.study import Job
 from napari_advseg.tasks.critic_search import Verdict
 from napari_advseg.volume.volume import Volume
 

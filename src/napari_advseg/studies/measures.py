@@ -27,7 +27,8 @@ from napari_advseg.scoring.measures.semantic import semantic_score
 from napari_advseg.settings.channels import Channels
 from napari_advseg.studies.memory import Peak
 from napari_advseg.studies.plan import Plan
-from napari_advseg.studies.queue import Job, trained
+from napari_advseg.studies.queue import trained
+from napari_advseg.studies.study import Job
 from napari_advseg.tasks.segment import Segmented, segment
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.volume import Volume

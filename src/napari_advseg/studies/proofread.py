@@ -6,7 +6,6 @@ nearly all that it can mend, so that an order which is right every second time c
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,8 @@ from napari_advseg.studies.flawed import (
     trains,
 )
 from napari_advseg.studies.plan import Plan
-from napari_advseg.studies.queue import Job
-from napari_advseg.studies.report import Row, table
+from napari_advseg.studies.study import Job
+from napari_advseg.studies.tables import Row, read_csv, to_csv
 
 ORDERS = ("truth", "evidence", "critic", "random")
 SHUFFLES = 20
@@ -168,7 +167,7 @@ def remarks(plan: Plan) -> Iterator[str]:
 def files(plan: Plan) -> Iterator[tuple[str, str]]:
     """The curves of all runs as one table, and their means as a figure."""
     rows = [row for job in proofreading(plan) for row in _rows(job, plan)]
-    yield CURVES, table(rows).decode()
+    yield CURVES, to_csv(rows).decode()
     yield DRAWN, curves("VOI, share of the start", "looked at, % of what is allowed", _drawn(rows))
 
 
@@ -205,23 +204,19 @@ def _write(kept: dict[str, Curve], path: Path) -> None:
         for name, curve in kept.items()
         for k, value in enumerate(curve)
     ]
-    replace_file(path, table(rows))
+    replace_file(path, to_csv(rows))
 
 
 def _read(path: Path) -> dict[str, Curve]:
     found: dict[str, Curve] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            found.setdefault(row["data_set"], []).append(float(row["voi"]))
+    for row in read_csv(path):
+        found.setdefault(row["data_set"], []).append(float(row["voi"]))
     return found
 
 
 def _rows(job: Job, plan: Plan) -> Iterator[Row]:
-    path = _file(job.factors, plan)
-    if path.is_file():
-        for name, curve in _read(path).items():
-            for k, value in enumerate(curve):
-                yield {**job.factors, "data_set": name, "looked_at": k, "voi": value}
+    for row in read_csv(_file(job.factors, plan)):
+        yield {**job.factors, **row, "voi": float(row["voi"])}
 
 
 def _drawn(rows: Iterable[Row]) -> dict[str, list[tuple[float, float]]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,77 +16,14 @@ from napari_advseg import families, model_store
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import BlockDone, Phase, Reports, Said, Saved, Warned
-from napari_advseg.recipes import Train
-from napari_advseg.studies.plan import SCALES, Plan, Scale, Span, span_of
-from napari_advseg.studies.report import SUMMARY, Published, Row, pages, table
+from napari_advseg.studies.plan import Plan, Span, span_of
+from napari_advseg.studies.report import SUMMARY, pages
+from napari_advseg.studies.study import Job, Study
+from napari_advseg.studies.tables import read_csv, to_csv
 from napari_advseg.training.fit import fit
 from napari_advseg.volume.volume import Volume
 
 ROWS, REPORT, PLAN = "rows.csv", "report.md", "plan.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One run of a study.
-
-    Attributes:
-        factors: what makes it different from the others, for its row; with the seed.
-        recipe: how its model is trained.
-        learnt, judged, tested: sections that train, choose thresholds, and are scored.
-        first: a run whose model this one starts from (`start_from`).
-    """
-
-    factors: dict[str, Any]
-    recipe: Train
-    learnt: tuple[int, ...] = ()
-    judged: tuple[int, ...] = ()
-    tested: tuple[int, int] = (0, 0)
-    first: Job | None = None
-
-    @property
-    def name(self) -> str:
-        """The run's folder, for example "unet-5-0"."""
-        words = "-".join(str(value) for value in self.factors.values())
-        return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """What tells its row from others."""
-        return tuple(str(value) for value in self.factors.values())
-
-
-Queue = Callable[[Plan], list[Job]]
-Measure = Callable[[Job, Plan], Reports[dict[str, Any]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """All that a study is: declare one, and the command, the report and the tests know it.
-
-    Attributes:
-        question: what it asks, as the report's title.
-        by: the factors that make a line of the table; over all others (seeds, folds) it averages.
-        measures: columns of the table, the first is drawn.
-        queue: its runs, in order.
-        measure: what is measured of one run.
-        published: numbers of the literature, and what of them can be compared.
-        along: the factor along the figure's horizontal axis; bars without one.
-        scales: how large it is at each scale.
-        remarks: further paragraphs of the report.
-        files: names and contents of further files.
-    """
-
-    name: str
-    question: str
-    by: tuple[str, ...]
-    measures: tuple[str, ...]
-    queue: Queue
-    measure: Measure
-    published: Published
-    along: str | None = None
-    scales: Mapping[str, Scale] = dataclasses.field(default_factory=lambda: SCALES)
-    remarks: Callable[[Plan], Iterable[str]] = lambda _: ()
-    files: Callable[[Plan], Iterable[tuple[str, str]]] = lambda _: ()
 
 
 def run(
@@ -105,7 +41,8 @@ def run(
     every = study.queue(plan)
     jobs = chosen(every, only or {})
     begin(study, plan)
-    rows = read_rows(plan.out / ROWS, len(jobs[0].factors))
+    count = len(jobs[0].factors)
+    rows = {tuple(list(row.values())[:count]): row for row in read_csv(plan.out / ROWS)}
     failed: dict[str, str] = {}
     yield Phase("runs", len(jobs))
     for number, job in enumerate(jobs, start=1):
@@ -118,7 +55,7 @@ def run(
                 yield Warned(f"The run {job.name} failed and is left out: {error}")
             else:
                 rows[job.key] = {**job.factors, **found}
-                replace_file(plan.out / ROWS, table(list(rows.values())))
+                replace_file(plan.out / ROWS, to_csv(list(rows.values())))
         yield BlockDone("runs", number, len(jobs))
     wanted = [rows[job.key] for job in every if job.key in rows]
     for name, content in pages(study, plan, wanted, failed):
@@ -278,11 +215,3 @@ def runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
         before = number
     if first is not None and before is not None:
         yield first, before + 1
-
-
-def read_rows(path: Path, factors: int) -> dict[tuple[str, ...], Row]:
-    """The rows of a study so far, by the values of their first columns, which are the factors."""
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {tuple(list(row.values())[:factors]): dict(row) for row in csv.DictReader(file)}

@@ -2,71 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
 
-from napari_advseg.studies.figure import Point, bars, lines
+from napari_advseg.studies import figure
 from napari_advseg.studies.plan import Plan
+from napari_advseg.studies.study import Line, Study
+from napari_advseg.studies.tables import Row, describe_spread, numbers, to_csv, to_markdown
 
-Row = dict[str, Any]
-Line = tuple[str, ...]
 FIGURE, SUMMARY = "figure.svg", "summary.csv"
 
 
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """What the literature says.
-
-    Attributes:
-        source: paper and table.
-        values: by the line of our table, the published value of a measure.
-        comparable, not_comparable: sentences on what may be set side by side and what not.
-        notes: what else is claimed.
-    """
-
-    source: str
-    comparable: str
-    not_comparable: str
-    values: Mapping[Line, Mapping[str, float]] = dataclasses.field(default_factory=dict)
-    notes: str = ""
-
-
-class Reported(Protocol):
-    """What the report needs of a study."""
-
-    @property
-    def question(self) -> str: ...
-    @property
-    def by(self) -> tuple[str, ...]: ...
-    @property
-    def measures(self) -> tuple[str, ...]: ...
-    @property
-    def published(self) -> Published: ...
-    @property
-    def along(self) -> str | None: ...
-    @property
-    def remarks(self) -> Callable[[Plan], Iterable[str]]: ...
-    @property
-    def files(self) -> Callable[[Plan], Iterable[tuple[str, str]]]: ...
-
-
 def pages(
-    study: Reported, plan: Plan, rows: Sequence[Row], failed: Mapping[str, str]
+    study: Study, plan: Plan, rows: Sequence[Row], failed: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Names and contents of the files: the figure, the means and the report."""
     grouped = by_line(study, rows)
     if grouped:
         yield FIGURE, drawn(study, grouped)
-        yield SUMMARY, table(list(means(study, grouped))).decode()
+        yield SUMMARY, to_csv(list(means(study, grouped))).decode()
         yield from study.files(plan)
     yield "report.md", "\n".join(report(study, plan, grouped, failed))
 
 
-def means(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator[Row]:
+def means(study: Study, grouped: Mapping[Line, list[Row]]) -> Iterator[Row]:
     """A row for each line of the table: what it is, how many runs, and the mean of each measure, where there is one."""
     for line, rows in grouped.items():
         found = {name: numbers(rows, name) for name in study.measures}
@@ -74,7 +33,7 @@ def means(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator[Row]:
         yield {**dict(zip(study.by, line, strict=True)), "runs": len(rows), **values}
 
 
-def by_line(study: Reported, rows: Sequence[Row]) -> dict[Line, list[Row]]:
+def by_line(study: Study, rows: Sequence[Row]) -> dict[Line, list[Row]]:
     """The rows of each line of the table, in their order."""
     grouped: dict[Line, list[Row]] = {}
     for row in rows:
@@ -83,7 +42,7 @@ def by_line(study: Reported, rows: Sequence[Row]) -> dict[Line, list[Row]]:
 
 
 def report(
-    study: Reported, plan: Plan, grouped: Mapping[Line, list[Row]], failed: Mapping[str, str]
+    study: Study, plan: Plan, grouped: Mapping[Line, list[Row]], failed: Mapping[str, str]
 ) -> Iterator[str]:
     """The lines of the page."""
     seeds = ", ".join(map(str, plan.seeds))
@@ -135,25 +94,20 @@ def _range(values: Sequence[float]) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _ours(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator[str]:
+def _ours(study: Study, grouped: Mapping[Line, list[Row]]) -> Iterator[str]:
     values = study.published.values
     theirs = [name for name in study.measures if any(name in one for one in values.values())]
     heads = [*study.by, "runs", *study.measures, *(f"published {name}" for name in theirs)]
-    yield "| " + " | ".join(head.replace("_", " ") for head in heads) + " |"
-    yield "|---" * len(heads) + "|"
-    for line, rows in grouped.items():
-        ours = [in_words(numbers(rows, name)) for name in study.measures]
-        beside = [
-            f"{values[line][name]:g}" if name in values.get(line, {}) else "" for name in theirs
-        ]
-        yield f"| {' | '.join([*line, str(len(rows)), *ours, *beside])} |"
-    absent = [line for line in values if line not in grouped]
-    for line in absent:
-        beside = [f"{values[line][name]:g}" if name in values[line] else "" for name in theirs]
-        yield f"| {' | '.join([*line, '0', *('' for _ in study.measures), *beside])} |"
+    lines = []
+    for line in dict.fromkeys((*grouped, *values)):
+        rows, published = grouped.get(line, []), values.get(line, {})
+        ours = [describe_spread(numbers(rows, name)) for name in study.measures]
+        beside = [f"{published[name]:g}" if name in published else "" for name in theirs]
+        lines.append([*line, str(len(rows)), *ours, *beside])
+    yield from to_markdown(heads, lines)
 
 
-def _differences(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator[str]:
+def _differences(study: Study, grouped: Mapping[Line, list[Row]]) -> Iterator[str]:
     """Each line minus the first, paired by what is not in the line (seed, fold)."""
     first, *others = grouped
     pairs = {line: list(_paired(study, grouped[first], grouped[line])) for line in others}
@@ -161,82 +115,50 @@ def _differences(study: Reported, grouped: Mapping[Line, list[Row]]) -> Iterator
         return
     yield f"Differences to {', '.join(first)}, run by run with the same seed:"
     yield ""
-    yield "| " + " | ".join(name.replace("_", " ") for name in (*study.by, *study.measures)) + " |"
-    yield "|---" * (len(study.by) + len(study.measures)) + "|"
-    for line, both in pairs.items():
-        cells = [
-            in_words(
-                [
-                    float(own[name]) - float(base[name])
-                    for base, own in both
-                    if _has(base, own, name)
-                ]
-            )
-            for name in study.measures
-        ]
-        yield f"| {' | '.join([*line, *cells])} |"
+    lines = (
+        [*line, *(describe_spread(_gains(both, name)) for name in study.measures)]
+        for line, both in pairs.items()
+    )
+    yield from to_markdown((*study.by, *study.measures), lines)
     yield ""
 
 
-def _has(base: Row, own: Row, name: str) -> bool:
-    return all(row.get(name) not in (None, "") for row in (base, own))
+def _gains(pairs: Sequence[tuple[Row, Row]], name: str) -> list[float]:
+    """By how much a measure differs in each pair of rows that has it twice."""
+    both = (numbers(pair, name) for pair in pairs)
+    return [own - base for base, own in (values for values in both if len(values) == 2)]
 
 
-def _paired(study: Reported, base: Sequence[Row], own: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+def _paired(study: Study, base: Sequence[Row], own: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
     known = {_repeat(study, row): row for row in base}
     return ((known[_repeat(study, row)], row) for row in own if _repeat(study, row) in known)
 
 
-def _repeat(study: Reported, row: Row) -> Line:
+def _repeat(study: Study, row: Row) -> Line:
     return tuple(
         str(row[name]) for name in ("seed", "fold") if name in row and name not in study.by
     )
 
 
-def drawn(study: Reported, grouped: Mapping[Line, list[Row]]) -> str:
+def drawn(study: Study, grouped: Mapping[Line, list[Row]]) -> str:
     """The first measure as a figure: lines along a factor, or bars."""
     measure = study.measures[0]
     points = {line: _point(numbers(rows, measure)) for line, rows in grouped.items()}
     title = measure.replace("_", " ")
     if study.along is None:
-        return bars(title, {", ".join(line): point for line, point in points.items() if point})
+        return figure.bars(
+            title, {", ".join(line): point for line, point in points.items() if point}
+        )
     at = study.by.index(study.along)
-    series: dict[str, list[tuple[float, Point]]] = {}
+    series: dict[str, list[tuple[float, figure.Point]]] = {}
     for line, point in points.items():
         name = ", ".join(line[:at] + line[at + 1 :])
         if point:
             series.setdefault(name, []).append((float(line[at]), point))
-    return lines(title, study.along.replace("_", " "), series)
+    return figure.lines(title, study.along.replace("_", " "), series)
 
 
-def _point(values: Sequence[float]) -> Point | None:
+def _point(values: Sequence[float]) -> figure.Point | None:
     if not values:
         return None
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
-
-
-def numbers(rows: Sequence[Row], name: str) -> list[float]:
-    """The values of a column, where there are any."""
-    return [float(row[name]) for row in rows if row.get(name) not in (None, "")]
-
-
-def in_words(values: Sequence[float]) -> str:
-    """Mean and standard deviation; nothing where there is no value."""
-    if not values:
-        return ""
-    mean = statistics.mean(values)
-    if all(value == int(value) and abs(value) > 1 for value in values) and len(set(values)) == 1:
-        return f"{int(mean):,}"
-    places = 4 if abs(mean) < 10 else 1
-    spread = f" ± {statistics.stdev(values):.{places}f}" if len(values) > 1 else ""
-    return f"{mean:.{places}f}{spread}"
-
-
-def table(rows: Sequence[Row]) -> bytes:
-    """Rows as CSV with every column that any of them has, factors first."""
-    text = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, names, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

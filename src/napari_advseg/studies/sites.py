@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +29,8 @@ from napari_advseg.studies.flawed import (
     usable,
 )
 from napari_advseg.studies.plan import Plan
-from napari_advseg.studies.queue import Job
-from napari_advseg.studies.report import Row, table
+from napari_advseg.studies.study import Job
+from napari_advseg.studies.tables import Row, read_csv, to_csv, to_markdown
 
 ORDERS: tuple[Order, ...] = ("evidence", "uncertainty", "critic", "mix")
 FIRST = 50
@@ -43,7 +42,7 @@ def critic(plan: Plan) -> list[Job]:
     return jobs(ORDERS, plan)
 
 
-def found(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
+def rank_errors(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
     """How well an order tells errors from what is right, over the places in all test sections.
 
     A place is an error where the proposed step lowers VOI. `auc` is the share of pairs of an error and a right place
@@ -90,8 +89,8 @@ def looked_at(job: Job, plan: Plan) -> Reports[list[Row]]:
             raise ValueError(
                 "Nothing in the test sections touches anything else; give larger ones."
             )
-        replace_file(path, table(rows))
-    return _read(path)
+        replace_file(path, to_csv(rows))
+    return read_csv(path)
 
 
 def remarks(plan: Plan) -> Iterator[str]:
@@ -104,12 +103,17 @@ def remarks(plan: Plan) -> Iterator[str]:
     if not has_critic(plan):
         yield NO_CRITIC
     yield f"How often places were errors, by worth (`{CALIBRATION}`):"
-    lines = ["| order | proposal | worth | places | errors |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {one.order} | {one.action} | {one.least:.2f} to {one.most:.2f} | {one.hits.places} | {one.hits.rate:.2f} |"
+    lines = (
+        [
+            one.order,
+            one.action,
+            f"{one.least:.2f} to {one.most:.2f}",
+            str(one.hits.places),
+            f"{one.hits.rate:.2f}",
+        ]
         for one in calibration(plan).ranges
-    ]
-    yield "\n".join(lines)
+    )
+    yield "\n".join(to_markdown(("order", "proposal", "worth", "places", "errors"), lines))
 
 
 def files(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -119,12 +123,7 @@ def files(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def calibration(plan: Plan) -> Calibration:
     """Hit rates over all seeds."""
-    rows = [
-        row
-        for seed in plan.seeds
-        if _file(seed, plan).is_file()
-        for row in _read(_file(seed, plan))
-    ]
+    rows = [row for seed in plan.seeds for row in read_csv(_file(seed, plan))]
     return calibrated((_item(row), row["error"] == "1") for row in rows)
 
 
@@ -175,12 +174,7 @@ def _file(seed: int, plan: Plan) -> Path:
     return plan.out / "places" / f"{seed}.csv"
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _item(row: dict[str, str]) -> Item:
+def _item(row: Row) -> Item:
     """As much of an item as its calibration needs."""
     action: Any = row["action"]
     return Item(action, (), (), float(row["worth"]), row["order"])

@@ -7,9 +7,6 @@ of data are scored on real sections that nothing has seen.
 
 from __future__ import annotations
 
-import csv
-import io
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +20,7 @@ from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipes import Train, train_recipe
 from napari_advseg.scoring import score
+from napari_advseg.studies.tables import Row, describe_spread, numbers, to_csv, to_markdown
 from napari_advseg.tasks.generate.gate import through_the_gate
 from napari_advseg.tasks.segment import segment
 from napari_advseg.training.fit import fit
@@ -88,7 +86,7 @@ def synthetic(image: Source, labels: Source, plan: Plan, out: Path) -> Reports[d
                 {"data": kind, "seed": seed, "steps": plan.steps}
                 | {name: getattr(found, name) for name in MEASURES}
             )
-    (out / ROWS).write_bytes(table(rows))
+    (out / ROWS).write_bytes(to_csv(rows))
     (out / REPORT).write_text(report(rows, plan, passed.words), encoding="utf-8")
     yield Saved(str(out / REPORT), "report")
     return {"rows": str(out / ROWS), "report": str(out / REPORT)}
@@ -168,16 +166,7 @@ def len_of(volume: Volume) -> int:
     return volume.size("z")
 
 
-def table(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def report(rows: Sequence[dict[str, Any]], plan: Plan, gate: str) -> str:
+def report(rows: Sequence[Row], plan: Plan, gate: str) -> str:
     """The answer as Markdown: means and deviations over seeds, and the differences to real data alone."""
     lines = [
         "# Real, synthetic, and both",
@@ -188,24 +177,15 @@ def report(rows: Sequence[dict[str, Any]], plan: Plan, gate: str) -> str:
             f"{plan.test[0]}:{plan.test[1]}. {gate}"
         ),
         "",
-        "| data | " + " | ".join(name.replace("_", " ") for name in MEASURES) + " |",
-        "|---" * (len(MEASURES) + 1) + "|",
     ]
-    for kind in KINDS:
-        cells = [in_words([row[name] for row in rows if row["data"] == kind]) for name in MEASURES]
-        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    values = {(row["data"], row["seed"]): row for row in rows}
+    cells = [[kind, *_spreads([values[kind, seed] for seed in plan.seeds])] for kind in KINDS]
     for kind in KINDS[1:]:
-        differences = []
-        for name in MEASURES:
-            by_seed = {(row["data"], row["seed"]): row[name] for row in rows}
-            differences.append(
-                in_words([by_seed[kind, seed] - by_seed["real", seed] for seed in plan.seeds])
-            )
-        lines.append(f"| {kind} - real | " + " | ".join(differences) + " |")
-    return "\n".join([*lines, ""])
+        pairs = [(values[kind, seed], values["real", seed]) for seed in plan.seeds]
+        gains = [{name: own[name] - base[name] for name in MEASURES} for own, base in pairs]
+        cells.append([f"{kind} - real", *_spreads(gains)])
+    return "\n".join([*lines, *to_markdown(("data", *MEASURES), cells), ""])
 
 
-def in_words(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.4f}{spread}"
+def _spreads(rows: Sequence[Row]) -> list[str]:
+    return [describe_spread(numbers(rows, name)) for name in MEASURES]
