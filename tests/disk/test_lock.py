@@ -33,7 +33,7 @@ sys.stdin.readline()
 
 def left_behind(folder, **changes):
     """A lock as somebody else left it."""
-    holder = lock._ourselves()
+    holder = lock.this_process()
     other = dataclasses.replace(holder, **{"session": "another", **changes})
     (folder / lock.NAME).write_text(json.dumps(dataclasses.asdict(other)), encoding="utf-8")
     return other

@@ -4,8 +4,8 @@ done.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
-import json
 import shutil
 import signal
 import subprocess
@@ -13,9 +13,11 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 
+from napari_advseg.disk.lock import this_process, write_holder
 from napari_advseg.volume.formats import ome_tiff, sections
 from napari_advseg.volume.formats.files import (
     Incomplete,
@@ -111,14 +113,10 @@ def test_a_damaged_log_is_refused(tmp_path):
 def test_another_program_at_work_is_left_alone(tmp_path):
     path = tmp_path / "a.zarr"
     begun(path, 0)
-    import socket
-
-    import psutil
-
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        since = psutil.Process(other.pid).create_time()
-        owner = {"pid": other.pid, "host": socket.gethostname(), "since": since}
-        (tmp_path / "a.zarr.partial" / "owner.json").write_text(json.dumps(owner))
+        born = psutil.Process(other.pid).create_time()
+        owner = dataclasses.replace(this_process(), pid=other.pid, born=born)
+        write_holder(tmp_path / "a.zarr.partial" / "owner.json", owner)
         for how in ({"resume": True}, {"overwrite": True}):
             with pytest.raises(Unwritable, match=f"another program .process {other.pid}"):
                 create(path, ARRAY.shape, ARRAY.dtype, FRAME, **how)
@@ -130,6 +128,7 @@ def test_another_program_at_work_is_left_alone(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy as np
+import psutil
 from napari_advseg.volume.formats.files import create
 from napari_advseg.volume.frame import Frame
 array = np.random.default_rng(0).integers(0, 255, (5, 20, 30), np.uint8)

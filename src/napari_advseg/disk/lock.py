@@ -104,7 +104,7 @@ def take(
         OSError: the folder cannot be written to.
     """
     path = folder / name
-    ours = _ourselves()
+    ours = this_process()
     left: Holder | None = None
     for _ in range(TRIES):
         if _create(path, ours):
@@ -137,16 +137,22 @@ def now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
+def this_process() -> Holder:
+    """Who would hold a lock that is taken here and now."""
+    born = psutil.Process().create_time()
+    return Holder(os.getpid(), socket.gethostname(), born, now(), secrets.token_hex(6))
+
+
+def write_holder(path: Path, holder: Holder) -> None:
+    """Say in a file who works there; `holder_of` reads it."""
+    path.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
+
+
 class _Illegible:
     """A lock that cannot be read."""
 
 
 Found = Holder | _Illegible
-
-
-def _ourselves() -> Holder:
-    born = psutil.Process().create_time()
-    return Holder(os.getpid(), socket.gethostname(), born, now(), secrets.token_hex(6))
 
 
 def _is_free(found: Found) -> bool:

@@ -7,13 +7,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import socket
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import psutil
 
+from napari_advseg.disk.lock import holder_of, this_process, write_holder
 from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Kind
@@ -129,19 +128,13 @@ class Log:
 
     def claim(self) -> None:
         """Say that this process writes the store."""
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _birth(os.getpid())}
-        (self.folder / self.OWNER).write_text(json.dumps(owner), encoding="utf-8")
+        write_holder(self.folder / self.OWNER, this_process())
 
     def living_owner(self) -> str | None:
         """Who else is writing the store at this moment; None where its writer has ended."""
-        try:
-            owner = json.loads((self.folder / self.OWNER).read_text(encoding="utf-8"))
-            pid, host, since = int(owner["pid"]), str(owner["host"]), owner["since"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        if host != socket.gethostname() or pid == os.getpid():
-            return None
-        return f"process {pid}" if since is not None and _birth(pid) == since else None
+        owner = holder_of(self.folder, name=self.OWNER)
+        is_other = owner is not None and owner.is_alive and owner.pid != os.getpid()
+        return f"process {owner.pid}" if owner and is_other else None
 
     def release(self) -> None:
         """This process writes no more."""
@@ -151,11 +144,3 @@ class Log:
         """The store is complete and needs no log."""
         for name in (self.OWNER, self.HEADER, self.DONE):
             (self.folder / name).unlink(missing_ok=True)
-
-
-def _birth(pid: int) -> float | None:
-    """When a process began, which tells it from a later one of the same number."""
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return None
