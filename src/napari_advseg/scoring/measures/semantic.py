@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_advseg.examples.classes import MOST, void_among
-from napari_advseg.scoring.measures.outlines import near_outline
+from napari_advseg.scoring.table.boundary import dilated, outline
 from napari_advseg.scoring.table.contingency import Contingency, as_ids, contingency, merged
 from napari_advseg.scoring.table.pair import as_label_volume, paired
 from napari_advseg.volume.by_section import in_order, read_sections
@@ -187,9 +187,9 @@ def _counted(
     keep = ~np.isin(sections[1], left_out)
     predicted = as_ids(sections[0], "Predicted classes")
     truth = as_ids(np.where(keep, sections[1], 0).astype(sections[1].dtype), "True classes")
-    band = near_outline(predicted, width) & keep
+    band = dilated(outline(predicted), width) & keep
     # Ignored pixels make no boundary of their own: there the prediction is taken to be right.
-    true_band = near_outline(np.where(keep, truth, predicted), width) & keep
+    true_band = dilated(outline(np.where(keep, truth, predicted)), width) & keep
     chosen = keep, band & true_band, true_band, band
     return tuple(contingency(predicted, truth, one) for one in chosen)
 

@@ -32,14 +32,22 @@ def near_change(labels: Array, distance: int) -> npt.NDArray[np.bool_]:
     wide. This is the border mask of CREMI (cremi_python, `create_border_mask`) with the distance in
     pixels.
     """
+    if distance == 0:
+        return np.zeros(labels.shape, np.bool_)
+    return dilated(outline(labels), distance)
+
+
+def outline(labels: Array) -> npt.NDArray[np.bool_]:
+    """True where a pixel of a section has a 4-neighbour of another id, 0 included: both sides of
+    every change, and nothing along the edge of the image.
+    """
     border = np.zeros(labels.shape, np.bool_)
-    if distance == 0 or not labels.size:
-        return border
-    _mark_border(np.ascontiguousarray(labels), border)
-    return _dilated(border, distance)
+    if labels.size:
+        _mark_border(np.ascontiguousarray(labels), border)
+    return border
 
 
-def _dilated(marked: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.bool_]:
+def dilated(marked: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.bool_]:
     """True at most `radius` from a marked pixel: a disk, row by row from its top to its middle."""
     near, rows = marked.copy(), marked.copy()
     width = 0
