@@ -96,10 +96,11 @@ def fake_child(monkeypatch) -> None:
 
 @pytest.fixture
 def stage(make_napari_viewer, home) -> Callable[..., Any]:
-    """Makes a viewer with a small annotated stack (4 sections of 64 x 64 at 40 x 4 x 4 nm), Train and Segment."""
+    """Makes a viewer with a small annotated stack (4 sections of 64 x 64 at 40 x 4 x 4 nm), Train and Segment alone."""
     from napari.layers import Layer
 
-    from napari_advseg.gui.opening import open_docks
+    from napari_advseg.gui.docks.segment.dock import SegmentDock
+    from napari_advseg.gui.docks.train.dock import TrainDock
     from napari_advseg.napari_io import volume_to_layer
     from napari_advseg.samples import neuropil
 
@@ -107,8 +108,10 @@ def stage(make_napari_viewer, home) -> Callable[..., Any]:
         viewer = make_napari_viewer()
         for volume, kind in zip(neuropil(shape), ("image", "labels"), strict=True):
             viewer.add_layer(Layer.create(*volume_to_layer(volume, kind)))
-        docks = open_docks(viewer)
-        return viewer, docks.train, docks.segment
+        train, segment = TrainDock(viewer), SegmentDock(viewer)
+        for name, dock in (("Train", train), ("Segment", segment)):
+            viewer.window.add_dock_widget(dock, name=name, area="right", tabify=dock is segment)
+        return viewer, train, segment
 
     return set_up
 

@@ -18,6 +18,7 @@ from napari_advseg.gui.help.keys import NO_KEY, KeyList
 from napari_advseg.gui.help.shortcuts import Shortcut, keys_of, offered, register, withdraw
 from napari_advseg.gui.help.tour import bring_to_front
 from napari_advseg.gui.kit import preferences
+from napari_advseg.gui.opening import open_docks
 
 KEYS = st.sampled_from("GJKNQUW;'") | st.sampled_from(["Enter", "Escape", "F3", "é", "", "-"])
 MODIFIERS = st.sets(st.sampled_from(["Ctrl", "Shift", "Alt"])).map(sorted)
@@ -172,8 +173,9 @@ def test_a_choice_that_cannot_be_kept_is_said(file):
         preferences.remember(tour_dismissed=True)
 
 
-def test_no_key_of_the_docks_is_in_the_way_of_napari(stage, fake_child, file, qtbot):
-    viewer, *_ = stage()
+def test_no_key_of_the_docks_is_in_the_way_of_napari(make_napari_viewer, home, fake_child, file):
+    viewer = make_napari_viewer()
+    open_docks(viewer)
     every = offered(viewer)
     assert {"start", "cancel", "help"} <= every.keys()
     keys = {name: one.keys for name, one in every.items() if one.keys}
