@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from napari_advseg import drain
-from napari_advseg.progress import BlockDone, Said, Saved, Warned
+from napari_advseg.progress import IMAGES, BlockDone, Said, Saved, Warned
 from napari_advseg.recipes import Segment, read_tree, validated
 from napari_advseg.tasks.many import segment_set
-from napari_advseg.volume.formats.sets import IMAGES
 
 
 @pytest.fixture
