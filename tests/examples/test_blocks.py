@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg.examples.augment import NO_AUGMENTATION, rearranged, spoiled
-from napari_advseg.examples.patches import Batches, mirrored, runs, withheld_blocks
-from napari_advseg.examples.places import Depths, longest_run
+from napari_advseg.examples.patches import Batches
+from napari_advseg.examples.places import Depths, runs
+from napari_advseg.examples.sections import mirrored
 from napari_advseg.examples.targets import targets
+from napari_advseg.examples.withheld import withheld_blocks
 from napari_advseg.settings.examples import ExampleSettings, TargetSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
@@ -189,6 +191,5 @@ def test_one_or_two_neighbouring_sections_are_out_of_focus():
 
 def test_runs_and_mirrors():
     assert runs([5, 1, 2, 3]) == [(1, 4), (5, 6)]
-    assert longest_run([5, 1, 2, 3]) == 3
-    assert longest_run([]) == 0
-    assert mirrored(-2, 6, 4) == [1, 0, 0, 1, 2, 3, 3, 2]
+    assert runs([]) == []
+    assert mirrored(np.arange(-2, 6), 4).tolist() == [1, 0, 0, 1, 2, 3, 3, 2]

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_advseg.examples.augment import NO_AUGMENTATION
-from napari_advseg.examples.patches import Batches, check_pairs, gathered, whole_section
+from napari_advseg.examples.pairs import check_pairs
+from napari_advseg.examples.patches import Batches, gathered
 from napari_advseg.examples.targets import targets
+from napari_advseg.examples.withheld import whole_section
 from napari_advseg.settings.examples import AugmentationSettings, ExampleSettings, TargetSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numpy.random import Generator
 
 from napari_advseg.examples.resize import add_scaled
+from napari_advseg.examples.sections import mirrored
 from napari_advseg.settings.examples import AugmentationSettings
 from napari_advseg.volume.compiled import compiled
 
@@ -145,14 +146,9 @@ def _misaligned(image: Array, labels: Array, most: int, rng: Generator) -> tuple
 
 def _moved(array: Array, down: int, right: int) -> Array:
     """The array moved in-plane and mirrored where nothing comes in."""
-    rows = _mirrored(np.arange(array.shape[-2]) - down, array.shape[-2])
-    columns = _mirrored(np.arange(array.shape[-1]) - right, array.shape[-1])
+    rows = mirrored(np.arange(array.shape[-2]) - down, array.shape[-2])
+    columns = mirrored(np.arange(array.shape[-1]) - right, array.shape[-1])
     return array[..., rows[:, None], columns]
-
-
-def _mirrored(index: Array, length: int) -> Array:
-    folded = np.mod(index, 2 * length)
-    return np.where(folded < length, folded, 2 * length - 1 - folded)
 
 
 def _elastic(

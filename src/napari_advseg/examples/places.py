@@ -39,14 +39,15 @@ class Depths:
         return begins[(begins > section - self.depth) & (begins <= section)]
 
 
-def longest_run(sections: Sequence[int]) -> int:
-    """How many of the sections follow each other without a gap, at most."""
-    best = run = 0
-    last = None
+def runs(sections: Sequence[int]) -> list[tuple[int, int]]:
+    """Sections that follow each other, as first and end of every run."""
+    found: list[tuple[int, int]] = []
     for section in sorted(sections):
-        run = run + 1 if last is not None and section == last + 1 else 1
-        best, last = max(best, run), section
-    return best
+        if found and found[-1][1] == section:
+            found[-1] = (found[-1][0], section + 1)
+        else:
+            found.append((section, section + 1))
+    return found
 
 
 class Places:

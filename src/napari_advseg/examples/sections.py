@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_advseg.examples.targets import whole_ids
 from napari_advseg.volume.arrays.lazy import Cut, LazyArray
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -59,6 +60,39 @@ def read_window(volume: Volume, index: int, rows: slice, columns: slice) -> Arra
     parts: dict[str, int | slice] = {"t": 0, "z": index, "y": rows, "x": columns}
     key = tuple(parts.get(axis, slice(None)) for axis in volume.axes)
     return np.asarray(volume.array[key])
+
+
+def read_square(
+    sections: Sections, volume: int, index: int, corner: tuple[int, int], side: int
+) -> Array:
+    """A square of a section, mirrored where it reaches over the edge."""
+    source = sections.volumes[volume]
+    spans = [
+        _span(first, side, source.size(axis)) for first, axis in zip(corner, "yx", strict=True)
+    ]
+    window = sections.window(volume, index, spans[0][0], spans[1][0])
+    if spans[0][1] is None and spans[1][1] is None:
+        return window
+    rows, columns = (np.arange(side) if order is None else order for _, order in spans)
+    return window[..., rows[:, None], columns]
+
+
+def read_ids(
+    sections: Sections, volume: int, index: int, corner: tuple[int, int], side: int
+) -> npt.NDArray[np.int64]:
+    """A square of labels (side, side); -1, not annotated, where it reaches over the edge."""
+    ids = whole_ids(plane(read_square(sections, volume, index, corner, side)))
+    for axis, first in enumerate(corner):
+        places = np.arange(first, first + side)
+        outside = (places < 0) | (places >= sections.volumes[volume].size("yx"[axis]))
+        ids[(slice(None),) * axis + (outside,)] = -1
+    return ids
+
+
+def mirrored(index: Array, length: int) -> npt.NDArray[np.intp]:
+    """Indices into an axis of this length, mirrored where they lie outside."""
+    folded = np.mod(index, 2 * length)
+    return np.where(folded < length, folded, 2 * length - 1 - folded)
 
 
 def plane(window: Array) -> Array:
@@ -173,3 +207,12 @@ def _slim(section: Array) -> Array:
     if section.dtype.kind == "u" and section.dtype.itemsize == 8 and section.size:
         return section.astype(np.min_scalar_type(int(section.max())))
     return np.ascontiguousarray(section)
+
+
+def _span(first: int, side: int, length: int) -> tuple[slice, npt.NDArray[np.intp] | None]:
+    """What to read, and which of it stands where; None where it is read as it stands."""
+    if first >= 0 and first + side <= length:
+        return slice(first, first + side), None
+    index = mirrored(np.arange(first, first + side), length)
+    low = int(index.min())
+    return slice(low, int(index.max()) + 1), index - low

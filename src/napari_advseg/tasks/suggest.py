@@ -13,7 +13,7 @@ import numpy.typing as npt
 from napari_advseg import model_store
 from napari_advseg.annotation.suggestions import Place, candidates, evenly, spread, uncertainty
 from napari_advseg.disk.atomic import replace_file
-from napari_advseg.examples.patches import check_pairs
+from napari_advseg.examples.pairs import check_pairs
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.inference.fitting import fits
 from napari_advseg.inference.painter import gives_images

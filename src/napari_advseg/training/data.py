@@ -14,17 +14,12 @@ from napari_advseg.examples.augment import NO_AUGMENTATION
 from napari_advseg.examples.census import Census, take_census
 from napari_advseg.examples.classes import decide_classes, unseen_classes
 from napari_advseg.examples.marks import read_marks
-from napari_advseg.examples.patches import (
-    Batch,
-    Batches,
-    check_pairs,
-    check_sizes,
-    whole_section,
-    withheld_blocks,
-)
+from napari_advseg.examples.pairs import check_pairs, check_sizes
+from napari_advseg.examples.patches import Batch, Batches
 from napari_advseg.examples.sections import Row, in_words, split_sections
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.examples.unpaired import Side, Unpaired
+from napari_advseg.examples.withheld import whole_section, withheld_blocks
 from napari_advseg.examples.zero import MEANS, check_trainable, decide_zero
 from napari_advseg.progress import Reports, Said, Warned
 from napari_advseg.recipes import Missing, Train

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_advseg import families, model_store
 from napari_advseg.disk.atomic import replace_file
-from napari_advseg.examples.patches import check_pairs
+from napari_advseg.examples.pairs import check_pairs
 from napari_advseg.examples.sections import split_sections
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.families.boundless_transfer.settings import ALL_LAYERS, BoundlessTransferSettings
