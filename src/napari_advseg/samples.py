@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
+import cc3d
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter
 from scipy.signal import fftconvolve
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from skimage.segmentation import find_boundaries, relabel_sequential
 
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.volume import Volume
+from napari_advseg.volume.volume import Array, Volume
 
 Field = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -68,28 +69,28 @@ def neuropil(
         if wall:
             labels[z][_wall_distance(labels[z]) < wall] = 0
     image[rng.choice(depth, missing, replace=False)] = 0
-    return _volumes(image, _numbered(labels), shape, voxel_nm)
-
-
-def _quick() -> tuple[Volume, Volume]:
-    return neuropil((8, 256, 256), seed=1)
-
-
-def _stack() -> tuple[Volume, Volume]:
-    return neuropil((24, 320, 320), seed=2, missing=1)
-
-
-def _section() -> tuple[Volume, Volume]:
-    return neuropil((512, 512), seed=3)
+    frame = Frame("zyx"[-len(shape) :], voxel_nm[-len(shape) :], ("nanometer",) * len(shape))
+    return (
+        Volume(image.reshape(shape), dataclasses.replace(frame, name="neuropil")),
+        Volume(
+            _numbered(labels).reshape(shape), dataclasses.replace(frame, name="neuropil labels")
+        ),
+    )
 
 
 SAMPLES: dict[str, tuple[str, Callable[[], tuple[Volume, Volume]]]] = {
-    "neuropil": ("Synthetic ssTEM neuropil, 8 sections of 256 x 256", _quick),
+    "neuropil": (
+        "Synthetic ssTEM neuropil, 8 sections of 256 x 256",
+        partial(neuropil, (8, 256, 256), seed=1),
+    ),
     "neuropil-3d": (
         "Synthetic ssTEM neuropil, 24 sections of 320 x 320, one of them missing",
-        _stack,
+        partial(neuropil, (24, 320, 320), seed=2, missing=1),
     ),
-    "neuropil-2d": ("Synthetic ssTEM neuropil, one section of 512 x 512", _section),
+    "neuropil-2d": (
+        "Synthetic ssTEM neuropil, one section of 512 x 512",
+        partial(neuropil, (512, 512), seed=3),
+    ),
 }
 
 
@@ -353,12 +354,7 @@ def _mitochondria(
 
 def _wall_distance(labels: Labels) -> Field:
     """Distance of each pixel's centre to the nearest change of label, at least 0.5."""
-    edge = np.zeros(labels.shape, np.bool_)
-    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= right
-    edge[:, :-1] |= right
+    edge = find_boundaries(labels)
     if not edge.any():
         return np.full(labels.shape, np.float32(max(labels.shape)))
     return np.asarray(distance_transform_edt(~edge), np.float32) + np.float32(0.5)
@@ -380,17 +376,11 @@ def _connected(labels: Labels, smallest: int) -> Labels:
     return labels
 
 
-def _pieces(labels: Labels) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _pieces(labels: Labels) -> tuple[Labels, Labels, npt.NDArray[np.intp]]:
     """4-connected pieces of equal label, shape (y, x), and the label and size of each piece."""
-    index = np.arange(labels.size).reshape(labels.shape)
-    down, right = labels[1:] == labels[:-1], labels[:, 1:] == labels[:, :-1]
-    a = np.concatenate([index[1:][down], index[:, 1:][right]])
-    b = np.concatenate([index[:-1][down], index[:, :-1][right]])
-    links = coo_array((np.ones(len(a), np.bool_), (a, b)), shape=(labels.size, labels.size))
-    count, piece = connected_components(links, directed=False)
-    owner = np.zeros(count, np.int64)
-    owner[piece] = labels.reshape(-1)
-    return piece.reshape(labels.shape), owner, np.bincount(piece, minlength=count)
+    found: Labels = cc3d.connected_components(labels, connectivity=4) - 1
+    _, first, size = np.unique(found, return_index=True, return_counts=True)
+    return found, labels.reshape(-1)[first], size
 
 
 def _photographed(bright: Field, rng: Random) -> npt.NDArray[np.uint8]:
@@ -404,25 +394,7 @@ def _photographed(bright: Field, rng: Random) -> npt.NDArray[np.uint8]:
     return np.asarray(np.clip(255 * ((seen - 0.5) * gain + 0.5 + offset), 0, 255), np.uint8)
 
 
-def _numbered(labels: Labels) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
+def _numbered(labels: Labels) -> Array:
     """Ids 1..K in their order, 0 kept, in the narrowest of 16 and 32 bits."""
-    present = np.zeros(int(labels.max()) + 1, np.bool_)
-    present[labels.reshape(-1)] = True
-    present[0] = False
-    numbers = np.where(present, np.cumsum(present), 0)
-    wide = numbers.max() > np.iinfo(np.uint16).max
-    return (numbers.astype(np.uint32) if wide else numbers.astype(np.uint16))[labels]
-
-
-def _volumes(
-    image: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.uint16] | npt.NDArray[np.uint32],
-    shape: tuple[int, ...],
-    voxel_nm: tuple[float, float, float],
-) -> tuple[Volume, Volume]:
-    count = len(shape)
-    frame = Frame(
-        "zyx"[3 - count :], voxel_nm[3 - count :], ("nanometer",) * count, name="neuropil"
-    )
-    truth = dataclasses.replace(frame, name="neuropil labels")
-    return Volume(image.reshape(shape), frame), Volume(labels.reshape(shape), truth)
+    numbers: Array = relabel_sequential(labels)[0]
+    return numbers.astype(np.uint32 if numbers.max() > np.iinfo(np.uint16).max else np.uint16)
