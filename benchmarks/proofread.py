@@ -16,7 +16,6 @@ Without either the labels are synthetic, and DIR gets the pictures of the docume
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import dataclasses
 import json
@@ -38,6 +37,7 @@ from napari_advseg.gui.docks.proofread import finding as proof_finding
 from napari_advseg.gui.docks.proofread.dock import ProofreadDock
 from napari_advseg.gui.opening import open_docks
 from napari_advseg.napari_io import volume_to_layer
+from napari_advseg.proofreading.state import Question
 from napari_advseg.recipes import parse_span
 from napari_advseg.samples import neuropil
 from napari_advseg.volume.arrays.lazy import Level
@@ -137,7 +137,7 @@ class Bench:
     def ready(self) -> None:
         """Wait for the next proposal, or for the end of the queue."""
         dock = self.dock
-        wait("a proposal", lambda: dock.proposal is not None or dock.queue.table.item is None)
+        wait("a proposal", lambda: dock.state.proposal is not None or dock.queue.table.item is None)
 
     def drawn(self, do: Callable[[], object]) -> float:
         """Milliseconds from calling `do` to the picture that shows it."""
@@ -217,7 +217,7 @@ def followed(
     if order == "random":
         items = list(dock.queue.table.queue.items)
         np.random.default_rng(chosen.seed).shuffle(items)  # type: ignore[arg-type]
-        dock.queue.show_items(items)
+        dock.queue.table.show_items(items)
     bench.ready()
     if pictures is not None:
         pictures.take("proofread-queue")
@@ -225,7 +225,7 @@ def followed(
     curve, times = [scores(bench, 0, accepted=False, action="")], []
     for decision in range(1, chosen.decisions + 1):
         bench.ready()
-        proposal = dock.proposal
+        proposal = dock.state.proposal
         if proposal is None:
             break
         is_better = (proposal.gain or 0) > 0
@@ -245,10 +245,10 @@ def proposals_a_second(bench: Bench) -> float | None:
     """How many of the first places get their proposal in a second, one after the other on one thread."""
     dock = bench.dock
     items = dock.queue.table.queue.items[:PROPOSED]
+    interior_map, _ = dock.choices.interior(dock.opened.proof)
     begun = time.perf_counter()
     for item in items:
-        with contextlib.suppress(ValueError):  # a place that is no longer there
-            proof_finding.ahead(dock.opened, item, dock._map())  # noqa: SLF001
+        proof_finding.answered(dock.opened, Question(item=item), interior_map, 0)
     return round(len(items) / (time.perf_counter() - begun), 1) if items else None
 
 
@@ -355,7 +355,7 @@ def timed(given: dict[str, Any], between_s: float) -> dict[str, Any]:
             run_for(between_s)
             begun = time.perf_counter()
             dock.click_tool.click(points[1], is_next=mode == "split")
-            while dock._pending is None:  # noqa: SLF001
+            while dock.state.pending is None:
                 QApplication.processEvents()
             previews.append(1000 * (time.perf_counter() - begun))
             run_for(0.3)

@@ -359,7 +359,7 @@ def proofread(meter: Meter, viewer: napari.Viewer, dock: Any) -> None:
     wait(seconds=1)
     meter.phase("places are found")
     for turn in range(20):
-        wait(lambda: dock.proposal is not None or dock.queue.table.item is None)
+        wait(lambda: dock.state.proposal is not None or dock.queue.table.item is None)
         (dock.reject if turn % 4 == 3 else dock.accept)()
         wait(seconds=0.3)
     meter.phase("accepting and rejecting")

@@ -112,7 +112,7 @@ def find(dock, qtbot, order):
 
 
 def prepared(dock, qtbot):
-    qtbot.waitUntil(lambda: dock._pending is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.state.pending is not None, timeout=SOON)
 
 
 def merge(dock, qtbot, *places):
@@ -167,7 +167,7 @@ def test_two_clicks_on_the_canvas_and_enter_join_two_objects(dock, viewer, qtbot
     assert "MERGE" in dock.click_tool.banner.text()
     click_canvas(viewer, qtbot, layer, one)
     click_canvas(viewer, qtbot, layer, other)
-    assert [click.point for click in dock.click_tool.clicks] == [one, other]
+    assert [click.point for click in dock.state.clicks] == [one, other]
     prepared(dock, qtbot)
     np.testing.assert_array_equal(now(dock), before)  # a preview changes nothing
     assert set(np.unique(dock._mark.layer.data)) == {0, 1, 2}
@@ -288,7 +288,7 @@ def test_what_is_marked_as_correct_is_left_alone_by_edits_and_brushes(dock, qtbo
     dock.click_tool.click(other)
     dock.click_tool.click(one)
     qtbot.waitUntil(lambda: "marked as correct" in dock.words.text(), timeout=SOON)
-    assert not dock.click_tool.clicks
+    assert not dock.state.clicks
     with layer.block_history():
         layer.paint(one, 999)
     qtbot.wait(50)
@@ -375,7 +375,7 @@ def test_a_split_reads_nothing_from_the_disk_after_its_first_seed(
     monkeypatch.setattr(Chunked, "read", lambda *given: reads.append(given[0]) or read(*given))
     dock.modes.turn("split")
     dock.click_tool.click(ends[0])
-    qtbot.waitUntil(lambda: bool(reads) and not dock._reading._is_busy, timeout=SOON)
+    qtbot.waitUntil(lambda: bool(reads) and not dock._preparing.reading._is_busy, timeout=SOON)
     assert any(one.path.parent.name == "map.ome.zarr" for one in reads)
     reads.clear()
     dock.click_tool.click(ends[1], is_next=True)
@@ -388,12 +388,12 @@ def test_places_in_a_section_found_right_are_passed_over(dock, viewer, qtbot):
     dock.interior_map.choose(viewer.layers["map"])
     find(dock, qtbot, "evidence")
     prepared(dock, qtbot)
-    first = dock.queue.item
+    first = dock.state.item
     sections = {point[0] for point in first.points}
     for z in sections:
         viewer.dims.set_current_step(0, z)
         dock.review.section.click()
-    qtbot.waitUntil(lambda: dock.queue.item is not first, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.state.item is not first, timeout=SOON)
     assert first not in dock.queue.table.queue.items
     find(dock, qtbot, "evidence")
     listed = [{point[0] for point in item.points} for item in dock.queue.table.queue.items]
@@ -655,7 +655,7 @@ def test_saved_labels_are_those_on_screen_and_the_original_is_not_offered_for_it
 def test_clicks_beside_objects_and_in_look_change_nothing(dock, qtbot):
     begin(dock, qtbot)
     dock.click_tool.click((0, 5, 5))
-    assert not dock.click_tool.clicks
+    assert not dock.state.clicks
     assert dock.modes.mode == LOOK
     dock.layer.paint((0, 5, 5), 0)
     qtbot.waitUntil(lambda: len(dock.opened.proof.steps) == 1, timeout=SOON)

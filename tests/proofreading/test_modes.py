@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_advseg.proofreading.editing.modes import Click, is_enough, step_of
+from napari_advseg.proofreading.editing.modes import ON_CLICK, Click, step_of
 from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -24,13 +24,13 @@ def proof():
 
 
 @given(
-    mode=st.sampled_from(["merge", "new", "fill", "delete", "correct", "split"]),
+    mode=st.sampled_from(sorted(ON_CLICK)),
     colours=st.lists(st.integers(0, 2), max_size=4),
 )
 def test_an_edit_follows_from_clicks_exactly_where_they_are_enough(mode, colours):
     clicks = [Click((0, 0, k), colour) for k, colour in enumerate(colours)]
     wanted = {"merge": len(colours) > 1, "split": len(set(colours)) > 1}
-    assert is_enough(mode, clicks) == wanted.get(mode, bool(colours))
+    assert ON_CLICK[mode].is_enough(clicks) == wanted.get(mode, bool(colours))
 
 
 def test_each_mode_makes_its_edit(proof):

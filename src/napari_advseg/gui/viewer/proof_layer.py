@@ -3,24 +3,23 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_advseg.gui.viewer import results, strokes, window
+from napari_advseg.gui.viewer import camera, results, strokes, turns, window
 from napari_advseg.gui.viewer.strokes import Stroke
-from napari_advseg.proofreading.editing import edits
-from napari_advseg.proofreading.editing.edits import Subject
 from napari_advseg.proofreading.store.overlay import IDS, Edited
-from napari_advseg.proofreading.store.records import Edit, Grid, expanded
+from napari_advseg.proofreading.store.records import Grid
 from napari_advseg.proofreading.store.steps import Point, Step
 from napari_advseg.volume.arrays.lazy import Array, Level, Window, Windowed
 from napari_advseg.volume.arrays.overlaid import Overlaid
 
 NAME = "{} (proofread)"
+REACH = 96
 
 
 class Sheet(Windowed):
@@ -66,35 +65,47 @@ class Sheet(Windowed):
 
 
 class ProofLayer(QObject):
-    """A layer on labels under proofreading, in the viewer as long as they are proofread."""
+    """A layer on labels under proofreading, in the viewer in place of the one they come from until `take_away`."""
 
     painted = Signal(object)  # what napari's brushes have painted, as an Edit
     removed = Signal()
 
-    def __init__(self, viewer: Any, labels: Edited, coarser: Sequence[Windowed], like: Any) -> None:
-        """`like` is the layer that the labels come from: the new one lies where it lies."""
+    def __init__(
+        self, viewer: Any, labels: Edited, coarser: Sequence[Windowed], source: Any
+    ) -> None:
+        """`source` is the layer that the labels come from: the new one lies where it lies, and it is hidden."""
         super().__init__(window.main_window(viewer))
-        self._viewer = viewer
+        self._viewer, self._source = viewer, source
+        self._was_editable = source.editable
+        self._target: tuple[Point, ...] = ()
         self.sheet = Sheet(labels)
         data: Any = [Level(one) for one in (self.sheet, *coarser)] if coarser else self.sheet
         attributes = {
-            "name": NAME.format(like.name),
-            "scale": like.scale,
-            "translate": like.translate,
-            "units": like.units,
-            "axis_labels": like.axis_labels,
-            "opacity": like.opacity,
+            "name": NAME.format(source.name),
+            "scale": source.scale,
+            "translate": source.translate,
+            "units": source.units,
+            "axis_labels": source.axis_labels,
+            "opacity": source.opacity,
             "multiscale": bool(coarser),
         }
         self.layer: Any = results.made_of((data, attributes, "labels"))
         self._strokes: list[Stroke] = []
         # Timers of its own, which end with it when the window closes.
-        self._soon, self._gone = QTimer(self), QTimer(self)
-        for timer, do in ((self._soon, self._hand_on), (self._gone, self.removed.emit)):
+        self._soon, self._gone, self._jumping = (QTimer(self) for _ in range(3))
+        # The camera moves in a turn of its own: drawing another place takes as long as drawing what was done here.
+        self._jumping.setInterval(turns.BETWEEN_MS)
+        for timer, do in (
+            (self._soon, self._hand_on),
+            (self._gone, self.removed.emit),
+            (self._jumping, self._jump),
+        ):
             timer.setSingleShot(True)
             timer.timeout.connect(do)
         self._leave = strokes.follow(self.layer, self._hear)
         results.add(viewer, self.layer)
+        source.visible = source.editable = False
+        viewer.layers.selection.active = self.layer
         viewer.layers.events.removed.connect(self._look)
 
     @property
@@ -113,6 +124,17 @@ class ProofLayer(QObject):
         """The section on screen, the nearest where it shows none."""
         count = self.sheet.shape[0] if self.layer.ndim > 2 else 1
         return min(count - 1, max(0, round(self.shown[0]))) if self.layer.ndim > 2 else 0
+
+    @property
+    def window(self) -> Window:
+        """All of the section on screen."""
+        plane = tuple(slice(0, length) for length in self.sheet.shape[-2:])
+        return plane if self.layer.ndim == 2 else (slice(self.section, self.section + 1), *plane)
+
+    def go_to(self, points: Sequence[Point]) -> None:
+        """Show these voxels, in a turn of its own; the last that was asked for counts."""
+        self._target = tuple(points)
+        self._jumping.start()
 
     def point_at(self, world: Sequence[float]) -> Point | None:
         """The voxel at a place of the viewer; None outside."""
@@ -153,12 +175,25 @@ class ProofLayer(QObject):
         self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def take_away(self) -> None:
-        """Remove the layer."""
+        """Remove the layer, and show the one it stands for."""
         self._viewer.layers.events.removed.disconnect(self._look)
         self._leave()
         if self.is_there:
             results.take_away(self._viewer, self.layer)
+        if self._source in self._viewer.layers:
+            self._source.editable = self._was_editable
+            self._source.visible = True
         self.deleteLater()
+
+    def _jump(self) -> None:
+        if not self._target:
+            return
+        points = np.array(self._target, float)
+        low, high = points.min(0), points.max(0)
+        low[-2:] -= REACH
+        high[-2:] += REACH
+        world = [self.layer.data_to_world(one) for one in (low, high, points[0])]
+        camera.jump(self._viewer, *world)
 
     def _hear(self, stroke: Stroke) -> None:
         """napari tells of a stroke before it has written the last of it."""
@@ -180,23 +215,8 @@ class ProofLayer(QObject):
             self._gone.start()
 
 
-def painted_steps(subject: Subject, edit: Edit) -> Iterator[Step]:
-    """The steps that a stroke of napari's brushes stands for: one for each label, what it covers in the end.
-
-    Raises:
-        ValueError: nothing would change, or it is that of an object marked as correct.
-    """
-    flat = np.concatenate([expanded(patch.starts, patch.lengths) for patch in edit.patches])
-    labels = np.concatenate([patch.new for patch in edit.patches])
-    places, last = np.unique(flat[::-1], return_index=True)
-    shown = labels[::-1][last]
-    for label in np.unique(shown).tolist():
-        chosen = np.unravel_index(places[shown == label], subject.labels.shape)
-        yield edits.paint_at(subject, chosen, int(label))
-
-
 def _are_places(key: Any) -> bool:
     return isinstance(key, tuple) and bool(key) and all(isinstance(one, np.ndarray) for one in key)
 
 
-__all__ = ["NAME", "ProofLayer", "Sheet", "painted_steps"]
+__all__ = ["NAME", "ProofLayer", "Sheet"]

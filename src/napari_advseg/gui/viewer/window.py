@@ -37,6 +37,7 @@ except ImportError:  # an older napari closes without asking; the child is stopp
 __all__ = [
     "announce",
     "begun",
+    "bind_keys",
     "bound_to",
     "canvas_size",
     "colours",
@@ -52,7 +53,6 @@ __all__ = [
     "open_shortcuts",
     "over_canvas",
     "overlays",
-    "polygon_is_drawn",
     "redraw",
     "selection_kept",
     "show_error",
@@ -61,6 +61,8 @@ __all__ = [
     "undrawn",
     "unwrapped",
 ]
+
+ENDS_POLYGON = ("Enter", "Escape", "Backspace")
 
 
 def unwrapped(viewer: Any) -> Any:
@@ -256,9 +258,28 @@ def forget_history(layer: Any) -> None:
     layer._reset_history()  # noqa: SLF001
 
 
-def polygon_is_drawn(layer: Any) -> bool:
-    """Whether a polygon is being drawn in a labels layer, which some keys belong to."""
-    return str(layer.mode) == "polygon" and len(layer._overlays["polygon"].points) > 1  # noqa: SLF001
+def bind_keys(layer: Any, keys: Mapping[str, Callable[[], None]]) -> None:
+    """Keys of a labels layer, which come before those of napari and only while it is selected.
+
+    One that ends a polygon still does.
+    """
+    for key, do in keys.items():
+        layer.bind_key(key, _keyed(key, do), overwrite=True)
+
+
+def _keyed(key: str, do: Callable[[], None]) -> Callable[[Any], None]:
+    """What napari calls for a key; a function, as it asks for its name."""
+
+    def act(layer: Any) -> None:
+        is_drawn = str(layer.mode) == "polygon" and len(overlays(layer)["polygon"].points) > 1
+        if not is_drawn or key not in ENDS_POLYGON:
+            do()
+            return
+        for bound, theirs in type(layer).class_keymap.items():
+            if str(bound) == key:
+                theirs(layer)
+
+    return act
 
 
 def over_canvas(viewer: Any, widget: QWidget, place: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from napari_advseg.model_store import Card
 from napari_advseg.napari_io import LayerData
 from napari_advseg.progress import Phase, Report, Reports, Result, drain
 from napari_advseg.proofreading.afterwards.bake import bake
-from napari_advseg.proofreading.editing.modes import Click, is_enough
+from napari_advseg.proofreading.editing.modes import ON_CLICK, Click
 from napari_advseg.proofreading.finding import calibration, queue
 from napari_advseg.proofreading.finding.candidates import find
-from napari_advseg.proofreading.finding.followed import FollowedScore
 from napari_advseg.proofreading.finding.proposals import Proposal
 from napari_advseg.proofreading.finding.queue import Item
+from napari_advseg.proofreading.state import Question
 from napari_advseg.proofreading.store.steps import Step
 from napari_advseg.recipes import Judge
 from napari_advseg.scoring.finding.locate import locate
@@ -35,6 +36,7 @@ ORDERS = {
     "critic": "Critic's verdict",
     "mix": "All but truth",
 }
+NOTHING = Step("mark", ())
 Tell = Callable[[Report], object]
 
 
@@ -110,48 +112,62 @@ def judged(
     return recipe.changed(labels=str(proof.base.source), journal=str(proof.folder), **paths)
 
 
-def prepared(
-    opened: OpenLabels,
-    mode: str,
-    clicks: Sequence[Click],
-    interior_map: LazyArray | None,
-    section: int,
-) -> tuple[Step | None, LayerData | None]:
-    """The step that clicks stand for, and what it is about in a section; before there are enough only the latter.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answer:
+    """What a question comes to.
 
-    Raises:
-        ValueError: the edit is refused.
+    Attributes:
+        step: what it is about.
+        made: the proposal for a place of the queue, the step that clicks stand for; None where there are too few.
+        picture: of the step, in one section.
+        problem: why it comes to nothing; "" where it does not.
     """
-    if is_enough(mode, clicks):
-        step = opened.working_copy.step(mode, clicks, interior_map)
-        return step, opened.working_copy.picture(step, opened.side, section)
+
+    question: Question
+    step: Step = NOTHING
+    made: Proposal | Step | None = None
+    picture: LayerData | None = None
+    problem: str = ""
+
+    @property
+    def about(self) -> frozenset[int]:
+        """The objects that it changes or names."""
+        return self.step.touched | frozenset(self.step.ids)
+
+    def to(self, question: Question) -> Answer:
+        """The same, where it is asked for in earnest."""
+        return dataclasses.replace(self, question=question)
+
+
+def answered(
+    opened: OpenLabels, question: Question, interior_map: LazyArray | None, section: int
+) -> Answer:
+    """What a question comes to, with its picture: where the place lies, or in `section`, which is on screen."""
+    copy = opened.working_copy
+    try:
+        made: Proposal | Step | None = None
+        if question.item is not None:
+            made = copy.proposal(question.item, interior_map)
+            section = _section_of(question.item)
+        elif ON_CLICK[question.mode].is_enough(question.clicks):
+            made = copy.step(question.mode, question.clicks, interior_map)
+        step = made or _named(opened, question.clicks)
+        step = step.step if isinstance(step, Proposal) else step
+        return Answer(question, step, made, copy.picture(step, opened.side, section))
+    except ValueError as why:
+        return Answer(question, problem=str(why))
+
+
+def _named(opened: OpenLabels, clicks: Sequence[Click]) -> Step:
+    """A step that is about what was clicked, and changes nothing."""
     labels = tuple(opened.working_copy.label_at(click.point) for click in clicks)
     if 0 in labels:
         raise ValueError("There is no object (label 0) at this place; click into one.")
-    about = Step("mark", tuple(dict.fromkeys(labels)))
-    return None, opened.working_copy.picture(about, opened.side, section)
+    return Step("mark", tuple(dict.fromkeys(labels)))
 
 
-def proposed(
-    opened: OpenLabels, item: Item, interior_map: LazyArray | None, made: Proposal | None
-) -> tuple[Item, Proposal, LayerData | None]:
-    """What puts an item right, made now unless it was before, and what it is about where the item lies.
-
-    Raises:
-        ValueError: the item is no longer what it was.
-    """
-    proposal = made or opened.working_copy.proposal(item, interior_map)
-    section = item.points[0][0] if item.points and len(item.points[0]) > 2 else 0
-    return item, proposal, opened.working_copy.picture(proposal.step, opened.side, section)
-
-
-def ahead(opened: OpenLabels, item: Item, interior_map: LazyArray | None) -> tuple[Item, Proposal]:
-    """An item with its proposal, before its turn has come.
-
-    Raises:
-        ValueError: as `proposed`.
-    """
-    return item, opened.working_copy.proposal(item, interior_map)
+def _section_of(item: Item) -> int:
+    return item.points[0][0] if item.points and len(item.points[0]) > 2 else 0
 
 
 def expected(proposal: Proposal) -> str:
@@ -164,15 +180,6 @@ def expected(proposal: Proposal) -> str:
     hits = calibration.measured().of(item)
     rate = f" Elsewhere, {hits.words}." if hits is not None else ""
     return f"{what}: {item.source} {item.worth:.2f} of 1.{rate}"
-
-
-def scored(opened: OpenLabels, truth: Side) -> FollowedScore:
-    """The score against a truth, which follows from now on.
-
-    Raises:
-        ValueError: labels and truth cannot be compared.
-    """
-    return opened.working_copy.begin_score(truth.volume)
 
 
 def baked(opened: OpenLabels, path: str, stopped: Stopped, tell: Tell) -> dict[str, Path]:

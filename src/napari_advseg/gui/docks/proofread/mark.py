@@ -14,6 +14,7 @@ from napari_advseg.gui.viewer import results
 from napari_advseg.napari_io import LayerData
 
 NAME = "What would change"
+Draw = Callable[[], LayerData | None]
 COLOURS = ("#ffe600", "#00e5ff", "#ff4fd8", "#7dff5a", "#ff9a3c", "#b9a6ff")
 
 
@@ -32,19 +33,29 @@ class ProofMark(QObject):
         self._drawing = Latest(session, self)
         self._drawing.done.connect(self._draw)
         self._drawing.failed.connect(self.failed)
+        self._in_section: Callable[[], Draw] | None = None
+        viewer.dims.events.current_step.connect(self._turn)
 
     @property
     def layer(self) -> Any:
         """The layer of the lines; None before the first."""
         return self._own.layer
 
-    def ask(self, draw: Callable[[], LayerData | None]) -> None:
+    def ask(self, draw: Draw) -> None:
         """Show what `draw` makes on a thread."""
         self._drawing.ask(draw)
 
-    def show(self, picture: LayerData | None) -> None:
-        """Show lines in place of those before and of those asked for; none where nothing is to be seen."""
+    def show(
+        self,
+        picture: LayerData | None,
+        in_section: Callable[[], Draw] | None = None,
+    ) -> None:
+        """Show lines in place of those before and of those asked for; none where nothing is to be seen.
+
+        `in_section` says how they are drawn in the section on screen; it is asked whenever that is another.
+        """
         self._drawing.forget()
+        self._in_section = in_section
         self._draw(picture)
 
     def blank(self) -> None:
@@ -60,6 +71,11 @@ class ProofMark(QObject):
         """Take the layer away."""
         self.blank()
         self._own.remove()
+
+    def _turn(self, _event: object = None) -> None:
+        """Another section is on screen."""
+        if self._in_section is not None:
+            self.ask(self._in_section())
 
     def _draw(self, picture: LayerData | None) -> None:
         if self._is_drawn:  # hidden meanwhile, it is drawn once and not for each change

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_advseg.gui.viewer import window
+from napari_advseg.proofreading.state import LOOK
 
 COLUMNS = 3
 TOP_PX = 8
@@ -34,7 +35,6 @@ class ModeWords:
     about: str
 
 
-LOOK = "look"
 BRUSHES = {"paint": "paint", "erase": "erase"}
 WORDS = {
     LOOK: ModeWords("Look", "", "", "Shift-G", "Clicks change nothing; the mouse moves the image"),
@@ -104,7 +104,6 @@ class ModeBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mode = LOOK
         self.buttons: dict[str, QPushButton] = {}
         self._group = QButtonGroup(self)
         grid = QGridLayout(self)
@@ -124,10 +123,14 @@ class ModeBar(QWidget):
             grid.addWidget(button, number // COLUMNS, number % COLUMNS)
         self.buttons[LOOK].setChecked(True)
 
+    @property
+    def mode(self) -> str:
+        """The mode whose button is down."""
+        return next(name for name, button in self.buttons.items() if button.isChecked())
+
     def turn(self, name: str) -> None:
         """Go into a mode; where its button is off, stay."""
         if self.buttons[name].isEnabled():
-            self.mode = name
             self.buttons[name].setChecked(True)
             self.turned.emit(name)
 

@@ -117,9 +117,11 @@ class QueueTable(QTableView):
         return QSize(200, 84)
 
     def show_items(self, items: Sequence[Item]) -> None:
-        """Show these, the first one chosen."""
+        """Show these, the first one chosen; of none, None is."""
         self.queue.show(items)
         self.step(1)
+        if not items:
+            self.chosen.emit(None)
 
     def following(self, count: int) -> list[Item]:
         """The next items after the chosen one."""
