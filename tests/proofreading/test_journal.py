@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from napari_advseg.proofreading.store import journal as journals
+from napari_advseg.proofreading.store import log as log_file
 from napari_advseg.proofreading.store.journal import (
     Journal,
     differences,
-    history,
     leave_out,
     look,
-    read_log,
 )
+from napari_advseg.proofreading.store.log import logs_in, read_log
 from napari_advseg.proofreading.store.records import KINDS, Edit, Grid, masked
 from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.formats.files import read
@@ -97,7 +97,7 @@ class Life(RuleBasedStateMachine):
     def die(self, noise, cut):
         """A kill in the middle of the next record, or of a base."""
         logs = sorted(self.folder.glob("edits-*.journal"))
-        edit = journals._framed(stroke(self.array.copy()))
+        edit = log_file.framed(stroke(self.array.copy()))
         if logs and self.journal._log == logs[-1]:
             with logs[-1].open("ab") as file:
                 file.write(edit[: len(edit) // 2] if cut else noise)
@@ -169,7 +169,7 @@ def test_damage_in_the_middle_costs_only_the_edit_it_hit_and_is_told(tmp_path, a
         journal.append([stroke(array, z=value == 40, value=value)])
     (log,) = tmp_path.glob("*.journal")
     content = bytearray(log.read_bytes())
-    starts = [k for k in range(len(content)) if content.startswith(journals.MARK, k)]
+    starts = [k for k in range(len(content)) if content.startswith(log_file.MARK, k)]
     for at in (starts[1], starts[1] + 6, starts[1] + 15, starts[2] - 1):
         spoilt = content.copy()
         spoilt[at] ^= 0xFF
@@ -205,6 +205,11 @@ def test_a_base_that_was_stopped_leaves_the_one_before(tmp_path, array):
     assert not list(tmp_path.glob("*.partial"))
 
 
+def history(folder):
+    """All records that are kept, oldest first, those that a base has taken in too."""
+    return [record for log in logs_in(folder) for record in log.records]
+
+
 def test_a_fold_keeps_labels_scale_and_history_and_any_program_can_read_it(tmp_path, array):
     journal = begun(tmp_path, array)
     edits = [stroke(array, value=value) for value in (11, 12, 13)]
@@ -213,7 +218,7 @@ def test_a_fold_keeps_labels_scale_and_history_and_any_program_can_read_it(tmp_p
     journal.fold(FRAME)
     stored = look(tmp_path)
     assert stored.logs == ()
-    assert [edit.voxels for edit in history(stored)] == [6, 6, 6]
+    assert [edit.voxels for edit in history(tmp_path)] == [6, 6, 6]
     assert len(list(tmp_path.glob("labels-*"))) == 1
     volume = read(stored.base)
     np.testing.assert_array_equal(volume.numpy(), array)
@@ -242,7 +247,7 @@ def test_the_history_can_be_walked_back_to_the_start_over_sessions(tmp_path):
         journal.append([stroke(array, value=session + 1), stroke(array, z=1, value=session + 5)])
         journal.fold(FRAME)
         journal = Journal(tmp_path, Grid(SHAPE, array.dtype), f"session {session}")
-    for edit in reversed(list(history(look(tmp_path)))):
+    for edit in reversed(list(history(tmp_path))):
         edit.reverted().apply(array)
     assert not array.any()
 
@@ -380,7 +385,7 @@ def test_another_room_may_add_a_kind_of_its_own(tmp_path, array, monkeypatch):
 
 def test_a_format_of_a_newer_version_is_refused(tmp_path, array, monkeypatch):
     journal = begun(tmp_path, array)
-    monkeypatch.setattr(journals, "FORMAT", 2)
+    monkeypatch.setattr(log_file, "FORMAT", 2)
     journal.append([stroke(array)])
     monkeypatch.undo()
     (log,) = tmp_path.glob("*.journal")
@@ -417,7 +422,7 @@ def _full(*_):
 def test_a_base_that_is_replaced_while_one_looks_is_no_damage(tmp_path, monkeypatch):
     array = np.zeros(SHAPE, np.uint8)
     journal = begun(tmp_path, array)
-    (old,) = journals._numbered(tmp_path, journals.BASE).values()
+    (old,) = log_file.numbered(tmp_path, journals.BASE).values()
     array += 1
     opened = journals.opened
 
@@ -433,7 +438,7 @@ def test_a_base_that_is_replaced_while_one_looks_is_no_damage(tmp_path, monkeypa
 
 def test_a_base_that_is_damaged_is_still_said_so(tmp_path):
     begun(tmp_path, np.zeros(SHAPE, np.uint8))
-    (base,) = journals._numbered(tmp_path, journals.BASE).values()
+    (base,) = log_file.numbered(tmp_path, journals.BASE).values()
     shutil.rmtree(base / "0")
     with pytest.raises(Unreadable, match="damaged"):
         look(tmp_path)

@@ -20,7 +20,8 @@ from napari_advseg.proofreading.editing.proof import NAME, Proof, open_proof, re
 from napari_advseg.proofreading.store import journal as journals
 from napari_advseg.proofreading.store.journal import Journal
 from napari_advseg.proofreading.store.kept import OtherLabels, beside, kept_in
-from napari_advseg.proofreading.store.records import Grid, masked
+from napari_advseg.proofreading.store.log import MARK
+from napari_advseg.proofreading.store.records import Damaged, Grid, masked
 from napari_advseg.proofreading.store.steps import Step, Turn
 from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.frame import Frame
@@ -97,7 +98,7 @@ def test_a_journal_cut_anywhere_leaves_the_last_whole_edit_and_goes_on(folder):
     states = worked(folder, 0, 1, 2)
     (log,) = folder.glob("*.journal")
     content = log.read_bytes()
-    starts = [k for k in range(len(content)) if content.startswith(journals.MARK, k)]
+    starts = [k for k in range(len(content)) if content.startswith(MARK, k)]
     for end in (starts[0], starts[1] + 5, len(content) - 1):
         log.write_bytes(content[:end])
         whole = sum(k < end for k in [*starts[1:], len(content)] if k <= end)
@@ -116,7 +117,7 @@ def test_after_damage_the_last_good_edit_counts_and_what_is_lost_is_told(folder)
     worked(folder, 4)
     first, _ = sorted(folder.glob("*.journal"))
     content = bytearray(first.read_bytes())
-    starts = [k for k in range(len(content)) if content.startswith(journals.MARK, k)]
+    starts = [k for k in range(len(content)) if content.startswith(MARK, k)]
     content[starts[1] + 30] ^= 0xFF
     first.write_bytes(content)
     proof = open_proof(base(), folder)
@@ -220,7 +221,7 @@ def test_a_step_is_the_same_in_bytes():
 @pytest.mark.parametrize("spoilt", [b"", b"\x05\x00\x00\x00[1,2]", b"\x02\x00\x00\x00{}"])
 def test_bytes_that_are_no_step_are_damaged(spoilt):
     for kind in (Step, Turn):
-        with pytest.raises(journals.Damaged):
+        with pytest.raises(Damaged):
             kind.from_bytes(spoilt, Grid((3, 4), np.dtype(np.uint64)))
 
 

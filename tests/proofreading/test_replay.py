@@ -7,7 +7,7 @@ import pytest
 
 from napari_advseg import drain
 from napari_advseg.progress import BlockDone
-from napari_advseg.proofreading.afterwards.replay import in_words, replay
+from napari_advseg.proofreading.afterwards.replay import describe, replay
 from napari_advseg.proofreading.editing import edits
 from napari_advseg.proofreading.editing.proof import Proof, open_proof
 from napari_advseg.proofreading.store.kept import kept_in
@@ -94,7 +94,7 @@ def conflict(kept, array, original=None, prepare=None):
     np.testing.assert_array_equal(onto.labels[...], before)
     (one,) = found.conflicts
     assert one.number == 1
-    assert in_words(found)[1].startswith("1 ")
+    assert describe(found)[1].startswith("1 ")
     assert one.to_json()["why"] == one.why
     return one.why
 

@@ -16,13 +16,13 @@ from napari_advseg.cli.options import Files, Option, Set, Tree, absolute, change
 from napari_advseg.cli.terminal import GO_ON, Json, answer, app, run_recipe, run_visibly, say
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.proofreading.afterwards.bake import bake as bake_labels
-from napari_advseg.proofreading.afterwards.replay import Replayed, in_words
+from napari_advseg.proofreading.afterwards.replay import Replayed, describe
 from napari_advseg.proofreading.afterwards.replay import replay as replay_steps
 from napari_advseg.proofreading.afterwards.review import record_of, write_record
 from napari_advseg.proofreading.editing.proof import (
     OpenProof,
     Proof,
-    found,
+    find_journal,
     path_of_labels,
     reopened,
 )
@@ -130,7 +130,7 @@ def replay(
     if as_json:
         answer(replayed.to_json())
     else:
-        typer.echo("\n".join(in_words(replayed)))
+        typer.echo("\n".join(describe(replayed)))
 
 
 @journal.command()
@@ -216,7 +216,7 @@ def retrain(
 
 def opened(where: str) -> Kept:
     """The journal in a folder or beside labels; what is odd about it is said."""
-    kept = found(where)
+    kept = find_journal(where)
     if kept.warning:
         say(f"Warning: {kept.warning}")
     return kept

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_advseg.gui.viewer import camera, results, strokes, turns, window
 from napari_advseg.gui.viewer.strokes import Stroke
-from napari_advseg.proofreading.store.overlay import IDS, Edited
+from napari_advseg.proofreading.store.overlay import Edited
 from napari_advseg.proofreading.store.records import Grid
 from napari_advseg.proofreading.store.steps import Point, Step
 from napari_advseg.volume.arrays.lazy import Array, Level, Window, Windowed
@@ -205,7 +205,7 @@ class ProofLayer(QObject):
         window.forget_history(self.layer)
         self.sheet.wipe()
         for stroke in heard:
-            edit = stroke.edit(Grid(self.sheet.shape, IDS))
+            edit = stroke.edit(Grid(self.sheet.shape, self.sheet.dtype))
             if edit is not None:
                 self.painted.emit(edit)
         self.redraw_all()

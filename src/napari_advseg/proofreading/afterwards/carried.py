@@ -9,7 +9,7 @@ import numpy as np
 from napari_advseg.proofreading.editing.boxes import window_of
 from napari_advseg.proofreading.editing.edits import Subject
 from napari_advseg.proofreading.store.overlay import IDS
-from napari_advseg.proofreading.store.records import Grid, Patch, masked
+from napari_advseg.proofreading.store.records import Patch, masked
 from napari_advseg.proofreading.store.steps import Box, Step
 from napari_advseg.scoring.finding.error_map import most_shared
 from napari_advseg.scoring.table.contingency import tabulate
@@ -47,14 +47,13 @@ def _names(subject: Subject, reviewed: LazyArray, box: Box) -> Names:
 
 def _patches(subject: Subject, reviewed: LazyArray, box: Box, names: Names) -> Iterator[Patch]:
     """What has to be painted, section by section."""
-    grid = Grid(subject.labels.shape, IDS)
     for window in _sections(box):
         found = np.asarray(subject.labels[window])
         place = np.searchsorted(names[0], np.asarray(reviewed[window]).astype(IDS))
         wanted = names[1][place]
         differs = wanted != found
         if differs.any():
-            yield masked(grid, window, differs, found[differs], wanted[differs])
+            yield masked(subject.labels.grid, window, differs, found[differs], wanted[differs])
 
 
 def _sections(box: Box) -> Iterator[Window]:

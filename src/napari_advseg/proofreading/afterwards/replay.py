@@ -15,12 +15,12 @@ from napari_advseg.proofreading.editing import edits
 from napari_advseg.proofreading.editing.boxes import size, window_of, within
 from napari_advseg.proofreading.editing.edits import split_off
 from napari_advseg.proofreading.editing.proof import Proof
-from napari_advseg.proofreading.editing.regions import Region, connected
+from napari_advseg.proofreading.editing.regions import Region, connected, marked
 from napari_advseg.proofreading.store.identity import identity
 from napari_advseg.proofreading.store.kept import Kept
 from napari_advseg.proofreading.store.overlay import IDS, Edited
-from napari_advseg.proofreading.store.records import Patch, expanded
-from napari_advseg.proofreading.store.steps import Box, Point, Step
+from napari_advseg.proofreading.store.records import Patch
+from napari_advseg.proofreading.store.steps import Point, Step
 from napari_advseg.volume.arrays.lazy import Array, LazyArray
 from napari_advseg.volume.frame import Frame
 
@@ -229,7 +229,7 @@ class _Replaying:
         labels = self._under(patch)
         if _agreement(patch.old, labels) < AGREE:
             raise _Unfit("Other objects lie there than where it was painted.")
-        window, mask = _window(step.box, patch, self._onto.labels.shape)
+        window, mask = marked(patch.places(self._onto.labels.shape), step.box)
         label = self._painted_label(step)
         points = [point for point in step.points if self._onto.labels.at(point) == label]
         made = edits.paint(self._onto, window, mask, label, points=points)
@@ -265,19 +265,8 @@ class _Replaying:
 
     def _under(self, patch: Patch) -> Array:
         """The labels there of the voxels of a patch."""
-        window, mask = _window(None, patch, self._onto.labels.shape)
+        window, mask = marked(patch.places(self._onto.labels.shape))
         return np.asarray(self._onto.labels[window])[mask]
-
-
-def _window(
-    box: Box | None, patch: Patch, shape: tuple[int, ...]
-) -> tuple[tuple[slice, ...], Array]:
-    """The box around a patch and its voxels in it."""
-    at = np.unravel_index(expanded(patch.starts, patch.lengths), shape)
-    spans = box or [(int(one.min()), int(one.max()) + 1) for one in at]
-    mask = np.zeros([end - begin for begin, end in spans], np.bool_)
-    mask[tuple(one - begin for one, (begin, _) in zip(at, spans, strict=True))] = True
-    return tuple(slice(*span) for span in spans), mask
 
 
 def _most(labels: Array) -> tuple[int, float]:
@@ -321,7 +310,7 @@ def _alike(one: Frame, other: Frame) -> bool:
     )
 
 
-def in_words(replayed: Replayed) -> Sequence[str]:
+def describe(replayed: Replayed) -> Sequence[str]:
     """What became of the steps, one line, and a line for each conflict."""
     head = f"{len(replayed.done)} edits done, {replayed.already} not needed there, {len(replayed.conflicts)} conflicts."
     return [head, *(f"{one.number} {one.step.operation}: {one.why}" for one in replayed.conflicts)]

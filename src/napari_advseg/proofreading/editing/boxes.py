@@ -54,6 +54,27 @@ def box_of(window: Window) -> Box:
     return tuple((one.start, one.stop) for one in window)
 
 
+def box_in(window: Window, shape: tuple[int, ...]) -> Box:
+    """The index of an array of this shape, whose slices may be open, as a box.
+
+    Raises:
+        ValueError: it is empty or reaches outside.
+    """
+    ends = [
+        (0 if one.start is None else int(one.start), length if one.stop is None else int(one.stop))
+        for one, length in zip(window, shape, strict=False)
+    ]
+    if len(window) != len(shape) or not all(
+        0 <= begin < end <= length for (begin, end), length in zip(ends, shape, strict=True)
+    ):
+        spelled = ", ".join(f"{begin}:{end}" for begin, end in ends)
+        raise ValueError(
+            f"The box {spelled} does not lie inside labels of shape {shape}; give a first and an end inside them for "
+            "each axis."
+        )
+    return tuple(ends)
+
+
 def inside(box: Box, window: Window) -> Window:
     """Where a box that lies in a window lies there."""
     return tuple(

@@ -7,37 +7,39 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from napari_advseg.labelling.section.gap_closing import as_probability
 from napari_advseg.labelling.section.watershed import evidence_of
-from napari_advseg.proofreading.editing.boxes import Boxes, size, within
+from napari_advseg.proofreading.editing import reviewed
+from napari_advseg.proofreading.editing.boxes import box_in, size, within
 from napari_advseg.proofreading.editing.parting import part
-from napari_advseg.proofreading.editing.regions import Mask, Region, connected
+from napari_advseg.proofreading.editing.regions import (
+    Mask,
+    Region,
+    box_around,
+    connected,
+    hole,
+    marked,
+    neighbours,
+    voxel_of,
+)
+from napari_advseg.proofreading.editing.reviewed import check_free
 from napari_advseg.proofreading.store.overlay import IDS, Edited
-from napari_advseg.proofreading.store.records import Grid, Patch, expanded, masked, pointed
-from napari_advseg.proofreading.store.steps import Box, Operation, Point, Step
+from napari_advseg.proofreading.store.records import Patch, masked, pointed
+from napari_advseg.proofreading.store.steps import Operation, Point, Step
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window
 from napari_advseg.volume.frame import Frame
 
-HOLE = 1 << 24
-"""More voxels are no hole."""
 
-
-class Subject(Protocol):
+class Subject(reviewed.Subject, Protocol):
     """What is edited."""
 
     @property
-    def labels(self) -> Edited: ...
-    @property
     def frame(self) -> Frame: ...
-    @property
-    def locked(self) -> Collection[int]: ...
-    @property
-    def boxes(self) -> Boxes: ...
     def fresh(self) -> int:
         """A label that nothing has."""
 
@@ -52,17 +54,15 @@ def merge(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point] 
     Raises:
         ValueError: there are fewer than two, or one is 0 or locked.
     """
-    named, points = _named(subject, ids, points)
-    order = {one: k for k, one in reversed(list(enumerate(named)))}
-    first, *others = sorted(order, key=order.__getitem__)
+    objects, places = _named(subject, ids, points)
+    first, *others = objects
     if not others:
         raise ValueError(
             f"All places lie in object {first}; click into two objects or more to merge them."
         )
-    _check_objects(subject, [first, *others])
-    kept = tuple(points[order[one]] for one in (first, *others)) if points else ()
+    _check_objects(subject, objects)
     renames = tuple((one, first) for one in others)
-    return Step("merge", (first, *others), renames=renames, points=kept)
+    return Step("merge", objects, renames=renames, points=places)
 
 
 def split(
@@ -96,7 +96,7 @@ def split(
     evidence = (
         None if interior_map is None else _evidence(interior_map, region.window, subject.labels)
     )
-    found = part(region.mask, marks, evidence, _size(subject.frame))
+    found = part(region.mask, marks, evidence, tuple(subject.frame.scale))
     firsts = tuple(group[0] for group in groups)
     return split_along(subject, region.window, found, points=firsts)
 
@@ -129,14 +129,15 @@ def split_along(
     fresh = subject.fresh()
     cut = [int(one) for k, one in enumerate(numbers) if k != largest]
     patches = tuple(
-        masked(_grid(subject), window, pieces == one, label, fresh + k) for k, one in enumerate(cut)
+        masked(subject.labels.grid, window, pieces == one, label, fresh + k)
+        for k, one in enumerate(cut)
     )
-    places = {int(one): _first(window, pieces == one) for one in numbers}
+    places = {int(one): voxel_of(window, pieces == one) for one in numbers}
     places |= {int(n): tuple(p) for n, p in zip(numbers, points, strict=False)}
     ids_ = (label, *(fresh + k for k in range(len(cut))))
     where = (places[int(numbers[largest])], *(places[one] for one in cut))
     return Step(
-        "split", ids_, patches=patches, points=where, box=_box(window, np.isin(pieces, cut))
+        "split", ids_, patches=patches, points=where, box=box_around(window, np.isin(pieces, cut))
     )
 
 
@@ -150,10 +151,10 @@ def split_off(subject: Subject, like: Step, cut: Sequence[tuple[Patch, Mask, int
         ValueError: an object is locked.
     """
     _check_objects(subject, [label for _, _, label, _ in cut])
-    grid, patches = _grid(subject), []
+    grid, patches = subject.labels.grid, []
     for patch, chosen, label, new in cut:
-        flat = expanded(patch.starts, patch.lengths)[chosen]
-        patches.append(pointed(grid, np.unravel_index(flat, grid.shape), label, new))
+        places = np.unravel_index(patch.flat[chosen], grid.shape)
+        patches.append(pointed(grid, places, label, new))
     ids = (cut[0][2], *(new for _, _, _, new in cut))
     if like.operation == "new":
         ids = (cut[0][3], cut[0][2])
@@ -179,8 +180,21 @@ def paint(
     Raises:
         ValueError: the label is locked, or nothing would change.
     """
+    check_free([label], subject.locked)
+    if not 0 <= label < 1 << 64:
+        raise ValueError(f"{label} is no label; labels lie between 0 and 2^64.")
+    before = np.asarray(subject.labels[window])
+    change = before != np.array(label, IDS)
+    change &= True if mask is None else mask
+    change &= (before == 0) if only_empty else ~np.isin(before, np.array(list(subject.locked), IDS))
+    if not change.any():
+        raise ValueError(
+            "Nothing would change: the voxels have that label, or belong to objects marked as correct."
+        )
+    patch = masked(subject.labels.grid, window, change, _one_or_all(before[change]), label)
+    where = tuple(_whole(point) for point in points) or _place_of(subject, window, label)
     operation: Operation = "erase" if label == 0 else "paint"
-    return _painted(subject, operation, window, mask, label, only_empty=only_empty, points=points)
+    return Step(operation, (label,), patches=(patch,), points=where, box=box_around(window, change))
 
 
 def paint_at(
@@ -194,11 +208,9 @@ def paint_at(
     at = [np.asarray(one).reshape(-1) for one in np.broadcast_arrays(*places)]
     if not at[0].size:
         raise ValueError("Nothing would change: no place is given.")
-    lengths = subject.labels.shape
-    at = [one % length for one, length in zip(at, lengths, strict=True)]
-    window = tuple(slice(int(one.min()), int(one.max()) + 1) for one in at)
-    mask = np.zeros([one.stop - one.start for one in window], np.bool_)
-    mask[tuple(one - here.start for one, here in zip(at, window, strict=True))] = True
+    window, mask = marked(
+        [one % length for one, length in zip(at, subject.labels.shape, strict=True)]
+    )
     return paint(subject, window, mask, label, points=points)
 
 
@@ -223,11 +235,9 @@ def delete(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point]
     Raises:
         ValueError: one is 0 or locked.
     """
-    named, points = _named(subject, ids, points)
-    objects = tuple(dict.fromkeys(named))
+    objects, places = _named(subject, ids, points)
     _check_objects(subject, objects)
-    where = tuple(points[named.index(one)] for one in objects) if points else ()
-    return Step("delete", objects, renames=tuple((one, 0) for one in objects), points=where)
+    return Step("delete", objects, renames=tuple((one, 0) for one in objects), points=places)
 
 
 def fill(
@@ -245,8 +255,8 @@ def fill(
     place = _whole(point)
     if subject.labels.at(place) != 0:
         raise ValueError(f"At {place} lies object {subject.labels.at(place)}; click into a hole.")
-    region = _hole(subject, place, in_section=in_section)
-    around = _beside(region)
+    region = hole(subject.labels, place, in_section=in_section)
+    around = neighbours(region)
     if label is None and len(around) != 1:
         raise ValueError(
             f"The hole lies between the objects {', '.join(map(str, sorted(around)))}; say which one gets it."
@@ -254,9 +264,9 @@ def fill(
     chosen = next(iter(around)) if label is None else label
     if chosen not in around:
         raise ValueError(f"Object {chosen} does not touch the hole; name one that does.")
-    mask = region.mask
-    points = (_first(region.window, region.labels == chosen), place)
-    return _painted(subject, "fill", region.window, mask, chosen, points=points)
+    points = (voxel_of(region.window, region.labels == chosen), place)
+    painted = paint(subject, region.window, region.mask, chosen, points=points)
+    return dataclasses.replace(painted, operation="fill")
 
 
 def renew(subject: Subject, point: Point, within: Window | None = None) -> Step:
@@ -270,8 +280,8 @@ def renew(subject: Subject, point: Point, within: Window | None = None) -> Step:
     label = _label_of(region)
     _check_objects(subject, [label])
     fresh = subject.fresh()
-    patch = masked(_grid(subject), region.window, region.mask, label, fresh)
-    box = _box(region.window, region.mask)
+    patch = masked(subject.labels.grid, region.window, region.mask, label, fresh)
+    box = box_around(region.window, region.mask)
     return Step("new", (fresh, label), patches=(patch,), points=(place, place), box=box)
 
 
@@ -281,12 +291,9 @@ def mark(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point] =
     Raises:
         ValueError: one is 0 or locked already.
     """
-    named, points = _named(subject, ids, points)
-    objects = tuple(dict.fromkeys(named))
+    objects, places = _named(subject, ids, points)
     _check_objects(subject, objects)
-    return Step(
-        "mark", objects, points=tuple(points[named.index(one)] for one in objects if points)
-    )
+    return Step("mark", objects, points=places)
 
 
 def unmark(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point] = ()) -> Step:
@@ -295,14 +302,11 @@ def unmark(subject: Subject, *, ids: Sequence[int] = (), points: Sequence[Point]
     Raises:
         ValueError: one is not locked.
     """
-    named, points = _named(subject, ids, points)
-    objects = tuple(dict.fromkeys(named))
+    objects, places = _named(subject, ids, points)
     free = [one for one in objects if one not in subject.locked]
     if free:
         raise ValueError(f"Object {free[0]} is not marked as correct.")
-    return Step(
-        "unmark", objects, points=tuple(points[named.index(one)] for one in objects if points)
-    )
+    return Step("unmark", objects, points=places)
 
 
 def review(subject: Subject, window: Window) -> Step:
@@ -314,7 +318,7 @@ def review(subject: Subject, window: Window) -> Step:
     Raises:
         ValueError: the box is empty or reaches outside, or all of it is reviewed already.
     """
-    box = _box_in(window, subject.labels.shape)
+    box = box_in(window, subject.labels.shape)
     if size(within(subject.boxes, box)) == size([box]):
         raise ValueError("All of this box is reviewed already.")
     return Step("review", (), box=box)
@@ -326,37 +330,10 @@ def unreview(subject: Subject, window: Window) -> Step:
     Raises:
         ValueError: the box is empty or reaches outside, or no reviewed box lies in it.
     """
-    box = _box_in(window, subject.labels.shape)
+    box = box_in(window, subject.labels.shape)
     if not within(subject.boxes, box):
         raise ValueError("No reviewed box lies there.")
     return Step("unreview", (), box=box)
-
-
-def _painted(
-    subject: Subject,
-    operation: Operation,
-    window: Window,
-    mask: Mask | None,
-    label: int,
-    *,
-    only_empty: bool = False,
-    points: Sequence[Point] = (),
-) -> Step:
-    if label in subject.locked:
-        raise ValueError(_locked(label))
-    if not 0 <= label < 1 << 64:
-        raise ValueError(f"{label} is no label; labels lie between 0 and 2^64.")
-    before = np.asarray(subject.labels[window])
-    change = before != np.array(label, IDS)
-    change &= True if mask is None else mask
-    change &= (before == 0) if only_empty else ~np.isin(before, np.array(list(subject.locked), IDS))
-    if not change.any():
-        raise ValueError(
-            "Nothing would change: the voxels have that label, or belong to objects marked as correct."
-        )
-    patch = masked(_grid(subject), window, change, _one_or_all(before[change]), label)
-    where = tuple(_whole(point) for point in points) or _place_of(subject, window, label)
-    return Step(operation, (label,), patches=(patch,), points=where, box=_box(window, change))
 
 
 def _place_of(subject: Subject, window: Window, label: int) -> tuple[Point, ...]:
@@ -367,65 +344,31 @@ def _place_of(subject: Subject, window: Window, label: int) -> tuple[Point, ...]
         for one, length in zip(window, lengths, strict=True)
     )
     there = np.asarray(subject.labels[wider]) == np.array(label, IDS)
-    return (_first(wider, there),) if label and there.any() else ()
+    return (voxel_of(wider, there),) if label and there.any() else ()
 
 
 def _named(
     subject: Subject, ids: Sequence[int], points: Sequence[Point]
-) -> tuple[list[int], list[Point]]:
-    """Labels and places of what is edited."""
+) -> tuple[tuple[int, ...], tuple[Point, ...]]:
+    """The labels of what is edited, each once, and a place of each where places are given."""
     places = [_whole(point) for point in points]
     if not ids and not places:
         raise ValueError("No object is named; click into one, or give its label.")
-    if not ids:
-        return [subject.labels.at(point) for point in places], places
-    if places and len(places) != len(ids):
+    if ids and places and len(places) != len(ids):
         raise ValueError(f"{len(ids)} labels have {len(places)} places; give one place for each.")
-    return [int(one) for one in ids], places
+    named = [int(one) for one in ids] or [subject.labels.at(point) for point in places]
+    objects = tuple(dict.fromkeys(named))
+    return objects, tuple(places[named.index(one)] for one in objects) if places else ()
 
 
 def _check_objects(subject: Subject, ids: Sequence[int]) -> None:
-    for one in ids:
-        if one == 0:
-            raise ValueError("There is no object (label 0) at one of the places; click into one.")
-        if one in subject.locked:
-            raise ValueError(_locked(one))
-
-
-def _locked(label: int) -> str:
-    return f"Object {label} is marked as correct and stays as it is; unmark it first."
+    if 0 in ids:
+        raise ValueError("There is no object (label 0) at one of the places; click into one.")
+    check_free(ids, subject.locked)
 
 
 def _label_of(region: Region) -> int:
     return int(region.labels[region.mask][0])
-
-
-def _hole(subject: Subject, place: Point, *, in_section: bool) -> Region:
-    shape = subject.labels.shape
-    limits = tuple(slice(0, length) for length in shape)
-    if in_section:
-        limits = (*(slice(k, k + 1) for k in place[:-2]), *limits[-2:])
-    try:
-        region = connected(subject.labels, [place], limits, most=HOLE)
-    except ValueError as fault:
-        raise ValueError(f"{fault} It is no hole.") from None
-    if region.is_open:
-        raise ValueError(
-            f"What lies at {place} is open to the border of the labels, so it is no hole; paint it, "
-            "or fill it in one section only."
-        )
-    return region
-
-
-def _beside(region: Region) -> set[int]:
-    """The labels that touch a region by a side."""
-    found: set[int] = set()
-    for axis in range(region.mask.ndim):
-        here = np.moveaxis(region.mask, axis, 0)
-        ids = np.moveaxis(region.labels, axis, 0)
-        found |= set(np.unique(ids[1:][here[:-1] & ~here[1:]]).tolist())
-        found |= set(np.unique(ids[:-1][here[1:] & ~here[:-1]]).tolist())
-    return found - {0}
 
 
 def _evidence(interior_map: LazyArray, window: Window, labels: Edited) -> Array:
@@ -437,72 +380,10 @@ def _evidence(interior_map: LazyArray, window: Window, labels: Edited) -> Array:
     return evidence_of(as_probability(np.asarray(interior_map[window])))
 
 
-def _size(frame: Frame) -> tuple[float, ...]:
-    """Voxel size along the axes of labels."""
-    return tuple(frame.scale)
-
-
-def _grid(subject: Subject) -> Grid:
-    return Grid(subject.labels.shape, IDS)
-
-
 def _one_or_all(labels: Array) -> Any:
     """One label where all are equal, so that it is stored once."""
     return labels[0] if (labels == labels[0]).all() else labels
 
 
-def _first(window: Window, mask: Mask) -> Point:
-    """A voxel of a mask, near its middle."""
-    places = np.argwhere(mask)
-    middle = places.mean(axis=0)
-    best = places[np.argmin(((places - middle) ** 2).sum(axis=1))]
-    return tuple(int(k) + one.start for k, one in zip(best, window, strict=True))
-
-
-def _box(window: Window, mask: Mask) -> Box:
-    """The box around a mask."""
-    ends = []
-    for axis, one in enumerate(window):
-        there = np.flatnonzero(mask.any(tuple(k for k in range(mask.ndim) if k != axis)))
-        ends.append((one.start + int(there[0]), one.start + int(there[-1]) + 1))
-    return tuple(ends)
-
-
-def _box_in(window: Window, shape: tuple[int, ...]) -> Box:
-    """A window of an array of this shape as a box."""
-    ends = [
-        (0 if one.start is None else int(one.start), length if one.stop is None else int(one.stop))
-        for one, length in zip(window, shape, strict=False)
-    ]
-    if len(window) != len(shape) or not all(
-        0 <= begin < end <= length for (begin, end), length in zip(ends, shape, strict=True)
-    ):
-        spelled = ", ".join(f"{begin}:{end}" for begin, end in ends)
-        raise ValueError(
-            f"The box {spelled} does not lie inside labels of shape {shape}; give a first and an end inside them for "
-            "each axis."
-        )
-    return tuple(ends)
-
-
 def _whole(point: Sequence[float]) -> Point:
     return tuple(math.floor(k + 0.5) for k in point)
-
-
-__all__ = [
-    "Subject",
-    "delete",
-    "erase",
-    "fill",
-    "mark",
-    "merge",
-    "paint",
-    "paint_at",
-    "renew",
-    "review",
-    "split",
-    "split_along",
-    "split_off",
-    "unmark",
-    "unreview",
-]

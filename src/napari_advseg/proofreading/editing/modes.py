@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_advseg.proofreading.editing import edits
 from napari_advseg.proofreading.editing.edits import Subject
-from napari_advseg.proofreading.store.records import Edit, expanded
+from napari_advseg.proofreading.store.records import Edit
 from napari_advseg.proofreading.store.steps import Point, Step
 from napari_advseg.volume.arrays.lazy import LazyArray
 
@@ -63,7 +63,7 @@ def steps_of(subject: Subject, edit: Edit) -> Iterator[Step]:
     Raises:
         ValueError: nothing would change, or it is that of an object marked as correct.
     """
-    flat = np.concatenate([expanded(patch.starts, patch.lengths) for patch in edit.patches])
+    flat = np.concatenate([patch.flat for patch in edit.patches])
     labels = np.concatenate([patch.new for patch in edit.patches])
     places, last = np.unique(flat[::-1], return_index=True)
     shown = labels[::-1][last]

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from napari_advseg.disk import lock
-from napari_advseg.proofreading.editing.boxes import Boxes
-from napari_advseg.proofreading.editing.reviewed import Reviewed, after
+from napari_advseg.proofreading.editing.boxes import Boxes, window_of
+from napari_advseg.proofreading.editing.reviewed import Reviewed, after, check_free
 from napari_advseg.proofreading.store.identity import identity
 from napari_advseg.proofreading.store.journal import Journal
 from napari_advseg.proofreading.store.kept import Kept, beside, heading, kept_in
-from napari_advseg.proofreading.store.overlay import IDS, Edited, Overpainted, Renamed
-from napari_advseg.proofreading.store.records import Grid, Record, expanded
+from napari_advseg.proofreading.store.overlay import Edited, Overpainted, Renamed
+from napari_advseg.proofreading.store.records import Record
 from napari_advseg.proofreading.store.steps import Note, Step, Turn, now
 from napari_advseg.volume.arrays.lazy import Windowed
 from napari_advseg.volume.errors import denied
@@ -152,7 +152,7 @@ class Proof:
         """
         if not self._done:
             return None
-        self._write([Turn(False, now(), self.author)])  # noqa: FBT003 - its one field
+        self._write([Turn(again=False, time=now(), author=self.author)])
         self._records += 1
         return self._back()
 
@@ -164,7 +164,7 @@ class Proof:
         """
         if not self._undone:
             return None
-        self._write([Turn(True, now(), self.author)])  # noqa: FBT003 - its one field
+        self._write([Turn(again=True, time=now(), author=self.author)])
         self._records += 1
         step = self._undone.pop()
         self._forward(step)
@@ -195,20 +195,16 @@ class Proof:
 
     def _check(self, step: Step) -> None:
         if step.operation not in ("unmark", "review"):
-            for one in step.touched | set(step.ids if step.operation == "mark" else ()):
-                if one in self.locked:
-                    raise ValueError(
-                        f"Object {one} is marked as correct and stays as it is; unmark it first."
-                    )
+            marked = step.ids if step.operation == "mark" else ()
+            check_free(step.touched.union(marked), self.locked)
         if not step.patches or step.box is None:
             return
-        window = tuple(slice(*span) for span in step.box)
-        found = np.asarray(self.labels[window])
+        window = window_of(step.box)
+        labels = np.asarray(self.labels[window])
         for patch in step.patches:
-            flat = expanded(patch.starts, patch.lengths)
-            at = np.unravel_index(flat, self.labels.shape)
-            here = tuple(p - one.start for p, one in zip(at, window, strict=True))
-            if not np.array_equal(found[here], patch.old):
+            places = patch.places(self.labels.shape)
+            here = tuple(at - one.start for at, one in zip(places, window, strict=True))
+            if not np.array_equal(labels[here], patch.old):
                 raise Stale(
                     "The labels have changed since this edit was prepared; prepare it again."
                 )
@@ -268,11 +264,10 @@ class OpenProof(Proof):
             kept.check(self._identity)
             self.restore(kept.records, kept.notes)
             self.warning = kept.warning
-        grid = Grid(self.labels.shape, IDS)
         source = self.base.source or ""
         journal = Journal(
             self.folder,
-            grid,
+            self.labels.grid,
             self._lock.holder.session,
             lambda: heading(self._identity, source, self.frame, self._records),
         )
@@ -311,7 +306,7 @@ def reopened(kept: Kept, labels: Source) -> Proof:
     return proof
 
 
-def found(where: str | os.PathLike[str]) -> Kept:
+def find_journal(where: str | os.PathLike[str]) -> Kept:
     """The journal in a folder, or beside labels.
 
     Raises:

@@ -9,9 +9,13 @@ import cc3d
 import numpy as np
 import numpy.typing as npt
 
+from napari_advseg.proofreading.editing.boxes import box_of, inside, window_of
+from napari_advseg.proofreading.store.steps import Box
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window
 
 MOST = 1 << 27
+HOLE = 1 << 24
+"""More voxels are no hole."""
 MARGIN = (2, 32, 32)
 Mask = npt.NDArray[np.bool_]
 Point = Sequence[int]
@@ -66,6 +70,27 @@ def connected(
         window = _wider(window, faces, limits)
 
 
+def hole(labels: LazyArray, place: Point, *, in_section: bool) -> Region:
+    """What hangs together at a place and is closed, in the volume or in its section.
+
+    Raises:
+        ValueError: it is open to the border, or too large.
+    """
+    limits = tuple(slice(0, length) for length in labels.shape)
+    if in_section:
+        limits = (*(slice(k, k + 1) for k in place[:-2]), *limits[-2:])
+    try:
+        region = connected(labels, [place], limits, most=HOLE)
+    except ValueError as fault:
+        raise ValueError(f"{fault} It is no hole.") from None
+    if region.is_open:
+        raise ValueError(
+            f"What lies at {place} is open to the border of the labels, so it is no hole; paint it, "
+            "or fill it in one section only."
+        )
+    return region
+
+
 def parts(mask: Mask) -> tuple[Array, int]:
     """Parts of a mask that hang together by their sides, numbered from 1, and how many there are."""
     neighbours = 4 if mask.ndim == 2 else 6
@@ -73,6 +98,42 @@ def parts(mask: Mask) -> tuple[Array, int]:
         np.ascontiguousarray(mask).view(np.uint8), connectivity=neighbours, return_N=True
     )
     return found, int(count)
+
+
+def neighbours(region: Region) -> set[int]:
+    """The labels that touch a region by a side, without 0."""
+    found: set[int] = set()
+    for axis in range(region.mask.ndim):
+        here = np.moveaxis(region.mask, axis, 0)
+        ids = np.moveaxis(region.labels, axis, 0)
+        found |= set(np.unique(ids[1:][here[:-1] & ~here[1:]]).tolist())
+        found |= set(np.unique(ids[:-1][here[1:] & ~here[:-1]]).tolist())
+    return found - {0}
+
+
+def voxel_of(window: Window, mask: Mask) -> tuple[int, ...]:
+    """A voxel of a mask in a window, near its middle."""
+    places = np.argwhere(mask)
+    middle = places.mean(axis=0)
+    best = places[np.argmin(((places - middle) ** 2).sum(axis=1))]
+    return tuple(int(k) + one.start for k, one in zip(best, window, strict=True))
+
+
+def box_around(window: Window, mask: Mask) -> Box:
+    """The box around what a mask marks in a window."""
+    ends = []
+    for axis, one in enumerate(window):
+        own = np.flatnonzero(mask.any(tuple(k for k in range(mask.ndim) if k != axis)))
+        ends.append((one.start + int(own[0]), one.start + int(own[-1]) + 1))
+    return tuple(ends)
+
+
+def marked(places: Sequence[Array], box: Box | None = None) -> tuple[Window, Mask]:
+    """A window, that of the box or else the smallest, and the places in it, one array an axis, as a mask."""
+    spans = box or tuple((int(one.min()), int(one.max()) + 1) for one in places)
+    mask = np.zeros([end - begin for begin, end in spans], np.bool_)
+    mask[tuple(one - begin for one, (begin, _) in zip(places, spans, strict=True))] = True
+    return window_of(spans), mask
 
 
 def _reached(found: Array, places: list[tuple[int, ...]]) -> Mask:
@@ -124,21 +185,15 @@ def _wider(window: Window, faces: list[tuple[bool, bool]], limits: Window) -> Wi
     return tuple(grown)
 
 
-def _cropped(found: Array, mask: Mask, window: Window, limits: Window) -> Region:
+def _cropped(labels: Array, mask: Mask, window: Window, limits: Window) -> Region:
     """The region without what is not needed, but with a voxel around it where there is one."""
     cut, is_open = [], False
-    for axis, (one, limit) in enumerate(zip(window, limits, strict=True)):
-        there = np.flatnonzero(mask.any(tuple(k for k in range(mask.ndim) if k != axis)))
-        first, end = int(there[0]), int(there[-1]) + 1
+    for (first, end), one, limit in zip(box_around(window, mask), window, limits, strict=True):
         if limit.stop - limit.start > 1:
-            is_open |= one.start + first == limit.start or one.start + end == limit.stop
-        cut.append(slice(max(0, first - 1), min(mask.shape[axis], end + 1)))
-    at = tuple(cut)
-    moved = tuple(
-        slice(one.start + here.start, one.start + here.stop)
-        for one, here in zip(window, at, strict=True)
-    )
-    return Region(moved, mask[at], found[at], is_open)
+            is_open |= first == limit.start or end == limit.stop
+        cut.append(slice(max(one.start, first - 1), min(one.stop, end + 1)))
+    at = inside(box_of(tuple(cut)), window)
+    return Region(tuple(cut), mask[at], labels[at], is_open)
 
 
 def _relative(point: Point, window: Window) -> tuple[int, ...]:

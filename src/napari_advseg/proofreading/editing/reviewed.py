@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,6 +70,19 @@ def after(step: Step, locked: set[int], boxes: Boxes) -> Boxes:
     elif step.operation == "unreview" and step.box is not None:
         return without(boxes, step.box)
     return boxes
+
+
+def check_free(ids: Iterable[int], locked: Collection[int]) -> None:
+    """Nothing, where no object is marked as correct.
+
+    Raises:
+        ValueError: one is.
+    """
+    for one in ids:
+        if one in locked:
+            raise ValueError(
+                f"Object {one} is marked as correct and stays as it is; unmark it first."
+            )
 
 
 def is_one_of(labels: Array, ids: Collection[int]) -> Mask:

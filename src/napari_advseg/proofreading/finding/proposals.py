@@ -11,7 +11,6 @@ from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.proofreading.editing.regions import connected
 from napari_advseg.proofreading.finding.followed import FollowedScore
 from napari_advseg.proofreading.finding.queue import Item, beside
-from napari_advseg.proofreading.store.records import expanded
 from napari_advseg.proofreading.store.steps import Point, Step
 from napari_advseg.scoring.table.boundary import grow_nearest
 from napari_advseg.volume.arrays.lazy import LazyArray
@@ -63,8 +62,7 @@ def gain_of(step: Step, proof: Proof, followed: FollowedScore) -> float:
     before = live.values.voi
     done = [live.merge(new, old) for old, new in step.renames if new]
     for patch in step.patches:
-        flat = expanded(patch.starts, patch.lengths)
-        at = np.unravel_index(flat, proof.labels.shape)
+        at = patch.places(proof.labels.shape)
         window = tuple(slice(int(one.min()), int(one.max()) + 1) for one in at)
         inside = tuple(one - here.start for one, here in zip(at, window, strict=True))
         truth = followed.truth_in(window)[inside]

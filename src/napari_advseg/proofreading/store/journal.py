@@ -9,13 +9,10 @@ nothing has to be put right after a kill. Journals that a base has taken in stay
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import shutil
-import struct
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -25,33 +22,31 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_advseg.disk.atomic import sync, sync_folder, sync_tree
+from napari_advseg.proofreading.store.log import (
+    LOG,
+    Log,
+    framed,
+    heading_of,
+    logs_in,
+    numbered,
+)
 from napari_advseg.proofreading.store.records import (
-    KINDS,
-    NOTES_FROM,
-    Damaged,
     Edit,
     Grid,
-    Patch,
     Record,
     differing,
     write,
 )
 from napari_advseg.volume.arrays.lazy import LazyArray
 from napari_advseg.volume.arrays.overlaid import Overlaid
-from napari_advseg.volume.errors import Unreadable, denied, reason
+from napari_advseg.volume.errors import Unreadable, denied
 from napari_advseg.volume.formats.ome_zarr import multiscale_attributes
 from napari_advseg.volume.formats.pyramid import new_array
 from napari_advseg.volume.formats.unfinished import Plan
 from napari_advseg.volume.formats.zarr_store import Chunked, node_at
 from napari_advseg.volume.frame import Frame
 
-FORMAT = 1
-MAGIC = b"advsegJ\x01"
-MARK = b"\x93EDT"
-HEAD = struct.Struct("<4sQIB")  # mark, bytes of payload, check, kind
-HEADER_BYTES = 1 << 20
 BASE = re.compile(r"labels-(\d{6,})\.ome\.zarr")
-LOG = re.compile(r"edits-(\d{6,})\.journal")
 PARTIAL = ".partial"
 LEFT_OUT = "left-out"
 OURS = "napari_advseg"
@@ -61,43 +56,18 @@ About = Callable[[], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Log:
-    """One journal as it was found.
-
-    Attributes:
-        session: who wrote it.
-        sound: how many records stand before the first that cannot be read.
-        about: what else its heading says.
-        damaged: records in the middle that cannot be read and are passed over.
-        is_torn: whether it ends inside a record, which was never complete.
-    """
-
-    path: Path
-    number: int
-    grid: Grid
-    session: str
-    records: tuple[Record, ...]
-    damaged: int = 0
-    is_torn: bool = False
-    sound: int = 0
-    about: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class Stored:
     """A volume as it lies in its folder.
 
     Attributes:
         base: the newest base; None where none was ever completed.
         logs: journals that are replayed on it.
-        history: older ones, which it has taken in.
     """
 
     folder: Path
     grid: Grid
     base: Path | None
     logs: tuple[Log, ...]
-    history: tuple[Log, ...] = ()
 
     @property
     def damaged(self) -> int:
@@ -147,19 +117,18 @@ def look(folder: Path) -> Stored | None:
         Unreadable: a journal comes from a newer version, or a base is damaged.
     """
     while True:
-        bases = _numbered(folder, BASE)
+        bases = numbered(folder, BASE)
         try:
             return _found(folder, bases)
         except Unreadable:
-            if _numbered(folder, BASE) == bases:
+            if numbered(folder, BASE) == bases:
                 raise  # else a newer base has taken its place while we looked
 
 
 def _found(folder: Path, bases: dict[int, Path]) -> Stored | None:
     """What lies in a folder with these bases."""
-    logs = _numbered(folder, LOG)
     newest = max(bases, default=0)
-    found = [log for number in sorted(logs) if (log := read_log(logs[number])) is not None]
+    found = logs_in(folder)
     counted = tuple(log for log in found if log.number > newest)
     base = bases.get(newest)
     if base is None and not found:
@@ -168,7 +137,7 @@ def _found(folder: Path, bases: dict[int, Path]) -> Stored | None:
     for log in counted:
         if log.grid.shape == grid.shape:
             grid = Grid(grid.shape, _holding(grid.dtype, log.grid.dtype))
-    return Stored(folder, grid, base, counted, tuple(found[: len(found) - len(counted)]))
+    return Stored(folder, grid, base, counted)
 
 
 def opened(base: Path) -> Chunked:
@@ -181,52 +150,6 @@ def opened(base: Path) -> Chunked:
     if node is None:
         raise Unreadable(f"'{base}' is damaged: its array is missing. Restore it from a copy.")
     return Chunked(node)
-
-
-def read_log(path: Path) -> Log | None:
-    """A journal with all its whole records; None where not even its heading was finished.
-
-    Raises:
-        Unreadable: it was written by a newer version.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as fault:
-        raise Unreadable(f"'{path}' cannot be read: {reason(fault)}.") from fault
-    heading, at = _heading(path, content)
-    if heading is None:
-        return None
-    grid = Grid(tuple(heading["shape"]), np.dtype(heading["dtype"]))
-    records: list[Record] = []
-    damaged, is_torn, sound = 0, False, -1
-    while at < len(content) and not is_torn:
-        piece = _piece(content, at)
-        if piece is None:
-            at = _after_damage(content, at)
-            is_torn = at < 0
-            damaged += not is_torn
-            sound = len(records) if sound < 0 else sound
-            continue
-        kind, payload, at = piece
-        try:
-            record = _record(path, kind, payload, grid)
-        except Damaged:
-            damaged += 1
-            sound = len(records) if sound < 0 else sound
-        else:
-            records += [record] if record is not None else []
-    number = int(LOG.fullmatch(path.name)[1])  # type: ignore[index] # only such names are looked for
-    return Log(
-        path,
-        number,
-        grid,
-        str(heading["session"]),
-        tuple(records),
-        damaged,
-        is_torn,
-        len(records) if sound < 0 else sound,
-        heading.get("about", {}),
-    )
 
 
 def differences(stored: Overlaid, live: LazyArray, stopped: Stopped = lambda: False) -> Edit | None:
@@ -249,13 +172,9 @@ def leave_out(folder: Path, session: str) -> Path:
     """
     aside = folder / LEFT_OUT / session
     aside.mkdir(parents=True, exist_ok=True)
-    theirs = {
-        number: path
-        for number, path in _numbered(folder, LOG).items()
-        if (log := read_log(path)) is not None and log.session == session
-    }
+    theirs = {log.number: log.path for log in logs_in(folder) if log.session == session}
     theirs |= {
-        n: path for n, path in _numbered(folder, BASE).items() if _session_of(path) == session
+        n: path for n, path in numbered(folder, BASE).items() if _session_of(path) == session
     }
     for number in sorted(theirs, reverse=True):
         theirs[number].rename(aside / theirs[number].name)
@@ -285,14 +204,14 @@ class Journal:
                 shutil.rmtree(partial, ignore_errors=True)
         except OSError as fault:
             raise denied(fault, folder) from fault
-        numbers = {*_numbered(folder, BASE), *_numbered(folder, LOG)}
+        numbers = {*numbered(folder, BASE), *numbered(folder, LOG)}
         self._number = max(numbers, default=0)
 
     def append(self, records: Sequence[Record]) -> None:
         """Put records on disk; they are there when this returns."""
         if not records:
             return
-        content = b"".join(_framed(record) for record in records)
+        content = b"".join(framed(record) for record in records)
         try:
             if self._log is None:
                 self._log = self._begin_log()
@@ -343,7 +262,7 @@ class Journal:
 
     def settle(self) -> None:
         """Remove bases of this session that a newer one has replaced; what was there before it stays."""
-        bases = _numbered(self.folder, BASE)
+        bases = numbered(self.folder, BASE)
         for number in sorted(bases)[:-1]:
             if _session_of(bases[number]) == self.session:
                 shutil.rmtree(bases[number], ignore_errors=True)
@@ -364,7 +283,7 @@ class Journal:
                 self._fold_into_copy(stored.base, labels, frame)
             else:
                 self.write_base(self.turn(stored.grid), labels, frame)
-        bases = _numbered(self.folder, BASE)
+        bases = numbered(self.folder, BASE)
         for number in sorted(bases)[:-1]:
             shutil.rmtree(bases[number], ignore_errors=True)
 
@@ -395,76 +314,12 @@ class Journal:
     def _begin_log(self) -> Path:
         self._number += 1
         path = self.folder / f"edits-{self._number:06d}.journal"
-        heading = {
-            "format": FORMAT,
-            "shape": list(self.grid.shape),
-            "dtype": self.grid.dtype.str,
-            "session": self.session,
-            "about": self._about(),
-        }
-        text = json.dumps(heading).encode()
         with path.open("xb") as file:
-            file.write(MAGIC + struct.pack("<II", len(text), zlib.crc32(text)) + text)
+            file.write(heading_of(self.grid, self.session, self._about()))
             file.flush()
             sync(file.fileno())
         sync_folder(self.folder)
         return path
-
-
-def _framed(record: Record) -> bytes:
-    payload = record.to_bytes()
-    return HEAD.pack(MARK, len(payload), _check(record.kind, payload), record.kind) + payload
-
-
-def _check(kind: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(HEAD.pack(MARK, len(payload), 0, kind)))
-
-
-def _piece(content: bytes, at: int) -> tuple[int, bytes, int] | None:
-    """Kind and payload of the record at a place, and where the next one begins; None where it is not whole."""
-    if at + HEAD.size > len(content):
-        return None
-    mark, length, check, kind = HEAD.unpack_from(content, at)
-    end = at + HEAD.size + length
-    if mark != MARK or end > len(content):
-        return None
-    payload = content[at + HEAD.size : end]
-    return (kind, payload, end) if check == _check(kind, payload) else None
-
-
-def _after_damage(content: bytes, at: int) -> int:
-    """Where the next whole record begins; -1 where there is none: the record at `at` was never finished."""
-    while (at := content.find(MARK, at + 1)) >= 0:
-        if _piece(content, at) is not None:
-            return at
-    return -1
-
-
-def _record(path: Path, kind: int, payload: bytes, grid: Grid) -> Record | None:
-    """The record; None for a note that this version does not know."""
-    if kind not in KINDS and kind < NOTES_FROM:
-        raise Unreadable(
-            f"'{path}' holds edits that this napari-advseg does not know (kind {kind}); install a newer one."
-        )
-    return KINDS[kind].from_bytes(payload, grid) if kind in KINDS else None
-
-
-def _heading(path: Path, content: bytes) -> tuple[dict[str, Any] | None, int]:
-    """What a journal says of itself, and where its records begin."""
-    start = len(MAGIC) + 8
-    if len(content) < start:
-        return None, 0
-    length, check = struct.unpack_from("<II", content, len(MAGIC))
-    text = content[start : start + length]
-    if not content.startswith(MAGIC) or length > HEADER_BYTES or zlib.crc32(text) != check:
-        return None, 0
-    heading: dict[str, Any] = json.loads(text)
-    if heading["format"] > FORMAT:
-        raise Unreadable(
-            f"'{path}' has format {heading['format']}, this napari-advseg reads up to {FORMAT}; "
-            "install a newer one."
-        )
-    return heading, start + length
 
 
 def _grid(array: LazyArray) -> Grid:
@@ -475,13 +330,6 @@ def _holding(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
     """A type that holds the labels of both; the later one where there is none."""
     both = np.promote_types(one, other)
     return both if both.kind in "iu" else other
-
-
-def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    if not folder.is_dir():
-        return {}
-    named = ((pattern.fullmatch(path.name), path) for path in folder.iterdir())
-    return {int(match[1]): path for match, path in named if match}
 
 
 def _session_of(base: Path) -> str:
@@ -495,25 +343,3 @@ def _in_place(partial: Path, target: Path) -> Path:
     os.rename(partial, target)  # noqa: PTH104 - a folder, which must not be there
     sync_folder(target.parent)
     return target
-
-
-def history(stored: Stored) -> Iterator[Record]:
-    """All records of a volume that are kept, oldest first, those that a base has taken in too."""
-    for log in (*stored.history, *stored.logs):
-        yield from log.records
-
-
-__all__ = [
-    "Edit",
-    "Grid",
-    "Journal",
-    "Log",
-    "Patch",
-    "Stored",
-    "differences",
-    "history",
-    "leave_out",
-    "look",
-    "opened",
-    "read_log",
-]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_advseg.proofreading.store.identity import Identity
-from napari_advseg.proofreading.store.journal import LOG, Log, read_log
+from napari_advseg.proofreading.store.log import logs_in
 from napari_advseg.proofreading.store.steps import Note, Step, Turn
 from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.frame import Frame
@@ -83,7 +83,7 @@ def kept_in(folder: Path) -> Kept | None:
     Raises:
         Unreadable: it holds something else, or comes from a newer version.
     """
-    found = _logs(folder)
+    found = logs_in(folder)
     if not found:
         return None
     first = found[0].about
@@ -157,14 +157,6 @@ def frame_of(place: dict[str, Any]) -> Frame:
         tuple(place.get("translate", ())),
         str(place.get("name", "")),
     )
-
-
-def _logs(folder: Path) -> list[Log]:
-    if not folder.is_dir():
-        return []
-    named = {path: LOG.fullmatch(path.name) for path in folder.iterdir()}
-    ordered = sorted((int(match[1]), path) for path, match in named.items() if match)
-    return [log for _, path in ordered if (log := read_log(path)) is not None]
 
 
 def _identity(tree: dict[str, Any], folder: Path) -> Identity:

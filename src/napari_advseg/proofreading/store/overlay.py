@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.proofreading.store.records import Patch, expanded
+from napari_advseg.proofreading.store.records import Grid, Patch
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Window, Windowed
 from napari_advseg.volume.arrays.writable import by_tile
 from napari_advseg.volume.compiled import compiled
@@ -82,6 +82,11 @@ class Edited(Windowed):
         return getattr(self.base, "chunks", None)
 
     @property
+    def grid(self) -> Grid:
+        """Shape and type."""
+        return Grid(self._shape, IDS)
+
+    @property
     def table(self) -> Table:
         """Ids of the base that show another label, ascending, and the label of each."""
         found = self._table
@@ -121,7 +126,7 @@ class Edited(Windowed):
 
     def paint(self, patch: Patch) -> Overpainted:
         """Give voxels their new labels in place; `put_back` takes it back."""
-        flat = expanded(patch.starts, patch.lengths)
+        flat = patch.flat
         before = self._painted.swap(flat, self._handles_of(patch.new))
         return Overpainted(patch, *_runs(before))
 
@@ -130,7 +135,7 @@ class Edited(Windowed):
         if isinstance(done, Renamed):
             self._send(done.base, done.handles, done.old)
             return
-        flat = expanded(done.patch.starts, done.patch.lengths)
+        flat = done.patch.flat
         self._painted.swap(flat, np.repeat(done.handles, done.lengths))
 
     def _shown(self, base: LazyArray, window: Window, step: Sequence[int]) -> Array:

@@ -81,6 +81,15 @@ class Patch:
     def voxels(self) -> int:
         return int(self.lengths.sum())
 
+    @property
+    def flat(self) -> Array:
+        """Flat index of each voxel."""
+        return expanded(self.starts, self.lengths)
+
+    def places(self, shape: tuple[int, ...]) -> tuple[Array, ...]:
+        """Index of each voxel in an array of this shape, one array an axis."""
+        return np.unravel_index(self.flat, shape)
+
     def reverted(self) -> Patch:
         """What takes it back."""
         return Patch(self.starts, self.lengths, self.new, self.old)

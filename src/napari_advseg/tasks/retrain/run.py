@@ -21,7 +21,7 @@ from napari_advseg.inference.fitting import fits
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Reports, Said, Warned
 from napari_advseg.proofreading.afterwards.bake import written
-from napari_advseg.proofreading.afterwards.replay import Replayed, in_words, replay
+from napari_advseg.proofreading.afterwards.replay import Replayed, describe, replay
 from napari_advseg.proofreading.afterwards.trusted import (
     Judged,
     judged_blocks,
@@ -31,7 +31,7 @@ from napari_advseg.proofreading.afterwards.trusted import (
 from napari_advseg.proofreading.editing.proof import (
     OpenProof,
     Proof,
-    found,
+    find_journal,
     path_of_labels,
     reopened,
 )
@@ -261,7 +261,7 @@ class _Retraining:
                 onto.note("replayed", {"journal": str(kept.folder), "edits": len(kept.steps)})
             finally:
                 onto.close()
-            yield Said(in_words(done)[0])
+            yield Said(describe(done)[0])
             _keep(outcome, done.to_json())
             partial.rename(journal)
         return {"journal": str(journal), "replayed": _json(outcome)}
@@ -287,7 +287,7 @@ class _Retraining:
         return "background" if self._old.card.labelling.zero == "background" else "boundary"
 
     def _kept(self) -> Kept:
-        return found(self.recipe.journal)
+        return find_journal(self.recipe.journal)
 
     def _labels(self, kept: Kept) -> Volume:
         """The labels that were proofread, without any edit."""

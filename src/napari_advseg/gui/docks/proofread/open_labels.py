@@ -25,7 +25,6 @@ from napari_advseg.proofreading.finding.proposals import Proposal
 from napari_advseg.proofreading.finding.queue import Item, still
 from napari_advseg.proofreading.store.kept import beside
 from napari_advseg.proofreading.store.overlay import Edited
-from napari_advseg.proofreading.store.records import expanded
 from napari_advseg.proofreading.store.steps import Point, Step, Turn
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Level
 from napari_advseg.volume.arrays.recent import Recent
@@ -271,7 +270,7 @@ def drawn(step: Step, labels: Array, shape: tuple[int, ...], section: int) -> Ar
     numbers = {one: min(k, 255) for k, one in enumerate(dict.fromkeys(step.ids), 1)}
     first = section * labels.size if len(shape) > 2 else 0
     for patch in step.patches:
-        flat = expanded(patch.starts, patch.lengths) - first
+        flat = patch.flat - first
         inside = (flat >= 0) & (flat < labels.size)
         new = patch.new[inside]
         for one in np.unique(new).tolist():
