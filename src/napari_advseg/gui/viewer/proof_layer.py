@@ -22,46 +22,19 @@ NAME = "{} (proofread)"
 REACH = 96
 
 
-class Sheet(Windowed):
+class Sheet(Overlaid):
     """Labels under proofreading that napari may write into: a stroke lies on them until the journal has it."""
 
-    def __init__(self, labels: Edited) -> None:
-        self._labels = labels
-        self._stroke: Overlaid | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._labels.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._labels.dtype
-
-    @property
-    def chunks(self) -> Any:
-        """Those of the labels."""
-        return self._labels.chunks
-
     def read(self, window: Window) -> Array:
-        return (self._labels if self._stroke is None else self._stroke).read(window)
-
-    def __getitem__(self, key: Any) -> Any:
-        """Also at one array of places an axis, as brushes ask."""
-        is_plain = self._stroke is None and not _are_places(key)
-        return super().__getitem__(key) if is_plain else self._painted[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._painted[key] = value
+        """Where nothing is painted as the labels give it, which is a copy already."""
+        if self._tiles:
+            return super().read(window)
+        found: Array = self.array[window]
+        return found
 
     def wipe(self) -> None:
         """Forget the stroke."""
-        self._stroke = None
-
-    @property
-    def _painted(self) -> Overlaid:
-        if self._stroke is None:
-            self._stroke = Overlaid(self._labels)
-        return self._stroke
+        self._tiles.clear()
 
 
 class ProofLayer(QObject):
@@ -213,10 +186,6 @@ class ProofLayer(QObject):
     def _look(self, _event: object = None) -> None:
         if isalive(self) and not self.is_there:
             self._gone.start()
-
-
-def _are_places(key: Any) -> bool:
-    return isinstance(key, tuple) and bool(key) and all(isinstance(one, np.ndarray) for one in key)
 
 
 __all__ = ["NAME", "ProofLayer", "Sheet"]

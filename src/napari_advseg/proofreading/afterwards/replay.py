@@ -12,7 +12,14 @@ import numpy as np
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.proofreading.afterwards.carried import as_reviewed
 from napari_advseg.proofreading.editing import edits
-from napari_advseg.proofreading.editing.boxes import size, window_of, within
+from napari_advseg.proofreading.editing.boxes import (
+    box_of,
+    inside,
+    shared,
+    size,
+    window_of,
+    within,
+)
 from napari_advseg.proofreading.editing.edits import split_off
 from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.proofreading.editing.regions import Region, connected, marked
@@ -158,10 +165,7 @@ class _Replaying:
     def passed(self, step: Step) -> None:
         """The labels that the journal belongs to go on by a step."""
         if self._before is not None:
-            for old, new in step.renames:
-                self._before.rename(old, new)
-            for patch in step.patches:
-                self._before.paint(patch)
+            self._before.do(step.renames, step.patches)
 
     def _merge(self, step: Step) -> Step:
         objects = self._objects(step)
@@ -287,20 +291,11 @@ def _agreement(here: Array, there: Array) -> float:
 
 def _overlap(one: Region, other: Region) -> float:
     """Intersection over union of two regions of one array."""
-    low = [max(a.start, b.start) for a, b in zip(one.window, other.window, strict=True)]
-    high = [min(a.stop, b.stop) for a, b in zip(one.window, other.window, strict=True)]
-    if any(end <= begin for begin, end in zip(low, high, strict=True)):
+    common = shared(box_of(one.window), box_of(other.window))
+    if common is None:
         return 0.0
-    shared = [
-        region.mask[
-            tuple(
-                slice(begin - at.start, end - at.start)
-                for begin, end, at in zip(low, high, region.window, strict=True)
-            )
-        ]
-        for region in (one, other)
-    ]
-    both = int(np.count_nonzero(shared[0] & shared[1]))
+    parts = [region.mask[inside(common, region.window)] for region in (one, other)]
+    both = int(np.count_nonzero(parts[0] & parts[1]))
     return both / (int(one.mask.sum()) + int(other.mask.sum()) - both)
 
 

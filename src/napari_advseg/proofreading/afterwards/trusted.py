@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from napari_advseg.examples.targets import Meaning, depth_reach, reach, targets
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.proofreading.editing.boxes import Boxes, box_of, inside, size, within
+from napari_advseg.proofreading.editing.boxes import Boxes, box_of, inside, size, widened, within
 from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.proofreading.editing.reviewed import Mask, is_one_of
 from napari_advseg.proofreading.store.steps import Box
@@ -124,10 +124,7 @@ class _Trust:
 
     def known(self, window: Window) -> tuple[Array, Mask]:
         """Labels in a window, and where they can be learnt from."""
-        outer = tuple(
-            slice(max(0, one.start - by), min(length, one.stop + by))
-            for one, by, length in zip(window, self._halo, self._proof.labels.shape, strict=True)
-        )
+        outer = widened(window, self._halo, self._proof.labels.shape)
         here = inside(box_of(window), outer)
         labels = np.asarray(self._proof.labels[outer])
         reviewed = self._free(np.asarray(self._proof.reviewed.array[outer]) > 0, outer)

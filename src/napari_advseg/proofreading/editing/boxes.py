@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from napari_advseg.proofreading.store.steps import Box, Point
 from napari_advseg.volume.arrays.lazy import Window
@@ -73,6 +73,14 @@ def box_in(window: Window, shape: tuple[int, ...]) -> Box:
             "each axis."
         )
     return tuple(ends)
+
+
+def widened(window: Window, by: Sequence[int], shape: tuple[int, ...]) -> Window:
+    """The index, so many voxels wider at both ends of each axis of an array of this shape."""
+    return tuple(
+        slice(max(0, one.start - more), min(length, one.stop + more))
+        for one, more, length in zip(window, by, shape, strict=True)
+    )
 
 
 def inside(box: Box, window: Window) -> Window:

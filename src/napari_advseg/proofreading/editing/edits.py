@@ -15,7 +15,7 @@ import numpy as np
 from napari_advseg.labelling.section.gap_closing import as_probability
 from napari_advseg.labelling.section.watershed import evidence_of
 from napari_advseg.proofreading.editing import reviewed
-from napari_advseg.proofreading.editing.boxes import box_in, size, within
+from napari_advseg.proofreading.editing.boxes import box_in, size, widened, within
 from napari_advseg.proofreading.editing.parting import part
 from napari_advseg.proofreading.editing.regions import (
     Mask,
@@ -338,13 +338,9 @@ def unreview(subject: Subject, window: Window) -> Step:
 
 def _place_of(subject: Subject, window: Window, label: int) -> tuple[Point, ...]:
     """A voxel that has the label already, in the window or beside it; none where there is none."""
-    lengths = subject.labels.shape
-    wider = tuple(
-        slice(max(0, one.start - 1), min(length, one.stop + 1))
-        for one, length in zip(window, lengths, strict=True)
-    )
-    there = np.asarray(subject.labels[wider]) == np.array(label, IDS)
-    return (voxel_of(wider, there),) if label and there.any() else ()
+    wider = widened(window, (1,) * len(window), subject.labels.shape)
+    own = np.asarray(subject.labels[wider]) == np.array(label, IDS)
+    return (voxel_of(wider, own),) if label and own.any() else ()
 
 
 def _named(

@@ -212,9 +212,8 @@ class Proof:
     def _forward(self, step: Step) -> None:
         for follower in self.followers:
             follower.forward(step, self.labels)
-        renamed = [self.labels.rename(old, new) for old, new in step.renames]
-        painted = [self.labels.paint(patch) for patch in step.patches]
-        self._done.append(Done(step, (*renamed, *painted), self.boxes))
+        traces = self.labels.do(step.renames, step.patches)
+        self._done.append(Done(step, traces, self.boxes))
         self.boxes = after(step, self.locked, self.boxes)
         self._highest = max((self._highest, *step.labels, *step.ids))
 

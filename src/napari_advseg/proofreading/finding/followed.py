@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_advseg.proofreading.editing.boxes import box_of, inside, widened
 from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.proofreading.store.identity import identity
 from napari_advseg.proofreading.store.overlay import IDS, Edited
-from napari_advseg.proofreading.store.records import expanded
 from napari_advseg.proofreading.store.steps import Step
 from napari_advseg.scoring.measures.instances import scored_table
 from napari_advseg.scoring.measures.live import Change, LiveScore, Values
@@ -99,13 +99,7 @@ class FollowedScore:
     def kept_in(self, window: Window) -> Array:
         """Where the score counts voxels of a window, whatever their labels; True or False."""
         reach = self.settings.border + 1
-        lengths = self._truth.shape
-        wider = tuple(
-            slice(max(0, one.start - reach), min(length, one.stop + reach))
-            if k >= len(lengths) - 2
-            else one
-            for k, (one, length) in enumerate(zip(window, lengths, strict=True))
-        )
+        wider = widened(window, (0, reach, reach)[-len(window) :], self._truth.shape)
         truth = as_ids(self.truth_in(wider), "Truth")
         planes = truth.reshape(-1, *truth.shape[-2:])
         keep = np.stack([~near_change(plane, self.settings.border) for plane in planes]).reshape(
@@ -113,10 +107,7 @@ class FollowedScore:
         )
         if self.settings.zero == "boundary":
             keep &= truth != 0
-        inner = (
-            slice(a.start - b.start, a.stop - b.start) for a, b in zip(window, wider, strict=True)
-        )
-        return keep[tuple(inner)]
+        return keep[inside(box_of(window), wider)]
 
     @property
     def start(self) -> Values:
@@ -160,10 +151,7 @@ class FollowedScore:
         labels = Edited(proof.base.array)
         for step in proof.steps:
             self.forward(step, labels)
-            for old, new in step.renames:
-                labels.rename(old, new)
-            for patch in step.patches:
-                labels.paint(patch)
+            labels.do(step.renames, step.patches)
 
     def _changed(self, step: Step, labels: Edited) -> Iterator[Change]:
         """The changes of the table, each of which is made before the next is looked for."""
@@ -206,13 +194,7 @@ class FollowedScore:
 
 def _paint(step: Step, section: Array, shape: tuple[int, ...], window: Window) -> None:
     """Paint what a step paints in one section, in place."""
-    width, height = shape[-1], shape[-2]
-    z = window[0].start if len(shape) == 3 else 0
-    first = z * height * width
+    first = window[0].start * section.size if len(shape) == 3 else 0
     for patch in step.patches:
-        begin, end = np.searchsorted(patch.starts, (first, first + height * width))
-        if begin == end:
-            continue
-        flat = expanded(patch.starts[begin:end], patch.lengths[begin:end]) - first
-        before = int(patch.lengths[:begin].sum())
-        section.reshape(-1)[flat] = patch.new[before : before + flat.size].astype(IDS)
+        flat, labels = patch.between(first, first + section.size)
+        section.reshape(-1)[flat - first] = labels.astype(IDS)

@@ -223,10 +223,8 @@ def _around(
     proof: Proof, point: Point, reach: tuple[int, int, int]
 ) -> tuple[Array, Array, tuple[int, ...]]:
     """The labels around a place, how far each voxel is from it (squared, in voxels), and the first corner."""
-    window = tuple(
-        slice(max(0, k - near), min(length, k + near + 1))
-        for k, length, near in zip(point, proof.labels.shape, reach[-len(point) :], strict=True)
-    )
+    here = tuple(slice(k, k + 1) for k in point)
+    window = boxes.widened(here, reach[-len(point) :], proof.labels.shape)
     corner = tuple(one.start for one in window)
     found = np.asarray(proof.labels[window])
     steps = np.indices(found.shape) - np.reshape(

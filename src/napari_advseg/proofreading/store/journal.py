@@ -12,7 +12,8 @@ import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -241,10 +242,8 @@ class Journal:
 
         The array may be painted on meanwhile: the edits that are appended since `turn` say how every voxel ended.
         """
-        target = self.folder / f"labels-{number:06d}.ome.zarr"
-        partial = target.with_name(target.name + PARTIAL)
         plan = Plan(tuple(array.shape), np.dtype(array.dtype), frame, "labels", "0.5")
-        try:
+        with self._becoming(number) as (partial, target):
             partial.mkdir()
             stored = new_array(partial, 0, plan, plan.shape)
             for place in np.ndindex(*plan.shape[:-2]):
@@ -254,11 +253,9 @@ class Journal:
             if stopped():
                 shutil.rmtree(partial, ignore_errors=True)
                 return None
-            zarr.create_group(LocalStore(partial), zarr_format=3, attributes=self._attributes(plan))
-            return _in_place(partial, target)
-        except OSError as fault:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise denied(fault, target) from fault
+            attributes = self._attributes(frame)
+            zarr.create_group(LocalStore(partial), zarr_format=3, attributes=attributes)
+        return target
 
     def settle(self) -> None:
         """Remove bases of this session that a newer one has replaced; what was there before it stays."""
@@ -289,10 +286,7 @@ class Journal:
 
     def _fold_into_copy(self, base: Path, labels: Overlaid, frame: Frame) -> None:
         """A copy of a base in which only the planes that were edited are written anew."""
-        target = self.folder / f"labels-{self.turn():06d}.ome.zarr"
-        partial = target.with_name(target.name + PARTIAL)
-        plan = Plan(labels.shape, labels.dtype, frame, "labels", "0.5")
-        try:
+        with self._becoming(self.turn()) as (partial, _):
             shutil.copytree(base, partial)
             array: Any = zarr.open_array(LocalStore(partial / "0"), mode="r+")
             # A plane that has become empty is written too: a chunk that is missing counts as lost.
@@ -300,14 +294,24 @@ class Journal:
             for place in sorted(labels.touched_planes()):
                 array[place] = labels[place]
             group = zarr.open_group(LocalStore(partial), mode="r+")
-            group.attrs.put(self._attributes(plan))
-            _in_place(partial, target)
+            group.attrs.put(self._attributes(frame))
+
+    @contextmanager
+    def _becoming(self, number: int) -> Iterator[tuple[Path, Path]]:
+        """A folder to fill, which becomes the base of this number unless it is removed; where it goes."""
+        target = self.folder / f"labels-{number:06d}.ome.zarr"
+        partial = target.with_name(target.name + PARTIAL)
+        try:
+            yield partial, target
+            if partial.exists():
+                sync_tree(partial)
+                os.rename(partial, target)  # noqa: PTH104 - a folder, which must not be there
+                sync_folder(target.parent)
         except OSError as fault:
             shutil.rmtree(partial, ignore_errors=True)
             raise denied(fault, target) from fault
 
-    def _attributes(self, plan: Plan) -> dict[str, Any]:
-        frame = plan.frame
+    def _attributes(self, frame: Frame) -> dict[str, Any]:
         ours = {"name": frame.name, "history": list(frame.history), "session": self.session}
         return multiscale_attributes(frame, [frame], "labels", "0.5", ours)
 
@@ -336,10 +340,3 @@ def _session_of(base: Path) -> str:
     node = node_at(base)
     ours = node.attributes.get(OURS) if node is not None else None
     return str(ours.get("session", "")) if isinstance(ours, dict) else ""
-
-
-def _in_place(partial: Path, target: Path) -> Path:
-    sync_tree(partial)
-    os.rename(partial, target)  # noqa: PTH104 - a folder, which must not be there
-    sync_folder(target.parent)
-    return target

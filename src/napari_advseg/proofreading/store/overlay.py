@@ -109,6 +109,13 @@ class Edited(Windowed):
         """The label of a voxel."""
         return int(self[tuple(point)])
 
+    def do(
+        self, renames: Iterable[tuple[int, int]], patches: Iterable[Patch]
+    ) -> tuple[Renamed | Overpainted, ...]:
+        """Rename objects and then paint, in place; what `put_back` wants, the last first, comes back."""
+        renamed = [self.rename(old, new) for old, new in renames]
+        return (*renamed, *(self.paint(patch) for patch in patches))
+
     def rename(self, old: int, new: int) -> Renamed:
         """Give a whole object another label in place; `put_back` takes it back.
 

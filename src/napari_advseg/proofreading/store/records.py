@@ -90,6 +90,13 @@ class Patch:
         """Index of each voxel in an array of this shape, one array an axis."""
         return np.unravel_index(self.flat, shape)
 
+    def between(self, first: int, end: int) -> tuple[Array, Array]:
+        """Flat indices from `first` up to `end`, as of one section, and the label that each voxel got."""
+        begin, last = np.searchsorted(self.starts, (first, end))
+        done = int(self.lengths[:begin].sum())
+        flat = expanded(self.starts[begin:last], self.lengths[begin:last])
+        return flat, self.new[done : done + flat.size]
+
     def reverted(self) -> Patch:
         """What takes it back."""
         return Patch(self.starts, self.lengths, self.new, self.old)

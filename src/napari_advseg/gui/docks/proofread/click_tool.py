@@ -43,6 +43,7 @@ class ClickTool(QObject):
         for name in BRUSHES:
             self._bar.refuse(name, why)
         self._bar.offer(is_on=layer is not None)
+        self.say()
 
     def leave(self) -> None:
         """Watch the canvas no longer."""

@@ -163,8 +163,8 @@ class ProofreadDock(JobDock):
             (self.choices.changed, self._look_at_layers),
             (self.click_tool.changed, self._look),
             (self._preparing.answered, self._take),
-            (self._preparing.failed, self._refuse),
-            (self._mark.failed, self._refuse),
+            (self._preparing.failed, partial(_say, self.words, is_problem=True)),
+            (self._mark.failed, partial(_say, self.words, is_problem=True)),
             (self.queue.reached, self._reach),
             (self.queue.accepted, self.accept),
             (self.queue.rejected, self.reject),
@@ -272,21 +272,9 @@ class ProofreadDock(JobDock):
             self._asked = state.question
             if not state.clicks:
                 self._mark.blank()
-            self._prepare(state, layer)
+            self._preparing.ask(state.question, *self.choices.interior(state.proof), layer.section)
         self.click_tool.say()
         self._judge_more()
-
-    def _prepare(self, state: Proofreading, layer: ProofLayer) -> None:
-        """Have what is asked prepared; clicks that a map does not lie under come to nothing."""
-        question = state.question
-        if question is None:
-            self._preparing.forget()
-            return
-        interior_map, problem = self.choices.interior(state.proof)
-        if problem and question.clicks:
-            self._show(state.miss(question, problem))
-        else:
-            self._preparing.ask(question, interior_map, layer.section)
 
     def _take(self, answer: Answer) -> None:
         """What was asked comes to this."""
@@ -335,11 +323,6 @@ class ProofreadDock(JobDock):
         move = self.queue.table.put_back if done.how == "taken back" else self.queue.table.drop
         for item in done.settled:
             move(item)
-
-    def _refuse(self, text: str) -> None:
-        """Something cannot be drawn or prepared: it is said, and what was clicked is forgotten."""
-        self.drop()
-        _say(self.words, text, is_problem=True)
 
     def _turn_review(self) -> None:
         """The section on screen is right as it is, or no longer."""

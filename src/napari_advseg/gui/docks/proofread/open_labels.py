@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +162,7 @@ class WorkingCopy:
         Raises:
             ValueError: as `FollowedScore`.
         """
-        with self._lock:
-            self._follow()
+        with self._followed():
             if self._score is not None:
                 self._proof.followers.remove(self._score)
             self._score = None
@@ -177,14 +177,12 @@ class WorkingCopy:
 
     def score(self) -> FollowedScore | None:
         """The score of the labels as they are now; None where there is no truth."""
-        with self._lock:
-            self._follow()
+        with self._followed():
             return self._score
 
     def replica(self) -> Proof:
         """The labels as they are now, for long work of its own."""
-        with self._lock:
-            self._follow()
+        with self._followed():
             made = Proof(self._proof.base)
             made.restore(self._proof.steps, self._proof.notes)
             return made
@@ -195,8 +193,7 @@ class WorkingCopy:
         Raises:
             ValueError: see `step_of`.
         """
-        with self._lock:
-            self._follow()
+        with self._followed():
             return step_of(mode, self._proof, clicks, interior_map)
 
     def look_around(self, point: Point, interior_map: LazyArray | None) -> None:
@@ -205,16 +202,14 @@ class WorkingCopy:
         Raises:
             ValueError: as `connected`.
         """
-        with self._lock:
-            self._follow()
+        with self._followed():
             region = connected(self._proof.labels, [point])
         if interior_map is not None:
             interior_map[region.window]
 
     def label_at(self, point: Point) -> int:
         """The label of a voxel."""
-        with self._lock:
-            self._follow()
+        with self._followed():
             return self._proof.labels.at(point)
 
     def proposal(self, item: Item, interior_map: LazyArray | None) -> Proposal:
@@ -223,8 +218,7 @@ class WorkingCopy:
         Raises:
             ValueError: other edits have done it, or as `propose`.
         """
-        with self._lock:
-            self._follow()
+        with self._followed():
             now = still(self._proof, item)
             if now is None:
                 raise ValueError("Other edits have settled this place.")
@@ -232,8 +226,7 @@ class WorkingCopy:
 
     def picture(self, step: Step, side: Side, section: int) -> LayerData | None:
         """Outlines of what a step is about in one section, numbered from 1; None where it is elsewhere."""
-        with self._lock:
-            self._follow()
+        with self._followed():
             found = np.asarray(self._section(section))
         mask = outlines(drawn(step, found, self._proof.labels.shape, section))
         rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
@@ -250,13 +243,16 @@ class WorkingCopy:
         found: Array = labels[...] if labels.ndim == 2 else labels[section]
         return found
 
-    def _follow(self) -> None:
-        """Catch up with the log."""
-        while self._seen < len(self._log):
-            record = self._log[self._seen]
-            self._seen += 1
-            self._proof.restore([record])
-        self._proof.reserve(self._taken)
+    @contextmanager
+    def _followed(self) -> Iterator[None]:
+        """Nobody else works on the labels, which have caught up with the log."""
+        with self._lock:
+            while self._seen < len(self._log):
+                record = self._log[self._seen]
+                self._seen += 1
+                self._proof.restore([record])
+            self._proof.reserve(self._taken)
+            yield
 
 
 def drawn(step: Step, labels: Array, shape: tuple[int, ...], section: int) -> Array:
@@ -270,12 +266,10 @@ def drawn(step: Step, labels: Array, shape: tuple[int, ...], section: int) -> Ar
     numbers = {one: min(k, 255) for k, one in enumerate(dict.fromkeys(step.ids), 1)}
     first = section * labels.size if len(shape) > 2 else 0
     for patch in step.patches:
-        flat = patch.flat - first
-        inside = (flat >= 0) & (flat < labels.size)
-        new = patch.new[inside]
+        flat, new = patch.between(first, first + labels.size)
         for one in np.unique(new).tolist():
             number = numbers.setdefault(int(one), min(len(numbers) + 1, 255))
-            mask.reshape(-1)[flat[inside][new == one]] = number
+            mask.reshape(-1)[flat[new == one] - first] = number
     return mask
 
 

@@ -51,11 +51,19 @@ class Preparing(QObject):
         self.forget()
         self.forget_ahead()
 
-    def ask(self, question: Question, interior_map: LazyArray | None, section: int) -> None:
-        """Prepare this in place of what was asked before; `section` is the one on screen."""
-        if self._opened is None:
-            return
+    def ask(
+        self, question: Question | None, interior_map: LazyArray | None, problem: str, section: int
+    ) -> None:
+        """Prepare this in place of what was asked before; `section` is the one on screen.
+
+        Clicks come to nothing where there is a `problem` with the interior map; places of the queue do without it.
+        """
         self.forget()
+        if self._opened is None or question is None:
+            return
+        if problem and question.clicks:
+            self.answered.emit(Answer(question, problem=problem))
+            return
         known = self._ahead.pop(question.item, None) if question.item is not None else None
         if known is not None:
             self._known = known.to(question)
