@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.examples.sections import Sections, in_words, spatial, split_sections
+from napari_advseg.examples.sections import Sections, describe_split, spatial, split_sections
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 
@@ -68,7 +68,7 @@ def test_no_more_is_kept_than_allowed():
     for index in (0, 1, 2, 3, 0, 4, 0, 1):
         sections.window(0, index, slice(0, 5), slice(0, 5))
     assert len(slow.reads) == 6, "0 was used and stayed, 1 had gone"
-    assert sum(section.nbytes for section in sections._kept.values()) <= 2400
+    assert sections._kept.nbytes <= 2400
 
 
 def test_a_section_too_large_to_keep_is_read_by_windows():
@@ -124,8 +124,8 @@ def test_a_side_without_sections_is_refused():
 
 
 def test_it_is_said_in_words():
-    assert in_words(range(17), range(3), 412_000) == (
+    assert describe_split(range(17), range(3), 412_000) == (
         "17 sections train, 3 validate; 412,000 annotated voxels"
     )
-    assert in_words([0], [], 5).startswith("1 section trains, none validates")
-    assert "1 validates" in in_words(range(5), [5], 5)
+    assert describe_split([0], [], 5).startswith("1 section trains, none validates")
+    assert "1 validates" in describe_split(range(5), [5], 5)

@@ -52,7 +52,7 @@ def execute(tree: dict[str, Any], resume: bool) -> Iterator[Report]:
 
 def preview(step: int) -> Iterator[Report]:
     """A map that is as bright everywhere as the section's number, of the place that is looked at."""
-    view = viewing.seen()
+    view = viewing.current_view()
     if view is not None:
         path = Path(view.folder) / f"preview-{step}.npy"
         np.save(path, np.full((16, 16), view.section / 10, np.float32))

@@ -164,7 +164,7 @@ def test_who_looks_before_the_first_step_sees_it_and_nobody_looks_at_the_next_tr
     viewing.look(at(tmp_path))
     _, reports = watched(fit(*tissue, recipe()))
     assert next(report for report in reports if isinstance(report, Previewed)).step == 1
-    assert viewing.seen() is None
+    assert viewing.current_view() is None
 
 
 def test_random_state_and_threads_are_left_as_they_were():

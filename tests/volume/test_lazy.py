@@ -92,7 +92,7 @@ def test_reading_more_than_memory_is_refused_before_it_is_allocated():
 
 def test_a_cut_of_a_cut_moves_twice():
     array = np.arange(10)
-    cut = Cut(Cut(array, 0, 2, 9), 0, 1, 4)
+    cut = Cut.along(Cut.along(array, 0, 2, 9), 0, 1, 4)
     np.testing.assert_array_equal(cut, array[3:6])
 
 

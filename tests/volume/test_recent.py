@@ -52,7 +52,11 @@ def test_it_reads_like_its_source_whatever_the_chunks(chunks, windows, most):
     recent = Recent(Counted(array, tuple(chunks)), most=most)
     for window in windows:
         np.testing.assert_array_equal(recent[window], array[window])
-        assert sum(page.nbytes for page in recent._kept.values()) == recent._bytes <= most
+        assert (
+            sum(page.nbytes for page in recent._kept._arrays.values())
+            == recent._kept.nbytes
+            <= most
+        )
 
 
 @pytest.mark.parametrize("shape", [(5,), (9, 9), (3, 4, 9, 9)])
@@ -85,7 +89,7 @@ def test_of_a_long_chunk_only_the_parts_around_are_kept():
     recent = Recent(source)
     recent[:, 10:20, 510:520]
     assert source.reads == [((0, 3), (0, 250), (500, 750))]
-    assert recent._bytes == 3 * 250 * 250
+    assert recent._kept.nbytes == 3 * 250 * 250
 
 
 def test_what_was_used_last_stays_longest():
@@ -136,4 +140,4 @@ def test_threads_share_it():
     for one in threads:
         one.join()
     assert not wrong
-    assert sum(page.nbytes for page in recent._kept.values()) == recent._bytes
+    assert sum(page.nbytes for page in recent._kept._arrays.values()) == recent._kept.nbytes

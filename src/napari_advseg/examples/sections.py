@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_advseg.examples.targets import whole_ids
+from napari_advseg.volume.arrays.kept import Kept
 from napari_advseg.volume.arrays.lazy import Cut, LazyArray
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -29,29 +28,21 @@ class Sections:
 
     def __init__(self, volumes: Sequence[Volume], memory: int = MEMORY) -> None:
         self.volumes = [spatial(volume) for volume in volumes]
-        self.memory = memory
-        self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Kept[tuple[int, int]] = Kept(memory)
 
     def window(self, volume: int, index: int, rows: slice, columns: slice) -> Array:
         """The window of one section, shape (y, x) or (c, y, x); a view where that is possible."""
         source = self.volumes[volume]
         size = source.size("y") * source.size("x") * source.size("c") * source.dtype.itemsize
-        if _in_memory(source.array) or size > self.memory // 4:
+        if _in_memory(source.array) or size > self._kept.most // 4:
             return read_window(source, index, rows, columns)
         return self._section(volume, index)[..., rows, columns]
 
     def _section(self, volume: int, index: int) -> Array:
-        place = (volume, index)
-        with self._lock:
-            if place in self._kept:
-                self._kept.move_to_end(place)
-                return self._kept[place]
-        section = _slim(read_window(self.volumes[volume], index, slice(None), slice(None)))
-        with self._lock:
-            self._kept[place] = section
-            while len(self._kept) > 1 and sum(s.nbytes for s in self._kept.values()) > self.memory:
-                self._kept.popitem(last=False)
+        section = self._kept.get((volume, index))
+        if section is None:
+            section = _slim(read_window(self.volumes[volume], index, slice(None), slice(None)))
+            self._kept.add((volume, index), section)
         return section
 
 
@@ -185,7 +176,7 @@ def split_sections(
     return rest, chosen
 
 
-def in_words(train: Sequence[int], validation: Sequence[int], annotated: int) -> str:
+def describe_split(train: Sequence[int], validation: Sequence[int], annotated: int) -> str:
     """For example "17 sections train, 3 validate; 412,000 annotated voxels"."""
     noun = "section trains" if len(train) == 1 else "sections train"
     rest = f"{len(validation)} validate" if validation else "none validates (too few to divide)"

@@ -92,11 +92,13 @@ def surrounded(volume: Volume, by: int) -> tuple[Volume, int]:
     How many came in front is told beside it; a volume that was not cut comes back as it is.
     """
     cut = volume.array
-    if "z" not in volume.axes or not isinstance(cut, Cut) or cut.axis != volume.axes.index("z"):
+    if "z" not in volume.axes or not isinstance(cut, Cut):
         return volume, 0
-    first, end = max(0, cut.first - by), min(cut.array.shape[cut.axis], cut.end + by)
-    before = cut.first - first
-    wide = dataclasses.replace(cut, first=first, end=end)
+    at = volume.axes.index("z")
+    here = cut.window[at]
+    first, end = max(0, here.start - by), min(cut.array.shape[at], here.stop + by)
+    before = here.start - first
+    wide = Cut(cut.array, (*cut.window[:at], slice(first, end), *cut.window[at + 1 :]))
     return Volume(wide, volume.frame.shifted("z", -before), kind=volume.kind), before
 
 

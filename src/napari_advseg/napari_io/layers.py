@@ -107,7 +107,7 @@ def layer_to_volume(data: Any, attributes: Mapping[str, Any], kind: str = "image
     axes = _axes(attributes, metadata, len(array.shape) - samples)
     history = tuple(map(str, metadata.get("history", ())))
     if samples and array.shape[-1] == RGBA:
-        array = Cut(array, len(array.shape) - 1, 0, RGBA - 1)
+        array = Cut.along(array, len(array.shape) - 1, 0, RGBA - 1)
         history = (*history, "alpha channel dropped")
     volume = read(array, axes=axes + "c" * samples)
     frame = _frame(axes, attributes, history)

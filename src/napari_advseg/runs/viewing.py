@@ -38,7 +38,7 @@ def look(at: dict[str, Any]) -> None:
         _seen[:] = now
 
 
-def seen() -> View | None:
+def current_view() -> View | None:
     """Where the user looks; None where nobody looks on."""
     with _change:
         return _seen[0] if _seen else None

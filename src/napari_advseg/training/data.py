@@ -16,7 +16,7 @@ from napari_advseg.examples.classes import decide_classes, unseen_classes
 from napari_advseg.examples.marks import read_marks
 from napari_advseg.examples.pairs import check_pairs, check_sizes
 from napari_advseg.examples.patches import Batch, Batches
-from napari_advseg.examples.sections import Row, in_words, split_sections
+from napari_advseg.examples.sections import Row, describe_split, split_sections
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.examples.unpaired import Side, Unpaired
 from napari_advseg.examples.withheld import whole_section, withheld_blocks
@@ -95,7 +95,7 @@ class Plan:
     @property
     def words(self) -> str:
         """For example "17 sections train, 3 validate; 412,000 annotated voxels"."""
-        return in_words(self.training, self.validation, self.voxels)
+        return describe_split(self.training, self.validation, self.voxels)
 
 
 def plan(truths: Sequence[Volume], recipe: Train) -> Reports[Plan]:
@@ -321,7 +321,7 @@ def prepare_unlabelled(image: Source | Sequence[Source], recipe: Train) -> Repor
 
 def images_in_words(training: Sequence[int], validation: Sequence[int]) -> str:
     """For example "17 sections train, 3 validate"."""
-    return in_words(training, validation, 0).partition(";")[0]
+    return describe_split(training, validation, 0).partition(";")[0]
 
 
 def same_channels(images: Sequence[Volume]) -> None:

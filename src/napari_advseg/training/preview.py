@@ -82,7 +82,7 @@ class Looker:
 
     def after(self, step: int) -> Report | None:
         """A preview after this step, if it is due. One that fails is the last: it must not end the training."""
-        every, view = self._run.settings.preview_every, viewing.seen()
+        every, view = self._run.settings.preview_every, viewing.current_view()
         if not every or view is None or self._now() < self._not_before:
             return None
         if step % every and view == self._shown:

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from napari_advseg.volume.arrays.lazy import Cut
 from napari_advseg.volume.volume import Volume
 
 Box = tuple[int, int, int, int]
@@ -45,12 +44,7 @@ class Part:
             )
         if self.shape == (height, width):
             return volume
-        for axis, first, end in (("y", self.top, self.bottom), ("x", self.left, self.right)):
-            array = Cut(volume.array, volume.axes.index(axis), first, end)
-            mask = volume.synthetic_cut(axis, first, end)
-            frame = volume.frame.shifted(axis, first)
-            volume = Volume(array, frame, kind=volume.kind, synthetic=mask)
-        return volume
+        return volume.along("y", self.top, self.bottom).along("x", self.left, self.right)
 
     def grown(self, by: int, shape: Sequence[int], step: int = 1) -> Part:
         """At least `by` pixels more on every side, inside sections of `shape`, from a multiple of `step` on."""

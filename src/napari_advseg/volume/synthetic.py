@@ -27,9 +27,14 @@ ENDINGS = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
 def mask_beside(path: str | os.PathLike[str]) -> Path:
     """Where the mask of an image at `path` stands."""
     place = Path(path)
-    ending = next((one for one in ENDINGS if place.name.lower().endswith(one)), place.suffix)
-    bare = place.name[: len(place.name) - len(ending)]
-    return place.with_name(f"{bare}{NAME}{ending}")
+    name = bare(place)
+    return place.with_name(f"{name}{NAME}{place.name.removeprefix(name)}")
+
+
+def bare(path: Path) -> str:
+    """The name of a file without the ending that says its format."""
+    ending = next((one for one in ENDINGS if path.name.lower().endswith(one)), path.suffix)
+    return path.name[: len(path.name) - len(ending)]
 
 
 def is_mask(path: str | os.PathLike[str]) -> bool:

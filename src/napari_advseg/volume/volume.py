@@ -98,15 +98,14 @@ class Volume:
             )
         if (first, end) == (0, count):
             return self
-        part = Cut(self.array, self.axes.index("z"), first, end)
-        mask = self.synthetic_cut("z", first, end)
-        return Volume(part, self.frame.shifted("z", first), kind=self.kind, synthetic=mask)
+        return self.along("z", first, end)
 
-    def synthetic_cut(self, axis: str, first: int, end: int) -> LazyArray | None:
-        """A range of the mask of synthetic voxels along an axis, lazy; None where there is none."""
-        if self.synthetic is None:
-            return None
-        return Cut(self.synthetic, self.axes.replace("c", "").index(axis), first, end)
+    def along(self, axis: str, first: int, end: int) -> Volume:
+        """What lies from `first` to `end` - 1 along an axis of space, lazy; translate moves along."""
+        part, mask = Cut.along(self.array, self.axes.index(axis), first, end), self.synthetic
+        if mask is not None:
+            mask = Cut.along(mask, self.axes.replace("c", "").index(axis), first, end)
+        return Volume(part, self.frame.shifted(axis, first), kind=self.kind, synthetic=mask)
 
     def _slabs(self) -> Iterator[tuple[int, int]]:
         """Sections to read at once: those of one layer of chunks where that is small, else one by one."""

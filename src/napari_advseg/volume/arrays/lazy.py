@@ -8,7 +8,7 @@ import abc
 import dataclasses
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +72,7 @@ class Windowed(abc.ABC):
 
     def __getitem__(self, key: Any) -> Any:
         keys = self._spread(key)
-        scattered = [k for k, one in enumerate(keys) if _scattered(one, k < self.ndim - 2)]
+        scattered = [k for k, one in enumerate(keys) if _scattered(one, leading=k < self.ndim - 2)]
         if scattered:
             return self._gathered(keys, scattered[0])
         window, after = zip(*map(_split, keys, self.shape), strict=True) if keys else ((), ())
@@ -156,59 +156,45 @@ class Mapped(Derived):
         return self.work(np.asarray(self.array[window]))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class Cut(Derived):
-    """A range along one axis of a lazy array."""
-
-    array: LazyArray
-    axis: int
-    first: int
-    end: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        whole = self.array.shape
-        return (*whole[: self.axis], self.end - self.first, *whole[self.axis + 1 :])
-
-    def read(self, window: Window) -> Array:
-        keys = list(window)
-        here = keys[self.axis]
-        keys[self.axis] = slice(self.first + here.start, self.first + here.stop)
-        return in_native(self.array[tuple(keys)])
-
-
-class Level(Derived):
-    """A level of a pyramid for napari, which cuts the view out of all sections first and takes one section of that.
-
-    A key of nothing but slices is only noted; what comes back is read when one of its sections is asked for, or all
-    of it by `np.asarray`.
-
-    Attributes:
-        array: the whole of it.
-    """
+    """What lies inside a window of another array; all of it without one."""
 
     def __init__(self, array: LazyArray, window: Window | None = None) -> None:
         self.array = array
-        self._window = window or tuple(slice(0, int(length)) for length in array.shape)
+        self.window = window or tuple(slice(0, int(length)) for length in array.shape)
+
+    @classmethod
+    def along(cls, array: LazyArray, axis: int, first: int, end: int) -> Self:
+        """A range along one axis."""
+        whole = [slice(0, int(length)) for length in array.shape]
+        return cls(array, (*whole[:axis], slice(first, end), *whole[axis + 1 :]))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(one.stop - one.start for one in self._window)
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple) and len(key) == self.ndim and all(map(_is_plain_slice, key)):
-            return Level(self.array, self._within(_limits(key, self.shape)))
-        return super().__getitem__(key)
+        return tuple(one.stop - one.start for one in self.window)
 
     def read(self, window: Window) -> Array:
-        return in_native(np.asarray(self.array[self._within(window)]))
+        return in_native(self.array[self._within(window)])
 
     def _within(self, window: Window) -> Window:
         """A window of what is cut out, as one of the whole."""
         return tuple(
             slice(ours.start + one.start, ours.start + one.stop)
-            for ours, one in zip(self._window, window, strict=True)
+            for ours, one in zip(self.window, window, strict=True)
         )
+
+
+class Level(Cut):
+    """A level of a pyramid for napari, which cuts the view out of all sections first and takes one section of that.
+
+    A key of nothing but slices is only noted; what comes back is read when one of its sections is asked for, or all
+    of it by `np.asarray`.
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple) and len(key) == self.ndim and all(map(_is_plain_slice, key)):
+            return Level(self.array, self._within(_limits(key, self.shape)))
+        return super().__getitem__(key)
 
 
 def _is_plain_slice(one: Any) -> bool:
@@ -339,7 +325,7 @@ def _is_number(key: Any) -> bool:
     return hasattr(key, "__index__") and not (isinstance(key, np.ndarray) and key.ndim > 0)
 
 
-def _scattered(key: Any, leading: bool) -> bool:  # noqa: FBT001 - a place, not a mode
+def _scattered(key: Any, *, leading: bool) -> bool:
     """Whether single places are read: lists, and steps over sections (not over pixels, which lie
     together).
     """

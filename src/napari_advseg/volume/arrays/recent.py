@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from napari_advseg.volume.arrays.kept import Kept
 from napari_advseg.volume.arrays.lazy import Array, Derived, LazyArray, Window, overlap
 
 MOST_BYTES = 1 << 28
@@ -31,11 +30,8 @@ class Recent(Derived):
 
     def __init__(self, array: LazyArray, most: int = MOST_BYTES) -> None:
         self.array = array
-        self._most = most
         self._page = _page_of(self.chunks, self.shape)
-        self._kept: OrderedDict[Place, Array] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._kept: Kept[Place] = Kept(most)
 
     def read(self, window: Window) -> Array:
         spans = [
@@ -43,9 +39,10 @@ class Recent(Derived):
             for one, n in zip(window, self._page, strict=True)
         ]
         pages = math.prod(map(len, spans))
-        if pages * math.prod(self._page) * self.dtype.itemsize > self._most or not pages:
+        if pages * math.prod(self._page) * self.dtype.itemsize > self._kept.most or not pages:
             return np.asarray(self.array[window])
-        known = self._known(spans)
+        asked = ((place, self._kept.get(place)) for place in itertools.product(*spans))
+        known = {place: page for place, page in asked if page is not None}
         for missing in _boxes(spans, known.keys()):
             known |= self._fetched(missing)
         found = np.empty([one.stop - one.start for one in window], self.dtype)
@@ -55,14 +52,6 @@ class Recent(Derived):
             here, there = zip(*map(overlap, spots, window), strict=True)
             found[there] = page[here]
         return found
-
-    def _known(self, spans: list[range]) -> dict[Place, Array]:
-        """The pages that are kept, which become the last ones to go."""
-        with self._lock:
-            known = {at: self._kept[at] for at in itertools.product(*spans) if at in self._kept}
-            for place in known:
-                self._kept.move_to_end(place)
-        return known
 
     def _fetched(self, spans: list[range]) -> dict[Place, Array]:
         """A box of pages, read at once and kept from now on."""
@@ -78,14 +67,7 @@ class Recent(Derived):
                 for k, span, n in zip(place, spans, self._page, strict=True)
             )
             fetched[place] = whole[inside].copy()  # else each page would hold on to all of them
-        with self._lock:
-            for place, page in fetched.items():
-                before = self._kept.pop(place, None)  # another thread may have read it too
-                self._bytes += page.nbytes - (0 if before is None else before.nbytes)
-                self._kept[place] = page
-            while self._bytes > self._most:
-                _, gone = self._kept.popitem(last=False)
-                self._bytes -= gone.nbytes
+            self._kept.add(place, fetched[place])
         return fetched
 
 

@@ -80,7 +80,9 @@ def without_colour(found: Found, alpha: int) -> Found:
     at = found.axes.index("s")
     colours = found.array.shape[at] - alpha
     if alpha and colours > 0:
-        found = found.after(Cut(found.array, at, 0, colours), found.axes, "alpha channel dropped")
+        found = found.after(
+            Cut.along(found.array, at, 0, colours), found.axes, "alpha channel dropped"
+        )
     if colours == 3 and _all_grey(found.array, at):
         grey = Grey(found.array, at, 0, found.where)
         return found.after(grey, found.axes.replace("s", ""), "grey stored as RGB made one channel")

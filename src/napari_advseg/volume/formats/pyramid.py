@@ -34,7 +34,7 @@ def pyramid(folder: Path, array: Any, plan: Plan) -> list[Frame]:
             -(-n // 2) if axis in halved else n for n, axis in zip(shape, frame.axes, strict=True)
         )
         below = new_array(folder, len(frames), plan, coarse)
-        _halve(array, below, frame.axes, "z" in halved, plan.kind)
+        _halve(array, below, frame.axes, plan.kind, deep="z" in halved)
         frames.append(_coarser(frame, halved, plan.kind))
         array, shape = below, coarse
     return frames
@@ -89,7 +89,7 @@ def _coarser(frame: Frame, halved: list[str], kind: Kind) -> Frame:
     return dataclasses.replace(frame, scale=tuple(scale), translate=tuple(translate))
 
 
-def _halve(fine: Any, coarse: Any, axes: str, deep: bool, kind: Kind) -> None:  # noqa: FBT001
+def _halve(fine: Any, coarse: Any, axes: str, kind: Kind, *, deep: bool) -> None:
     """Fill `coarse` from `fine`, one section at a time."""
     lengths = [n if axis in "tz" else 1 for n, axis in zip(coarse.shape, axes, strict=True)]
     for place in np.ndindex(*lengths):

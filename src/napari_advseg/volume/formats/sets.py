@@ -8,12 +8,11 @@ from pathlib import Path
 
 from napari_advseg.volume.formats.files import HDF5, PNG, TIFF, Source, Unreadable, read
 from napari_advseg.volume.formats.zarr_store import Missing
-from napari_advseg.volume.synthetic import is_mask
+from napari_advseg.volume.synthetic import ENDINGS, bare, is_mask
 from napari_advseg.volume.volume import Volume
 
 WILD = "*?["
 KINDS = (*TIFF, *PNG, *HDF5, ".zarr")
-WRITTEN = (".ome.zarr", ".ome.tiff", ".ome.tif", ".zarr", ".tiff", ".tif")
 
 
 def is_set(source: Source) -> bool:
@@ -92,7 +91,7 @@ def outputs(files: Sequence[Path], out: str) -> list[Path]:
     """
     place = Path(out)
     is_pattern = place.name.count("*") == 1
-    if not is_pattern and (place.is_file() or place.name.endswith(WRITTEN)):
+    if not is_pattern and (place.is_file() or place.name.endswith(ENDINGS)):
         raise ValueError(
             f"'{place}' names one file for {len(files)} images; name a folder, or a pattern with one "
             f"* for their names ({place.parent / '*.tif'})."
@@ -108,12 +107,6 @@ def outputs(files: Sequence[Path], out: str) -> list[Path]:
             )
         found[target] = file
     return list(found)
-
-
-def bare(path: Path) -> str:
-    """The name of a file without the ending that says its format."""
-    ending = next((one for one in WRITTEN if path.name.lower().endswith(one)), path.suffix)
-    return path.name[: len(path.name) - len(ending)]
 
 
 def _short(path: Path) -> str:

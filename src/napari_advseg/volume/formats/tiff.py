@@ -6,8 +6,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 
+from napari_advseg.volume.arrays.kept import Kept
 from napari_advseg.volume.arrays.lazy import (
     Array,
     LazyArray,
@@ -87,9 +86,7 @@ class Pages(Stored):
             )
         self._offsets, self._counts = _segments(series, path, math.prod(self._leading))
         _believable(page, path, int(self._counts.max()))
-        self._cache: OrderedDict[tuple[int, int], Array] = OrderedDict()
-        self._cached_bytes = 0
-        self._lock = threading.Lock()
+        self._kept: Kept[tuple[int, int]] = Kept(CACHE_BYTES)
 
     def read(self, window: Window) -> Array:
         leading, inner = window[: len(self._leading)], window[len(self._leading) :]
@@ -138,18 +135,10 @@ class Pages(Stored):
         """One decoded segment of shape (y, x, samples) and where it begins."""
         height, width, down, across = _grid(self._page)
         top, left = index // across % down * height, index % across * width
-        key = (number, index)
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key], top, left
-        decoded = self._decode(file, number, index)
-        with self._lock:
-            if key not in self._cache:
-                self._cache[key] = decoded
-                self._cached_bytes += decoded.nbytes
-            while self._cached_bytes > CACHE_BYTES:
-                self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+        decoded = self._kept.get((number, index))
+        if decoded is None:
+            decoded = self._decode(file, number, index)
+            self._kept.add((number, index), decoded)
         return decoded, top, left
 
     def _decode(self, file: Any, number: int, index: int) -> Array:
