@@ -20,6 +20,11 @@ def read_sections(volume: Volume) -> Iterator[Array]:
     return (section[0] if has_channel else section for section in volume.sections())
 
 
+def read_pairs(one: Volume, other: Volume) -> Iterator[tuple[Array, Array]]:
+    """Every section of one volume with that of the other at the same place."""
+    return zip(read_sections(one), read_sections(other), strict=True)
+
+
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`work` of every item, in the order of the items, while threads work ahead.
 

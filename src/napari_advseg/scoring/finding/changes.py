@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_advseg.scoring.finding.error_map import most_shared
 from napari_advseg.scoring.table.contingency import Contingency, tabulate
 from napari_advseg.scoring.table.pair import as_label_volume, check_alike
-from napari_advseg.scoring.table.places import grouped
+from napari_advseg.scoring.table.places import grouped, look_up
 from napari_advseg.scoring.table.tally import Counts, Ids
 from napari_advseg.volume.arrays.lazy import Derived, LazyArray, Window
 from napari_advseg.volume.volume import Array, Volume
@@ -101,10 +101,8 @@ class _Layer(Derived):
             return np.zeros(ids[0].shape, np.uint8)
         flat = np.stack([one.reshape(-1).astype(np.uint64, copy=False) for one in ids], 1)
         first, group = grouped(flat)
-        wanted = _keys(*flat[first].T)
-        place = np.minimum(np.searchsorted(self.pairs, wanted), len(self.pairs) - 1)
-        found = np.where(self.pairs[place] == wanted, self.kinds[place], np.uint8(0))
-        return found[group].reshape(ids[0].shape)
+        _, kinds = look_up(_keys(*flat[first].T), self.pairs, self.kinds)
+        return np.asarray(kinds[group].reshape(ids[0].shape))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

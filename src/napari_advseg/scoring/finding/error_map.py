@@ -11,11 +11,11 @@ import numpy.typing as npt
 from napari_advseg.scoring.table.compared import Compared, compared
 from napari_advseg.scoring.table.contingency import Contingency, merged
 from napari_advseg.scoring.table.pair import paired
-from napari_advseg.scoring.table.places import Gathered, grouped, run_lengths, run_starts
+from napari_advseg.scoring.table.places import Gathered, grouped, look_up, run_lengths, run_starts
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.arrays.lazy import Derived, LazyArray, Window
-from napari_advseg.volume.by_section import in_order, read_sections
+from napari_advseg.volume.by_section import in_order, read_pairs
 from napari_advseg.volume.volume import Array, Volume
 
 Ids = npt.NDArray[np.uint64]
@@ -72,8 +72,8 @@ class _Owners:
 
     def kinds(self, label: Ids, truth: Ids) -> Painted:
         """The kind of error of pairs of ids that are scored."""
-        owned, owner = _found(label, self.labels, self.owner)
-        has_piece, piece = _found(truth, self.truth, self.piece)
+        owned, owner = look_up(label, self.labels, self.owner)
+        has_piece, piece = look_up(truth, self.truth, self.piece)
         kind = np.zeros(len(label), np.uint8)
         kind[owned & has_piece & (owner == truth) & (piece != label)] = ERROR_KINDS["split"]
         kind[owned & (owner != truth)] = ERROR_KINDS["merge"]
@@ -100,9 +100,7 @@ class _ErrorMap(Derived):
         if any(one.stop <= one.start for one in window):
             return np.zeros([max(0, one.stop - one.start) for one in window], np.uint8)
         span = (window[0].start, window[0].stop) if len(window) == 3 else (0, 1)
-        pairs = zip(
-            *(read_sections(one.cut(*span)) for one in (self.labels, self.truth)), strict=True
-        )
+        pairs = read_pairs(self.labels.cut(*span), self.truth.cut(*span))
         painted = in_order(lambda pair: self._paint(*pair)[window[-2:]], pairs)
         stack = np.stack(list(painted))
         return stack if len(window) == 3 else stack[0]
@@ -125,7 +123,7 @@ def _painted(section: Compared, owners: _Owners) -> Painted:
 
 def _table(labels: Volume, truth: Volume, settings: ScoringSettings) -> Contingency:
     table = Gathered[Contingency](merged, lambda one: len(one.counts))
-    pairs = zip(read_sections(labels), read_sections(truth), strict=True)
+    pairs = read_pairs(labels, truth)
     for part in in_order(lambda pair: compared(*pair, settings).table(), pairs):
         table.add(part)
     return table.whole()
@@ -146,12 +144,3 @@ def most_shared(group: Ids, other: Ids, count: npt.NDArray[np.int64]) -> npt.NDA
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = group[order][1:] != group[order][:-1]
     return order[fresh]
-
-
-def _found(wanted: Ids, ids: Ids, values: Ids) -> tuple[npt.NDArray[np.bool_], Ids]:
-    """Whether each wanted id is among the ascending `ids`, and its value (0 where it is not)."""
-    if not len(ids):
-        return np.zeros(len(wanted), np.bool_), np.zeros(len(wanted), np.uint64)
-    place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    there = ids[place] == wanted
-    return there, np.where(there, values[place], np.uint64(0))

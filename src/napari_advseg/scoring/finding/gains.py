@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_advseg.scoring.table.contingency import Contingency
+from napari_advseg.scoring.table.places import look_up
 from napari_advseg.volume.compiled import compiled
 
 Ids = npt.NDArray[np.uint64]
@@ -106,17 +107,13 @@ class Ledger:
         known = np.isin(label, self._labels) & np.isin(truth, self._truth)
         code = np.searchsorted(self._labels, label[known]) * np.int64(len(self._truth))
         code += np.searchsorted(self._truth, truth[known])
-        place = np.minimum(np.searchsorted(self._code, code), max(0, len(self._code) - 1))
         counts = np.zeros(len(label), np.int64)
-        counts[known] = np.where(self._code[place] == code, self._count[place], 0)
+        counts[known] = look_up(code, self._code, self._count)[1]
         return counts
 
     def _size(self, label: Ids) -> Bits:
         """Pixels of each predicted id, 0 where it does not occur."""
-        known = np.isin(label, self._labels)
-        size = np.zeros(len(label))
-        size[known] = self._sizes[np.searchsorted(self._labels, label[known])]
-        return size
+        return look_up(label, self._labels, self._sizes)[1]
 
 
 def _sums(group: Whole, values: Number, number: int) -> Bits:

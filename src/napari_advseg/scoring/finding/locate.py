@@ -30,7 +30,7 @@ from napari_advseg.scoring.table.pair import as_label_volume
 from napari_advseg.scoring.table.places import Gathered, Places, all_places, extents
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.by_section import in_order, read_sections
+from napari_advseg.volume.by_section import in_order, read_pairs
 from napari_advseg.volume.synthetic import blanked
 from napari_advseg.volume.volume import Array, Volume
 
@@ -102,8 +102,7 @@ class _Part:
 
 
 def _numbered(labels: Volume, truth: Volume) -> Iterator[tuple[int, Array, Array]]:
-    pairs = zip(read_sections(labels), read_sections(truth), strict=True)
-    return ((z, *pair) for z, pair in enumerate(pairs))
+    return ((z, *pair) for z, pair in enumerate(read_pairs(labels, truth)))
 
 
 def _part(z: int, labels: Array, truth: Array, settings: ScoringSettings) -> _Part:

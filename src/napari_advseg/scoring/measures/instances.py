@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,11 @@ from napari_advseg.scoring.table.pair import as_label_volume, check_alike, paire
 from napari_advseg.scoring.table.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.volume.by_section import in_order, read_sections
+from napari_advseg.volume.by_section import in_order, read_pairs
 from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["Score", "as_label_volume", "check_alike", "score", "scored_table"]
-
-Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +115,7 @@ def score(
     if chosen.by == "volume":
         return _measured(_counted_whole(chosen, pair), chosen)
     work = partial(_scored, chosen, is_masked=pair[1].synthetic is not None)
-    return _mean(list(_by_section(pair, work)), chosen)
+    return _mean(list(in_order(work, read_pairs(*pair))), chosen)
 
 
 def scored_table(
@@ -171,14 +169,6 @@ class _Counted:
         )
 
 
-def _by_section(
-    pair: tuple[Volume, Volume], work: Callable[[tuple[Array, Array]], Result]
-) -> Iterator[Result]:
-    """`work` of each pair of sections, in order, on all cores."""
-    labels, truth = pair
-    return in_order(work, zip(read_sections(labels), read_sections(truth), strict=True))
-
-
 def _scored(
     settings: ScoringSettings, sections: tuple[Array, Array], *, is_masked: bool = False
 ) -> Score:
@@ -189,7 +179,7 @@ def _counted_whole(settings: ScoringSettings, pair: tuple[Volume, Volume]) -> _C
     is_masked = pair[1].synthetic is not None
     if settings.border or settings.edge or settings.boundary == "thin" or is_masked:
         work = partial(_counted, settings, is_masked=is_masked)
-        return _Counted.sum(_by_section(pair, work))
+        return _Counted.sum(in_order(work, read_pairs(*pair)))
     # Nothing is looked at around a pixel, so whole chunks are counted without a mask.
     table = tabulate(*pair)
     if settings.zero == "boundary":

@@ -20,7 +20,7 @@ from napari_advseg.scoring.measures.object_counts import (
 from napari_advseg.scoring.table.pair import as_label_volume, paired, stack_shape
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
-from napari_advseg.volume.by_section import in_order, read_sections
+from napari_advseg.volume.by_section import in_order, read_pairs, read_sections
 from napari_advseg.volume.synthetic import blanked
 from napari_advseg.volume.volume import Array, Volume
 
@@ -178,7 +178,7 @@ def _map_of(probabilities: Volume | Array | None, labels: Volume) -> Volume | No
 
 def _numbered(labels: Volume, truth: Volume, values: Volume | None) -> Iterator[Numbered]:
     maps = repeat(None) if values is None else read_sections(values)
-    pairs = zip(read_sections(labels), read_sections(truth), strict=True)
+    pairs = read_pairs(labels, truth)
     for z, (pair, part) in enumerate(zip(pairs, maps, strict=False)):
         yield (*pair, part, z)
 

@@ -14,7 +14,7 @@ from napari_advseg.examples.classes import MOST, void_among
 from napari_advseg.scoring.table.boundary import dilated, outline
 from napari_advseg.scoring.table.contingency import Contingency, as_ids, contingency, merged
 from napari_advseg.scoring.table.pair import as_label_volume, paired
-from napari_advseg.volume.by_section import in_order, read_sections
+from napari_advseg.volume.by_section import in_order, read_pairs, read_sections
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import is_painted
 from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
@@ -83,13 +83,12 @@ def semantic_score(
     if width < 0:
         raise ValueError(f"A boundary of width {width} has no pixels; choose 0 or more.")
     pair = known_pair(*paired(predicted, truth))
-    sections = zip(read_sections(pair[0]), read_sections(pair[1]), strict=True)
     left_out = tuple(
         value
         for value, counts in ((ignore, True), (LEFT_OUT, pair[1].synthetic is not None))
         if value is not None and counts
     )
-    parts = list(in_order(partial(_counted, left_out, width), sections))
+    parts = list(in_order(partial(_counted, left_out, width), read_pairs(*pair)))
     everywhere, *near = (merged(part[k] for part in parts) for k in range(4))
     whole, bands = _Table.of(everywhere, everywhere, everywhere), _Table.of(*near)
     if not everywhere.total:

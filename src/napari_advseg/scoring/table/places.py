@@ -101,6 +101,15 @@ def grouped(keys: Keys) -> tuple[Whole, Whole]:
     return _group(np.ascontiguousarray(keys))
 
 
+def look_up(wanted: Array, keys: Array, values: Array) -> tuple[npt.NDArray[np.bool_], Array]:
+    """Whether each wanted key is among the ascending `keys`, and its value, 0 where it is not."""
+    if not len(keys):
+        return np.zeros(len(wanted), np.bool_), np.zeros(len(wanted), values.dtype)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    is_known = keys[place] == wanted
+    return is_known, np.where(is_known, values[place], values.dtype.type(0))
+
+
 def run_starts(a: Array, b: Array, keep: npt.NDArray[np.bool_]) -> Whole:
     """Flat places in three arrays (y, x) of one shape at which a run begins: neighbours in a row
     that are equal in all of them.
