@@ -22,8 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+import edt
 import numpy as np
 import psutil
+from bioimage_cpp.distance import distance_transform
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
@@ -226,6 +228,8 @@ def stages(map_: Array) -> dict[str, float]:
     walls = close_gaps(prepared, START.changed(thin=False))
     works: dict[str, Callable[[], object]] = {
         "distance": lambda: quantise(distance_to_walls(prepared.interior)),
+        "distance by edt": lambda: quantise(edt.edt(prepared.interior, black_border=False)),
+        "distance by bioimage-cpp": lambda: quantise(distance_transform(prepared.interior)),
         "seeds": lambda: find_seeds(heights, START),
         "flood": lambda: flood(HIGHEST - heights, seeds),
         "prepare (all of them)": lambda: prepare(map_, START),
