@@ -21,7 +21,8 @@ from monai.inferers import sliding_window_inference
 
 from napari_advseg import drain, families, model_store, read
 from napari_advseg.inference import device as devices
-from napari_advseg.inference.predictor import Predictor, padded
+from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.tiling import padded
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
@@ -52,7 +53,7 @@ def plain_network(model: StoredModel) -> torch.nn.Module:
 def ways(model: StoredModel, section: Any) -> dict[str, Callable[[], Any]]:
     """Every way of getting the interior map of one section."""
     planes = model.card.normaliser(section[None])
-    stride = families.load(model.family).Model(model.card.recipe.model).stride
+    stride = families.load(model.family).Model(model.card.recipe.model).footprint.stride
     whole = torch.from_numpy(padded(planes, stride))[None]
     network = plain_network(model)
 
@@ -69,7 +70,7 @@ def ways(model: StoredModel, section: Any) -> dict[str, Callable[[], Any]]:
 
     def ours(**chosen: Any) -> Callable[[], Any]:
         predictor = Predictor(model, PredictionSettings(device="cpu", **chosen))
-        predictor.precision = chosen["precision"]
+        predictor.ready.precision = chosen["precision"]
         return lambda: drain(predictor.section(section))
 
     found = {

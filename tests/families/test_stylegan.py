@@ -13,6 +13,7 @@ from napari_advseg import families
 from napari_advseg.families.counts import parameters
 from napari_advseg.families.family import Progress, TensorBatch
 from napari_advseg.families.stylegan.likeness import diversity, histogram_distance, patch_distance
+from napari_advseg.families.works import as_drawer
 from napari_advseg.networks.objectives import penalty
 from napari_advseg.networks.style import StyleCritic, level_and_share
 from napari_advseg.recipes import train_recipe
@@ -203,7 +204,7 @@ def test_it_segments_nothing_and_others_draw_nothing():
         family().infer(torch.rand(1, 1, 16, 16))
     unet = families.load("unet").Model(families.find("unet").settings(widths=(4, 8)))
     with pytest.raises(ValueError, match="train a stylegan"):
-        unet.sample(1)
+        as_drawer(unet)
 
 
 def test_crops_of_another_side_and_impossible_growth_are_refused():

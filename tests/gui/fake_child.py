@@ -60,7 +60,7 @@ def preview(step: int) -> Iterator[Report]:
 
 
 def search(recipe: Tune) -> Iterator[Report]:
-    """A search on an interior map, written as `run_tune` writes it."""
+    """A search on an interior map, written as `tune` writes it."""
     # Loaded by who searches: every dock of every test starts this child.
     from napari_advseg.tuning import tune
     from napari_advseg.volume.formats.files import read

@@ -17,7 +17,7 @@ from napari_advseg import model_store
 from napari_advseg.disk import lock
 from napari_advseg.gui.viewer.results import is_ours
 from napari_advseg.recipes import read_tree, recipe_beside
-from napari_advseg.training.fit import LOCK
+from napari_advseg.runs.continuing import LOCK
 from napari_advseg.volume.formats.files import read
 
 ROOM_PX = 70

@@ -268,7 +268,7 @@ class TestBorder:
             drain(Predictor(model, chosen).section(section))
             for chosen in (plain, plain.changed(**context))
         ]
-        reach = Predictor(model, plain).halo
+        reach = Predictor(model, plain).tiling.halo
         inner = (slice(reach, -reach), slice(reach, -reach))
         assert maps[0].shape == maps[1].shape == section.shape
         np.testing.assert_allclose(maps[0][inner], maps[1][inner], atol=1e-5)

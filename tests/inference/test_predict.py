@@ -9,10 +9,11 @@ import torch
 from napari_advseg import drain, families
 from napari_advseg.examples.resize import resized_image
 from napari_advseg.inference import device as devices
-from napari_advseg.inference import predictor
-from napari_advseg.inference.precision import Agreement
+from napari_advseg.inference import precision, predictor, tiling
+from napari_advseg.inference.precision import Agreement, middle
 from napari_advseg.inference.predict import predict, predict_into
-from napari_advseg.inference.predictor import Predictor, middle, padded
+from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.tiling import padded
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import BlockDone, Said, Warned
 from napari_advseg.recipes import train_recipe
@@ -69,10 +70,11 @@ def test_tiled_equals_whole_in_full_precision():
     np.testing.assert_allclose(
         tiled.numpy().astype(np.float32), whole.astype(np.float32), atol=1e-3
     )
-    predictor = Predictor(model, FP32.changed(tile=4096))
-    exact = drain(predictor.section(volume.section(0)))
-    predictor.settings = FP32.changed(tile=240)
-    np.testing.assert_allclose(drain(predictor.section(volume.section(0))), exact, atol=2e-6)
+    exact, pieces = (
+        drain(Predictor(model, FP32.changed(tile=tile)).section(volume.section(0)))
+        for tile in (4096, 240)
+    )
+    np.testing.assert_allclose(pieces, exact, atol=2e-6)
 
 
 def test_a_smaller_halo_than_the_context_leaves_seams():
@@ -181,8 +183,8 @@ def test_a_tile_that_leaves_no_room_for_the_context_is_refused():
 
 def test_instance_norm_blends_tiles_over_an_overlap():
     model, volume = model_of((4, 4), norm="instance"), image(128, 128)
-    grid = Predictor(model, FP32.changed(tile=128)).grid((256, 256))
-    assert grid.overlap == predictor.SEAM_OVERLAP
+    grid = Predictor(model, FP32.changed(tile=128)).tiling.grid((256, 256))
+    assert grid.overlap == tiling.SEAM_OVERLAP
     result, reports = reports_of(volume, model, FP32.changed(tile=112))
     assert result.shape == (128, 128)
     assert "neighbouring tiles differ by" in next(r.text for r in reports if isinstance(r, Said))
@@ -192,6 +194,7 @@ def test_instance_norm_blends_tiles_over_an_overlap():
 
 
 def test_half_precision_is_taken_only_where_it_agrees(monkeypatch):
+    monkeypatch.setattr(precision, "PROBE", 64)
     monkeypatch.setattr(predictor, "PROBE", 64)
     monkeypatch.setattr(devices, "half_precision", lambda device: "bf16")
     auto = PredictionSettings(device="cpu")

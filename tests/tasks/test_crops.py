@@ -12,7 +12,7 @@ import napari_advseg as advseg
 from napari_advseg import cli, drain
 from napari_advseg.progress import Said, Warned
 from napari_advseg.recipes import train_recipe
-from napari_advseg.tasks.generate.crops import compared, draw
+from napari_advseg.tasks.generate.crops import compare_with_training, draw
 from napari_advseg.training.fit import fit
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
@@ -86,7 +86,9 @@ def test_a_repeated_patch_is_reported_with_its_place(drawer, tissue):
     copied = np.rot90(array[2, 11:43, 40:72])
     noise = np.random.default_rng(0).integers(0, 255, (32, 32)).astype(np.uint8)
     notes = []
-    found = drain(compared(Volume(np.stack([copied, noise]), Frame("zyx")), drawer), notes.append)
+    found = drain(
+        compare_with_training(Volume(np.stack([copied, noise]), Frame("zyx")), drawer), notes.append
+    )
     assert found.copied == (0,)
     assert found.places[0] == (0, 2)
     assert (found.nearest[0].row, found.nearest[0].column) == (11, 40)
@@ -99,7 +101,7 @@ def test_a_repeated_patch_is_reported_with_its_place(drawer, tissue):
 
 def test_crops_of_an_untrained_model_are_no_copies(drawer):
     notes = []
-    found = drain(compared(drain(draw(drawer, 4)), drawer), notes.append)
+    found = drain(compare_with_training(drain(draw(drawer, 4)), drawer), notes.append)
     assert found.copied == ()
     assert any(isinstance(note, Said) and "none looks repeated" in note.text for note in notes)
 
@@ -108,10 +110,13 @@ def test_images_that_have_gone_leave_the_check_out_and_say_so(tissue, tmp_path):
     model = drain(fit(tissue[0], None, train_recipe("stylegan", "quick", {
         **SMALL, "training": {**SMALL["training"], "steps": 1}})))  # fmt: skip
     notes = []
-    assert drain(compared(drain(draw(model, 1)), model), notes.append) is None
+    assert drain(compare_with_training(drain(draw(model, 1)), model), notes.append) is None
     assert "Name the images with --images" in notes[-1].text
     assert (
-        drain(compared(drain(draw(model, 1)), model, str(tmp_path / "gone.tif")), notes.append)
+        drain(
+            compare_with_training(drain(draw(model, 1)), model, str(tmp_path / "gone.tif")),
+            notes.append,
+        )
         is None
     )
     assert "was not checked" in notes[-1].text

@@ -11,7 +11,8 @@ from napari_advseg.disk import lock
 from napari_advseg.model_store import read_card
 from napari_advseg.progress import StepDone, drain
 from napari_advseg.recipes import train_recipe
-from napari_advseg.training.fit import LOCK, fit
+from napari_advseg.runs.continuing import LOCK
+from napari_advseg.training.fit import fit
 
 TINY = {
     "model": {"widths": [4, 8]},

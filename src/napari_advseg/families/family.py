@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,13 @@ from napari_advseg.networks import losses
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.settings import Settings
 from napari_advseg.settings.channels import Channels
+from napari_advseg.settings.critic import CriticSettings
 from napari_advseg.settings.training import AdamSettings
 
 Chosen = TypeVar("Chosen", bound=Settings)
 Tensors = dict[str, npt.NDArray[Any]]
 Loader = Callable[[str], Tensors]
 """The weights (`player.parameter` -> array) of the model in a folder."""
-Makes = Literal["map", "image", "filling", "crops"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +77,26 @@ class Turn:
     def players(self) -> tuple[str, ...]:
         """All that learn in this turn."""
         return (self.player,) if isinstance(self.player, str) else self.player
+
+
+@dataclasses.dataclass(frozen=True)
+class Footprint:
+    """What a network asks of the tiles that it is given.
+
+    Attributes:
+        stride: side lengths of tiles are multiples of this.
+        context: pixels around a tile that can influence it; with this halo tiled equals whole. Where tiles are
+            blended in any case it may be less.
+        bytes_per_pixel: peak memory in fp32, per pixel (voxel) of the tile: an estimate to choose the tile by.
+        depth_stride: sections that one pixel of the deepest level stands for.
+        is_blended: whether an output depends on its whole tile, so that tiles must be blended.
+    """
+
+    stride: int
+    context: int
+    bytes_per_pixel: int
+    depth_stride: int = 1
+    is_blended: bool = False
 
 
 class Family(ABC, Generic[Chosen]):
@@ -143,9 +163,9 @@ class Family(ABC, Generic[Chosen]):
         """Whether a training makes sense only from the weights of another model."""
         return False
 
-    def takes(self, name: str) -> bool:  # noqa: ARG002 - a family that is choosy overrides this
-        """Whether the tensor `player.parameter` may come from another model that training starts from."""
-        return True
+    def may_take(self, names: Sequence[str]) -> list[str]:
+        """Which of the tensors `player.parameter` may come from another model that training starts from: all."""
+        return list(names)
 
     @abstractmethod
     def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
@@ -155,72 +175,13 @@ class Family(ABC, Generic[Chosen]):
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         """`loss` (lower is better) and other measures on withheld examples, as scalars."""
 
-    @property
-    def makes(self) -> Makes:
-        """What the family is for.
-
-        Maps of images (`infer`), images of maps (`paint`), what is missing (`fill`), or crops of nothing (`sample`).
-        """
-        return "map"
-
-    def shown(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is given, what is made of it and what would be true, (1, ., H, W) each, of a withheld example."""
-        if self.makes == "image":
-            return target, self.paint(target), image
-        return image, self.infer(image), target
-
-    def fill(self, image: Tensor, hole: Tensor) -> Tensor:  # noqa: ARG002 - see `paint`
-        """Images (N, C, H, W) in the unit range with something painted where `hole` (N, 1, H, W) is 1.
-
-        Elsewhere they come back bit by bit.
-
-        Raises:
-            ValueError: the family fills nothing.
-        """
-        raise ValueError(
-            "This model segments and paints nothing into images; extend and mend with a model of the family boundless."
-        )
-
-    def paint(self, maps: Tensor) -> Tensor:  # noqa: ARG002 - a family that paints overrides this
-        """Images (N, C, H, W) in the unit range of target maps (N, K, H, W) in [0, 1].
-
-        Raises:
-            ValueError: the family only goes from image to map.
-        """
-        raise ValueError(
-            "This model makes maps of images and no images; train cgan with model.direction=map_to_image, "
-            "or a cyclegan or seggan, and generate with that."
-        )
-
-    def judge(self, image: Tensor, interior_map: Tensor) -> Tensor:  # noqa: ARG002 - see `paint`
-        """How false maps (N, K, H, W) in [0, 1] of images (N, C, H, W) look to the critic, (N, 1, H, W) in [0, 1].
-
-        Raises:
-            ValueError: the family has no critic of images and maps.
-        """
-        raise ValueError(
-            "This model has no critic of images and maps; train an adversarial_unet, or a cgan that segments."
-        )
-
-    def sample(
-        self,
-        count: int,  # noqa: ARG002 - a family that draws crops overrides this
-        seed: int = 0,  # noqa: ARG002
-        truncation: float = 1.0,  # noqa: ARG002
-        first: int = 0,  # noqa: ARG002
-    ) -> Tensor:
-        """Crops (count, C, R, R) in the unit range, drawn from noise, from number `first` of a seed on.
-
-        Raises:
-            ValueError: the family draws none.
-        """
-        raise ValueError(
-            "This model draws no crops from noise; train a stylegan and generate with that."
-        )
+    def shown(self, batch: TensorBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """What is given, what is made of it and what would be true, (N, ., H, W) each, of withheld examples."""
+        return batch.image, self.infer(batch.image), batch.target
 
     @abstractmethod
     def infer(self, tile: Tensor) -> Tensor:
-        """Probabilities in [0, 1] of (N, C, H, W), H and W multiples of `stride`, as float32.
+        """Probabilities in [0, 1] of (N, C, H, W), H and W multiples of the stride, as float32.
 
         One map, the interior, or one for each class, with a sum of 1.
         """
@@ -234,51 +195,37 @@ class Family(ABC, Generic[Chosen]):
 
     @property
     def inferring(self) -> tuple[str, ...]:
-        """The players that `infer` needs; the others stay away from prediction."""
+        """The players that a trained model is applied with; the others stay away from prediction."""
         return tuple(self.modules)
 
     @property
-    def painting(self) -> tuple[str, ...]:
-        """The players that `paint` needs; none where it cannot."""
-        return ()
-
-    @property
-    def critic(self) -> PatchCritic | None:
-        """The player that `judge` needs; None where it cannot."""
-        return None
-
-    @property
-    def tile_dependent(self) -> bool:
-        """Whether an output depends on its whole tile (instance and group norm), so that tiles must be blended."""
-        return False
-
-    @property
     @abstractmethod
-    def stride(self) -> int:
-        """Side lengths of tiles are multiples of this."""
+    def footprint(self) -> Footprint:
+        """What `infer` asks of the tiles that it is given."""
 
     @property
-    def depth_stride(self) -> int:
-        """Sections that one pixel of the deepest level stands for."""
-        return 1
+    def norms_tiles(self) -> bool:
+        """Whether networks take statistics of a whole tile, as instance and group norm do."""
+        return getattr(self.settings, "norm", "none") in ("instance", "group")
 
     @property
     def memory_format(self) -> torch.memory_format:
         """The order of tensors and weights in memory: channels last."""
         return torch.channels_last if self.dimensions == 2 else torch.channels_last_3d
 
-    @property
-    @abstractmethod
-    def context(self) -> int:
-        """Pixels around a tile that can influence it; with this halo tiled equals whole.
 
-        Where tiles are blended in any case it may be less.
-        """
+def refusing(why: str) -> Callable[..., NoReturn]:
+    """An `infer` that only says why there is none."""
 
-    @property
-    @abstractmethod
-    def bytes_per_pixel(self) -> int:
-        """Peak memory of `infer` in fp32, per pixel (voxel) of the tile: an estimate to choose the tile by."""
+    def refuse(*_: object) -> NoReturn:
+        raise ValueError(why)
+
+    return refuse
+
+
+def patch_critic(channels: int, chosen: CriticSettings) -> PatchCritic:
+    """A freshly initialised patch critic of images of so many channels."""
+    return PatchCritic(channels, chosen.widths, chosen.norm, spectral=chosen.spectral)
 
 
 def symmetric(unit: Tensor) -> Tensor:

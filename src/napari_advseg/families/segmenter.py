@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from torch import Tensor
 
 from napari_advseg.families.family import (
     Chosen,
     Family,
+    Footprint,
     Progress,
     TensorBatch,
     Turn,
@@ -17,6 +19,10 @@ from napari_advseg.families.family import (
     measures,
     total,
 )
+from napari_advseg.networks.unet import UNet2d, context, stride
+from napari_advseg.settings.unet import UNetShape
+
+Shaped = TypeVar("Shaped", bound=UNetShape)
 
 
 class Segmenter(Family[Chosen]):
@@ -41,7 +47,7 @@ class Segmenter(Family[Chosen]):
         """The loss of logits, by term."""
         return data_terms(logits, batch, self.channels, self.dice)
 
-    def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:  # noqa: ARG002
+    def turns(self, batch: TensorBatch, _: Progress) -> Iterator[Turn]:
         terms = self.terms(self.logits(batch.image), batch)
         yield Turn(self.player, total(terms), terms)
 
@@ -56,3 +62,26 @@ class Segmenter(Family[Chosen]):
     @property
     def inferring(self) -> tuple[str, ...]:
         return (self.player,)
+
+
+class UNetSegmenter(Segmenter[Shaped]):
+    """A U-Net for sections as the network that segments."""
+
+    def network(self) -> UNet2d:
+        """A freshly initialised U-Net from the image to logits."""
+        return UNet2d(self.channels.image, self.channels.output, **self.settings.layers)
+
+    @property
+    def dice(self) -> float:
+        return self.settings.dice
+
+    @property
+    def footprint(self) -> Footprint:
+        widths = self.settings.widths
+        return Footprint(
+            stride(len(widths)),
+            context(len(widths)),
+            # Widest moment: the concatenation at full size (2 w), the block's two maps (w each), and their copies.
+            4 * 6 * widths[0] + 64,
+            is_blended=self.norms_tiles,
+        )

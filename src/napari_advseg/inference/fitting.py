@@ -79,3 +79,13 @@ def around(card: Card, index: int, count: int) -> range:
     depth = min(card.recipe.examples.depth or 1, count)
     first = min(max(0, index - depth // 2), count - depth)
     return range(first, first + depth)
+
+
+def grey_values(card: Card, image: npt.NDArray[Any], kind: Any = None) -> npt.NDArray[Any]:
+    """An image in the unit range as grey values of a type, or of that of the training image."""
+    normaliser, kind = card.normaliser, np.dtype(kind or card.grey)
+    grey = normaliser.low + image * (normaliser.high - normaliser.low)
+    if kind.kind == "f":
+        return np.asarray(grey.astype(kind))
+    bounds = np.iinfo(kind)
+    return np.asarray(np.rint(grey).clip(bounds.min, bounds.max).astype(kind))

@@ -10,14 +10,15 @@ import numpy.typing as npt
 from napari_advseg import families
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
-from napari_advseg.inference.predictor import Predictor
-from napari_advseg.model_store import Card, StoredModel
+from napari_advseg.families.works import as_painter
+from napari_advseg.inference.fitting import Map, grey_values
+from napari_advseg.inference.prepared import Prepared
+from napari_advseg.inference.tiling import Tiling
+from napari_advseg.model_store import StoredModel
 from napari_advseg.progress import Phase, Reports
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
-
-Map = npt.NDArray[np.float32]
 
 
 def generate(
@@ -37,7 +38,7 @@ def generate(
     sections = []
     for index, section in enumerate(labels.sections()):
         made = yield from painter.section(section.reshape(section.shape[-2:]), index, count)
-        sections.append(painter.as_grey(made))
+        sections.append(grey_values(model.card, made))
     stack = np.stack(sections, axis=1)
     channels = "c" if stack.shape[0] > 1 else ""
     array = stack if channels else stack[0]
@@ -63,16 +64,24 @@ def provenance(model: StoredModel) -> str:
 
 def gives_images(model: StoredModel) -> bool:
     """Whether the model was trained to paint images, not to segment them."""
-    kind = families.load(model.family).Model
-    return bool(kind(model.card.recipe.model, model.card.channels).makes == "image")
+    chosen = model.card.recipe.model
+    return families.paints(chosen) == "labels" and not families.segments(chosen)
 
 
 class Painter:
     """A model that paints, ready for sections of labels."""
 
     def __init__(self, model: StoredModel, settings: PredictionSettings) -> None:
+        """The networks that paint.
+
+        Raises:
+            ValueError: the weights do not fit, or the model only goes from image to map.
+        """
         self._card = model.card
-        self._predictor = Predictor(model, settings, "paint")
+        self._ready = Prepared(model, settings)
+        self._family = as_painter(self._ready.family)
+        self._ready.load(self._family.painting)
+        self._tiling = Tiling(self._ready, self._ready.family.footprint)
 
     def section(self, labels: npt.NDArray[Any], index: int = 0, count: int = 1) -> Reports[Map]:
         """The image (c, y, x) of a section of labels (y, x): float32 in the unit range of the training image."""
@@ -80,19 +89,8 @@ class Painter:
         target, weight = section_target(
             labels.astype(np.int64), self._card.recipe.examples.targets, zero
         )
-        return (yield from self._predictor.painted(target * (weight > 0), index, count))
+        shown, channels = target * (weight > 0), self._card.channels.image
+        return (yield from self._tiling.through(self._computed, shown, channels, index, count))
 
-    def as_grey(self, image: Map) -> npt.NDArray[Any]:
-        """Grey values of the training image's type from its unit range."""
-        return grey_values(self._card, image)
-
-
-def grey_values(card: Card, image: Map) -> npt.NDArray[Any]:
-    """An image in the unit range as grey values of the training image's type."""
-    normaliser, kind = card.normaliser, np.dtype(card.grey)
-    grey = normaliser.low + image * (normaliser.high - normaliser.low)
-    if kind.kind == "f":
-        return grey.astype(kind)
-    bounds = np.iinfo(kind)
-    whole: npt.NDArray[Any] = np.rint(grey).clip(bounds.min, bounds.max).astype(kind)
-    return whole
+    def _computed(self, maps: Map) -> Map:
+        return self._ready.apply(self._family.paint, maps)

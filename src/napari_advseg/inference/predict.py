@@ -65,16 +65,13 @@ def predict_into(
     """
     fits(volume, model)
     predictors = predictors or ready(model, settings)
-    said = [predictor.match(volume.frame) for predictor in predictors]
-    yield from said[0]
-    for predictor in predictors:
-        predictor.take_grey(volume)
+    yield from turn_to(volume, predictors)
     lead, count = predictors[0], volume.size("z")
-    volume, before = surrounded(volume, lead.sections_around) if lead.is_volume else (volume, 0)
+    volume, before = (
+        surrounded(volume, lead.tiling.sections_around) if lead.is_volume else (volume, 0)
+    )
     volume, wanted = _surroundings(volume, part, predictors)
-    yield from lead.prepare(volume)
-    for other in predictors[1:]:
-        other.precision = lead.precision
+    yield from prepare(volume, predictors)
 
     def keep_map(index: int, found: Map) -> None:
         found = found[(..., *wanted)]
@@ -87,13 +84,28 @@ def predict_into(
         keep_map(index, (yield from averaged(predictors, section, index, count)))
 
 
+def turn_to(volume: Volume, predictors: Sequence[Predictor]) -> Reports[None]:
+    """Show the predictors a volume as they know images: its pixel size, its grey values."""
+    said = [predictor.shown.match(volume.frame) for predictor in predictors]
+    yield from said[0]
+    for predictor in predictors:
+        predictor.shown.take_grey(volume)
+
+
+def prepare(volume: Volume, predictors: Sequence[Predictor]) -> Reports[None]:
+    """Choose the precision in which all predictors go over a volume."""
+    yield from predictors[0].prepare(volume)
+    for other in predictors[1:]:
+        other.ready.precision = predictors[0].ready.precision
+
+
 def _by_slab(
     keep: Keep, volume: Volume, predictors: Sequence[Predictor], wanted: range
 ) -> Reports[None]:
     """The maps of the wanted sections of a volume, blended where slabs overlap; the first one is kept as 0."""
     lead, shape = predictors[0], [volume.size(axis) for axis in "zyx"]
     depth = lead.slab_depth(len(wanted), shape[1], shape[2])
-    halo, overlap = lead.sections_around, lead.family.depth_stride
+    halo, overlap = lead.tiling.sections_around, lead.tiling.footprint.depth_stride
     plan, pile = slabs(wanted, shape[0], depth, halo, overlap), Pile()
     for at, slab in enumerate(plan):
         image = block(volume, slab.begin, slab.stop)

@@ -1,4 +1,4 @@
-"""The shape of a U-Net, shared by the families that have one."""
+"""The shape of a U-Net and how one is taught, shared by the families that have one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,40 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from napari_advseg.settings import Settings, setting
+
+QUICK: dict[str, Any] = {
+    "model": {
+        "widths": (16, 32, 64, 128, 256),
+        "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
+    },
+    "examples": {
+        "batch": 12,
+        "targets": {"boundary_weight": 3.0},
+        "augmentation": {
+            "intensity": 0.8,
+            "blur": 0.15,
+            "blur_sigma": (0.01, 1.5),
+            "noise_std": 0.1,
+        },
+    },
+    "training": {
+        "steps": 2300,
+        "ema": 0.995,
+        "warmup": 50,
+        "cosine": True,
+        "validate_every": 100,
+    },
+}
+"""A training on a CPU within minutes."""
+SEED: dict[str, Any] = {
+    "model": {
+        "widths": (64, 128, 256, 512, 1024),
+        "optimiser": {"learning_rate": 0.01, "eps": 0.01},
+    },
+    "examples": {"batch": 18, "mode": "fixed", "fixed_crops": 6000, "crop": 160},
+    "training": {"steps": 100_200, "validate_every": 334, "save_every": 334},
+}
+"""The training of the thesis."""
 
 
 class UNetShape(Settings):

@@ -96,9 +96,7 @@ def has_critic(plan: Plan) -> bool:
     given = plan.given
     if given.model is None:
         return trains(plan)
-    card = model_store.read_card(given.model)
-    family = families.load(card.recipe.family).Model(card.recipe.model, card.channels)
-    return family.critic is not None
+    return families.judges(model_store.read_card(given.model).recipe.model)
 
 
 def usable(orders: Sequence[Chosen], plan: Plan) -> list[Chosen]:

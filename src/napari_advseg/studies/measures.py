@@ -15,6 +15,7 @@ from napari_advseg import families
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.families.family import Family
+from napari_advseg.families.works import Draws, Fills
 from napari_advseg.inference.device import choose_device
 from napari_advseg.inference.predictor import Predictor
 from napari_advseg.inference.slabs import block
@@ -118,8 +119,8 @@ def timed(job: Job, plan: Plan) -> Reports[dict[str, Any]]:
         "mpx": count / MPX,
         "memory_mb": "" if memory.mb is None else memory.mb,
         "parameters": _parameters(predictor.family),
-        "threads": predictor.threads,
-        "device": predictor.device.type,
+        "threads": predictor.ready.threads,
+        "device": predictor.ready.device.type,
     }
 
 
@@ -142,37 +143,42 @@ def _work(predictor: Predictor, image: Volume, index: int) -> tuple[int, Callabl
     """How many images are made at once, what is timed, and how many pixels each of them has."""
     family = predictor.family
     for module in family.modules.values():
-        module.to(predictor.device).eval()
+        module.to(predictor.ready.device).eval()
     if predictor.is_volume:
         sections = predictor.around(index, image.size("z"))
         planes = block(image, sections.start, sections.stop)
     else:
         sections, planes = range(1), image.section(index)
     height, width = planes.shape[-2:]
-    if family.makes == "crops":
+    if isinstance(family, Draws):
         side = predictor.model.card.recipe.examples.crop
         return 1, lambda: _drawn(family), side * side
-    if family.makes == "filling":
-        return 1, lambda: _filled(family, planes, predictor.device), height * width
+    if isinstance(family, Fills):
+        return (
+            1,
+            lambda: _filled(family, planes, family.footprint.stride, predictor.ready.device),
+            height * width,
+        )
     return len(sections), lambda: drain(predictor.section(planes)), height * width
 
 
 def _parameters(family: Family[Any]) -> int:
     """Parameters of the networks that are used when a model is applied."""
-    names = family.inferring or family.painting or tuple(family.modules)
-    return sum(w.numel() for name in names for w in family.modules[name].parameters())
+    return sum(w.numel() for name in family.inferring for w in family.modules[name].parameters())
 
 
 @torch.inference_mode()
-def _drawn(family: Family[Any]) -> object:
+def _drawn(family: Draws) -> object:
     return family.sample(1).cpu()
 
 
 @torch.inference_mode()
-def _filled(family: Family[Any], section: npt.NDArray[np.generic], device: torch.device) -> object:
+def _filled(
+    family: Fills, section: npt.NDArray[np.generic], stride: int, device: torch.device
+) -> object:
     """The section with its right quarter painted anew."""
     planes = np.asarray(section, np.float32).reshape(1, -1, *section.shape[-2:])
-    sides = [length - length % family.stride for length in planes.shape[-2:]]
+    sides = [length - length % stride for length in planes.shape[-2:]]
     image = torch.from_numpy(planes[..., : sides[0], : sides[1]] / 255).to(device)
     hole = torch.zeros_like(image[:, :1])
     hole[..., -max(1, sides[1] // 4) :] = 1

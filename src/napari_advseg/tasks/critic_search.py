@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg import model_store
+from napari_advseg import model_store, recipes
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.examples.patches import section_target
 from napari_advseg.examples.targets import Meaning
 from napari_advseg.inference.fitting import fits, gives_classes
-from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.judge import Judge
 from napari_advseg.labelling.section.gap_closing import as_probability
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Reports, Saved, drain
@@ -22,7 +22,6 @@ from napari_advseg.proofreading.editing.proof import Proof, reopened
 from napari_advseg.proofreading.finding.candidates import find
 from napari_advseg.proofreading.finding.queue import Item, ranked
 from napari_advseg.proofreading.store.kept import kept_in
-from napari_advseg.recipes import Judge
 from napari_advseg.scoring.table.boundary import near_change
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tasks.once import at_once
@@ -65,10 +64,7 @@ class Verdict(Windowed):
         check(image, labels, interior_map, model)
         self._image, self._labels, self._interior = image, labels, interior_map
         chosen = settings or model.card.recipe.prediction
-        self._judges = [Predictor(one, chosen, "judge") for one in model.members or (model,)]
-        for judge in self._judges:
-            judge.match(image.frame)
-            judge.take_grey(image)
+        self._judges = [Judge(one, chosen, image) for one in model.members or (model,)]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,7 +83,7 @@ class Verdict(Windowed):
     def _section(self, z: int, place: Any) -> Map:
         image = self._image.section(z)
         labels, interior_map = (np.asarray(one[place]) for one in (self._labels, self._interior))
-        card = self._judges[0].model.card
+        card = self._judges[0].card
         shown = drawn(labels, as_probability(interior_map), card)
         found = [drain(judge.judged(image, shown)) for judge in self._judges]
         return np.asarray(np.mean(found, axis=0), np.float32)
@@ -123,7 +119,7 @@ def by_critic(
 
 
 @at_once
-def run(recipe: Judge) -> Reports[dict[str, Any]]:
+def run(recipe: recipes.Judge) -> Reports[dict[str, Any]]:
     """The places of a recipe as JSON rows, those that look most false first; written where it says so.
 
     Raises:

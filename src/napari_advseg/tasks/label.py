@@ -28,7 +28,7 @@ def run(recipe: Label) -> Reports[dict[str, Any]]:
     check_outputs(interior_map, recipe)
     target = Target(recipe.out, recipe.overwrite)
     _, count = yield from labelled(interior_map, recipe.labelling, target)
-    made = found(count, interior_map, recipe)
+    made = summarise(count, interior_map, recipe)
     path = keep_recipe(recipe, recipe_beside(recipe.out))
     yield Saved(recipe.out, "labels")
     return {**made, "recipe": str(path)}
@@ -53,7 +53,7 @@ def labelled(
     )
 
 
-def found(count: int, image: Volume, recipe: Segment | Label) -> dict[str, Any]:
+def summarise(count: int, image: Volume, recipe: Segment | Label) -> dict[str, Any]:
     """What came of labelling an image or its map, as plain JSON."""
     made = {"labels": recipe.out, "objects": count}
     if keeps_fragments(image, recipe.labelling or LabellingSettings()):

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_advseg.inference.mender import Extending, Mender, Mending, mask_frame, paint_into
+from napari_advseg.inference.mender import Mender
+from napari_advseg.inference.mending import Extending, Mending, mask_frame, paint_into
 from napari_advseg.progress import Reports, Said, Saved, Saving
 from napari_advseg.recipes import Extend, Mend, recipe_beside
 from napari_advseg.tasks.label import keep_recipe

@@ -23,7 +23,7 @@ from napari_advseg.scoring import Score, score
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.tasks.label import check_outputs, found, keep_recipe, labelled
+from napari_advseg.tasks.label import check_outputs, keep_recipe, labelled, summarise
 from napari_advseg.tasks.many import segment_set
 from napari_advseg.tasks.placed import image_of
 from napari_advseg.volume.channels import one_channel
@@ -208,7 +208,7 @@ def segment_file(
     with map_place(recipe, target) as place:
         wanted = Wanted(part, Target(place, recipe.overwrite), out)
         made = yield from segment(raw, model, *how, predictors=predictors, wanted=wanted)
-    return found(made.objects, target, recipe)
+    return summarise(made.objects, target, recipe)
 
 
 def part_of(recipe: Segment) -> Part | None:

@@ -17,8 +17,7 @@ from napari_advseg.examples.pairs import check_pairs
 from napari_advseg.examples.sections import Row, plane, read_window
 from napari_advseg.inference.fitting import fits
 from napari_advseg.inference.painter import gives_images
-from napari_advseg.inference.predict import map_of, ready
-from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.predict import map_of, prepare, ready, turn_to
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipes import Suggest
 from napari_advseg.tasks.once import at_once
@@ -60,13 +59,14 @@ def run(recipe: Suggest) -> Reports[dict[str, Any]]:
         volume, index = row.place(number)
         if volume != last:
             yield from turn_to(images[volume], predictors)
+            yield from prepare(images[volume], predictors)
             last = volume
         interior_map = yield from map_of(predictors, images[volume], index, done, len(numbers))
         doubt = uncertainty(interior_map, recipe.measure)
         known = annotated(truths, volume, index)
         found += candidates(number, doubt, known, side=recipe.window, most=recipe.count)
     rows = [as_row(place, row, names) for place in spread(found, recipe.count)]
-    yield Said(in_words(rows, len(numbers), len(row)))
+    yield Said(describe_places(rows, len(numbers), len(row)))
     if recipe.out:
         replace_file(Path(recipe.out), json.dumps({"places": rows}, indent=1).encode())
         yield Saved(recipe.out, "list of places")
@@ -121,17 +121,6 @@ def annotated(truths: Sequence[Volume | None], volume: int, index: int) -> Array
     return None if labels is None else plane(read_window(labels, index, *WHOLE)) != 0
 
 
-def turn_to(image: Volume, predictors: Sequence[Predictor]) -> Reports[None]:
-    """Make the predictors ready for an image: its pixel size, its grey values, the precision."""
-    said = [predictor.match(image.frame) for predictor in predictors]
-    yield from said[0]
-    for predictor in predictors:
-        predictor.take_grey(image)
-    yield from predictors[0].prepare(image)
-    for other in predictors[1:]:
-        other.precision = predictors[0].precision
-
-
 def as_row(place: Place, row: Row, names: Sequence[str]) -> dict[str, Any]:
     """A place as JSON, its section counted within its own image."""
     volume, index = row.place(place.section)
@@ -140,7 +129,7 @@ def as_row(place: Place, row: Row, names: Sequence[str]) -> dict[str, Any]:
     return {**own.to_json(), **({"image": names[volume]} if names else {})}
 
 
-def in_words(rows: Sequence[dict[str, Any]], looked_at: int, total: int) -> str:
+def describe_places(rows: Sequence[dict[str, Any]], looked_at: int, total: int) -> str:
     """What was found, in one sentence."""
     if not rows:
         return "Nothing is left to suggest: what was looked at is annotated already."

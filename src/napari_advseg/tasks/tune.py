@@ -78,7 +78,7 @@ def run(recipe: Tune) -> Reports[dict[str, Any]]:
         found = found.choose(*recipe.choose) if recipe.choose else found
         write_tables(place, found, ran)
     yield Saved(str(out), "search")
-    yield Said(in_words(found))
+    yield Said(describe_search(found))
     if found.disagreement:
         yield Said(found.disagreement)
     if recipe.save and recipe.model:
@@ -210,7 +210,7 @@ def measures(recipe: Tune, card: Card | None) -> tuple[LabellingSettings, Scorin
     return labelling, (recipe.scoring or scoring).changed(by="section")
 
 
-def in_words(found: Tuned) -> str:
+def describe_search(found: Tuned) -> str:
     """The best pair, its scores, and what the plain threshold would give."""
     best, plain = found.best, found.plain
     text = (

@@ -1,4 +1,8 @@
-"""A moving average of the weights, which generalises better than the last step's."""
+"""A moving average of the weights, which generalises better than the last step's.
+
+torch.optim.swa_utils keeps a copy of the networks, begins with the weights after the first step and knows no decay
+that grows; this one holds tensors alone and changes places with the networks.
+"""
 
 from __future__ import annotations
 

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from napari_advseg import families, model_store
-from napari_advseg.disk import lock
-from napari_advseg.disk.atomic import replace_file
 from napari_advseg.examples.targets import target_channels
 from napari_advseg.families.counts import preset_here
-from napari_advseg.model_store import Card, StoredModel, Tensors
-from napari_advseg.progress import Phase, Report, Reports, Said, Saved, StepDone, Validated, Warned
+from napari_advseg.model_store import Card, StoredModel
+from napari_advseg.progress import Phase, Report, Reports, Said, Saved, Warned
 from napari_advseg.recipes import Train, train_recipe
-from napari_advseg.runs.continuing import LOCK
 from napari_advseg.settings.channels import Channels, Gives
 from napari_advseg.training.calibration import calibrate
 from napari_advseg.training.data import Data, prepare, prepare_unlabelled, prepare_unpaired
-from napari_advseg.training.loop import Best, Keeper, Sample, steps_for, tensors, train
+from napari_advseg.training.folder import ModelKeeper, card_to_resume, is_under_way, sole_writer
+from napari_advseg.training.loop import Best, Keeper, steps_for, tensors, train
 from napari_advseg.training.preview import previewed
 from napari_advseg.training.run import Run
 from napari_advseg.training.starting import take_over
-from napari_advseg.training.strip import strip_of
 from napari_advseg.volume.formats.files import Source
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.units import known_distance
 from napari_advseg.volume.volume import Volume
 
-LOG_HEAD = ["step", "phase", "name", "value"]
-SAMPLES = "samples"
 ALIKE = 1.5
 """Distances of sections that differ by less than this count as equal."""
 
@@ -59,39 +51,41 @@ def fit(
     """
     recipe = recipe or train_recipe("unet", preset_here("unet"))
     folder = Path(recipe.out) if recipe.out else None
-    stored = begun(folder, resume=resume)
+    stored = card_to_resume(folder, resume=resume)
     if families.find(recipe.family).needs == "unlabelled":
         alone = recipe.images if image is None and recipe.image is None else image
         data = yield from prepare_unlabelled(
-            named(recipe.image, "image") if alone is None else alone, recipe
+            required(recipe.image, "image") if alone is None else alone, recipe
         )
     elif image is None and (recipe.images or recipe.masks):
         data = yield from prepare_unpaired(recipe)
     else:
         data = yield from prepare(
-            named(recipe.image, "image") if image is None else image,
-            named(recipe.labels, "labels") if labels is None else labels,
+            required(recipe.image, "image") if image is None else image,
+            required(recipe.labels, "labels") if labels is None else labels,
             recipe,
         )
     if stored:
-        recipe = continued(stored, recipe)
+        recipe = recipe_to_resume(stored, recipe)
     else:
         recipe = yield from with_steps(data, (yield from with_anisotropy(data, recipe)))
     run = new_run(data, recipe)
     if stored is None or not is_under_way(folder):
-        yield from started(run, recipe)
+        yield from begin_training(run, recipe)
     with sole_writer(folder):
-        stored = begun(folder, resume=resume)  # another window may have been faster
-        return (yield from learnt(run, data, recipe, stored))
+        stored = card_to_resume(folder, resume=resume)  # another window may have been faster
+        return (yield from train_and_calibrate(run, data, recipe, stored))
 
 
-def learnt(run: Run, data: Data, recipe: Train, stored: Card | None) -> Reports[StoredModel]:
+def train_and_calibrate(
+    run: Run, data: Data, recipe: Train, stored: Card | None
+) -> Reports[StoredModel]:
     """The model at the end of a run that begins, or goes on where `stored` says, calibrated on withheld sections."""
     folder = Path(recipe.out) if recipe.out else None
     card = stored.changed(recipe=recipe) if stored else first_card(data, recipe, run)
     best = Best(math.inf if card.best_loss is None else card.best_loss, card.best_step)
     if stored and folder:
-        yield from take_up(run, folder)
+        yield from resume_from(run, folder)
     keeper = ModelKeeper(folder, card)
     yield Phase("train", run.settings.steps)
     kept_by = Keeper(keeper.keep_best, keeper.keep_state, keeper.keep_strip)
@@ -196,6 +190,16 @@ def with_steps(data: Data, recipe: Train) -> Reports[Train]:
     return recipe.changed(training=recipe.training.changed(steps=steps, minutes=None, epochs=None))
 
 
+def resume_from(run: Run, folder: Path) -> Iterator[Report]:
+    """Go on from the saved state."""
+    state = model_store.load_state(folder)
+    if state is None:
+        yield Warned("No training state was saved yet; starting from the first step.")
+        return
+    run.recall(state)
+    yield Said(f"Going on from step {run.step} of {run.settings.steps}.")
+
+
 def new_run(data: Data, recipe: Train) -> Run:
     """Networks with the recipe's seed, and all that trains them."""
     torch.manual_seed(recipe.seed)
@@ -205,7 +209,7 @@ def new_run(data: Data, recipe: Train) -> Run:
     return Run(family, recipe.training, recipe.seed)
 
 
-def started(run: Run, recipe: Train) -> Iterator[Report]:
+def begin_training(run: Run, recipe: Train) -> Iterator[Report]:
     """Take what a new training begins with from elsewhere: published weights, or those of another model."""
     words = [run.family.begin(), take_over(run.family, recipe.start_from, recipe.start_only)]
     yield from (Said(one) for one in words if one)
@@ -268,64 +272,7 @@ def only_source(volumes: Sequence[Volume]) -> str | None:
     return volumes[0].source if len(volumes) == 1 else None
 
 
-def begun(folder: Path | None, *, resume: bool) -> Card | None:
-    """The card of the training to go on with, None for a new one.
-
-    Raises:
-        ValueError: the folder holds something already, or nothing to go on with.
-    """
-    there = folder is not None and (folder / model_store.CARD).is_file()
-    if resume:
-        if not there or folder is None:
-            raise ValueError(
-                f"There is no training to resume in {folder}; start it without --resume."
-            )
-        return model_store.read_card(folder)
-    if there:
-        raise ValueError(
-            f"{folder} holds a model already; choose another --out, or --resume to go on with it."
-        )
-    if folder is not None and is_taken(folder):
-        raise ValueError(f"{folder} is not an empty folder; choose another --out.")
-    return None
-
-
-def is_under_way(folder: Path | None) -> bool:
-    """Whether a training in the folder has saved where it stands: killed before that, it begins anew."""
-    return folder is not None and (folder / model_store.STATE).is_file()
-
-
-def is_taken(folder: Path) -> bool:
-    """Whether something is there besides the lock of a training that has not saved anything yet."""
-    return folder.exists() and (
-        not folder.is_dir() or any(file.name != LOCK for file in folder.iterdir())
-    )
-
-
-@contextmanager
-def sole_writer(folder: Path | None) -> Iterator[None]:
-    """Nobody else trains into the folder meanwhile; a lock that a killed process left counts for nothing.
-
-    Raises:
-        ValueError: somebody does, or the folder cannot be written to.
-    """
-    if folder is None:
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held, _ = lock.take(folder, f"The model folder '{folder.name}'", name=LOCK)
-    except OSError as error:
-        raise ValueError(
-            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another folder."
-        ) from error
-    try:
-        yield
-    finally:
-        held.release()
-
-
-def continued(stored: Card, recipe: Train) -> Train:
+def recipe_to_resume(stored: Card, recipe: Train) -> Train:
     """The stored recipe; only its number of steps may have been changed since, and its folder moved."""
     own = stored.recipe.changed(out=recipe.out)
     if recipe.training.minutes is not None or recipe.training.epochs is not None:
@@ -333,17 +280,7 @@ def continued(stored: Card, recipe: Train) -> Train:
     return own.changed(training=own.training.changed(steps=recipe.training.steps))
 
 
-def take_up(run: Run, folder: Path) -> Iterator[Report]:
-    """Go on from the saved state."""
-    state = model_store.load_state(folder)
-    if state is None:
-        yield Warned("No training state was saved yet; starting from the first step.")
-        return
-    run.recall(state)
-    yield Said(f"Going on from step {run.step} of {run.settings.steps}.")
-
-
-def named(path: str | None, what: str) -> str:
+def required(path: str | None, what: str) -> str:
     """The path of an input.
 
     Raises:
@@ -352,88 +289,3 @@ def named(path: str | None, what: str) -> str:
     if path is None:
         raise ValueError(f"The recipe names no {what}; give one with --{what}.")
     return path
-
-
-class ModelKeeper:
-    """Keeps one training's card and weights: in its model folder, or in memory where it has none."""
-
-    def __init__(self, folder: Path | None, card: Card) -> None:
-        self._folder = folder
-        self._card = card
-        self._memory: dict[str, Tensors] = {}
-        self.replace(card)
-
-    def replace(self, card: Card) -> None:
-        """Keep another card for the same weights."""
-        self._card = card
-        if self._folder is not None:
-            model_store.save_card(self._folder, card)
-
-    def keep_best(self, run: Run, best: Best) -> str:
-        """Keep the weights as the best ones; the folder comes back."""
-        self._keep("best", run, best_step=best.step, best_loss=best.loss)
-        return str(self._folder or "")
-
-    def keep_state(self, run: Run) -> str:
-        """Keep the last weights and all that a resumed training needs; the folder comes back."""
-        self._keep("last", run, last_step=run.step)
-        if self._folder is not None:
-            model_store.save_state(self._folder, run.state())
-        return str(self._folder or "")
-
-    def keep_strip(self, step: int, samples: list[Sample]) -> str:
-        """Keep a picture of withheld crops: image, what is made of it, truth; its path comes back, or ""."""
-        if self._folder is None or not samples:
-            return ""
-        path = self._folder / SAMPLES / f"{step:07d}.png"
-        replace_file(path, strip_of(samples))
-        return str(path)
-
-    def model(self) -> StoredModel:
-        """The best model, or the last where nothing was validated."""
-        if self._folder is not None:
-            return model_store.load(self._folder)
-        return StoredModel(self._card, self._memory.get("best", self._memory["last"]))
-
-    def logged(self, reports: Reports[None], step: int) -> Reports[None]:
-        """The reports passed on, their numbers appended to the log; rows later than `step` are dropped."""
-        if self._folder is None:
-            return (yield from reports)
-        log = self._folder / model_store.LOG
-        rows = [row for row in rows_of(log) if int(row[0]) <= step]
-        with log.open("w", newline="", encoding="utf-8", buffering=1) as file:
-            writer = csv.writer(file)
-            writer.writerows([LOG_HEAD, *rows])
-            with closing(reports):
-                for report in reports:
-                    writer.writerows(numbers(report))
-                    yield report
-
-    def _keep(self, kind: str, run: Run, **facts: Any) -> None:
-        if self._folder is None:
-            self._memory[kind] = run.weights()
-            return
-        name = model_store.save_weights(self._folder, kind, run.step, run.weights())
-        self.replace(self._card.changed(weights={**self._card.weights, kind: name}, **facts))
-
-
-def rows_of(log: Path) -> list[list[str]]:
-    """The rows of a training log without its head; none where there is no log."""
-    if not log.is_file():
-        return []
-    with log.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.reader(file) if len(row) == len(LOG_HEAD) and row[0].isdigit()]
-
-
-def numbers(report: Report) -> list[tuple[int, str, str, str]]:
-    """The rows of the log (step, phase, name, value) that a report stands for."""
-    if isinstance(report, StepDone):
-        return [
-            (report.step, "train", name, f"{value:.8g}") for name, value in report.losses.items()
-        ]
-    if isinstance(report, Validated):
-        measures = {"loss": report.loss, **report.metrics}
-        return [
-            (report.step, "validation", name, f"{value:.8g}") for name, value in measures.items()
-        ]
-    return []

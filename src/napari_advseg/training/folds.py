@@ -18,7 +18,7 @@ from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Reports, Said, Saved
 from napari_advseg.recipes import Train
 from napari_advseg.training.data import paired
-from napari_advseg.training.fit import fit, named
+from napari_advseg.training.fit import fit, required
 
 Measures = dict[str, float | int | None]
 FOLDS, SWEEP = "folds.csv", "sweep.csv"
@@ -58,7 +58,9 @@ def cross_validate(
         raise ValueError(
             f"Folds are judged by labels and {recipe.family} learns without; train it once."
         )
-    images, _ = paired(named(recipe.image, "image"), named(recipe.labels, "labels"), recipe.missing)
+    images, _ = paired(
+        required(recipe.image, "image"), required(recipe.labels, "labels"), recipe.missing
+    )
     spans = fold_spans(recipe.sections or (0, len(Row(images))), folds)
     members = []
     for number, span in enumerate(spans, start=1):
@@ -72,7 +74,7 @@ def cross_validate(
     card = together(recipe, [one.card for one in members])
     model_store.save_card(out, card)
     yield Saved(str(out / FOLDS), "folds")
-    yield Said(f"{folds} folds: {in_words([one.card.calibration for one in members])}.")
+    yield Said(f"{folds} folds: {describe_folds([one.card.calibration for one in members])}.")
     return model_store.load(out)
 
 
@@ -148,7 +150,7 @@ def together(recipe: Train, cards: Sequence[Card]) -> Card:
     )
 
 
-def in_words(scores: Sequence[dict[str, float]]) -> str:
+def describe_folds(scores: Sequence[dict[str, float]]) -> str:
     """For example "mean iou 0.9712 +- 0.0031"."""
     parts = []
     for name, values in by_measure(scores).items():

@@ -85,7 +85,7 @@ def train(
     watch = Watch()
     try:
         is_healthy = True
-        if owes(run) and judged:  # it was broken off between a step and its validation
+        if is_owed(run) and judged:  # it was broken off between a step and its validation
             is_healthy = yield from judge(run, judged, keeper, best, watch)
         good = run.state()
         with prefetched(examples) as batch_at:
@@ -100,14 +100,14 @@ def train(
                 if run.contest is not None:
                     yield run.contest
                     yield from (Warned(alarm.text) for alarm in watch.see(run.contest))
-                if owes(run) and judged:
+                if is_owed(run) and judged:
                     is_healthy = yield from judge(run, judged, keeper, best, watch)
                     if not is_healthy and run.settings.roll_back:
                         watch.forget()
                         if (yield from retreated(run, good, keeper)):
                             return
                         continue
-                if due(run, run.settings.save_every) and is_healthy:
+                if is_due(run, run.settings.save_every) and is_healthy:
                     good = run.state()
                     yield Saving("training state")
                     yield Saved(keeper.state(run), "training state")
@@ -122,7 +122,7 @@ def judge(
     """Validate and look at samples; whether the run is still healthy."""
     found = yield from validate(run, withheld, keeper, best)
     yield from (Warned(alarm.text) for alarm in watch.measure(found))
-    return (yield from looked_at(run, withheld, keeper, watch))
+    return (yield from look_at_samples(run, withheld, keeper, watch))
 
 
 def validate(
@@ -143,30 +143,32 @@ def validate(
     return measures
 
 
-def looked_at(
+def look_at_samples(
     run: Run, withheld: list[TensorBatch], keeper: Keeper, watch: Watch
 ) -> Generator[Report, None, bool]:
     """Show what an adversarial family makes of withheld crops; whether it is still healthy."""
     if not run.family.is_adversarial:
         return True
-    samples = made_of(run, withheld)
+    samples = sample_withheld(run, withheld)
     yield Strip(run.step, keeper.strip(run.step, samples))
     alarms = watch.look([one.made for one in samples], [one.true for one in samples])
     yield from (Warned(alarm.text) for alarm in alarms)
     return not any(alarm.is_fatal for alarm in alarms)
 
 
-def made_of(run: Run, withheld: list[TensorBatch]) -> list[Sample]:
+def sample_withheld(run: Run, withheld: list[TensorBatch]) -> list[Sample]:
     """Up to four crops of withheld sections and what is made of them."""
     crops = []
+    stride = run.family.footprint.stride
     for batch in withheld[:SAMPLES]:
         # Half a side at most, so that two corners of a section are two different samples.
         sides = [min(SAMPLE_SIDE, side // 2) for side in batch.image.shape[-2:]]
-        sides = [max(run.family.stride, side - side % run.family.stride) for side in sides]
+        sides = [max(stride, side - side % stride) for side in sides]
         for corner in ("start", "end") if len(withheld) < SAMPLES else ("start",):
             cut = tuple(slice(0, n) if corner == "start" else slice(-n, None) for n in sides)
             first = (slice(0, 1), ..., *cut)
-            crops.append((batch.image[first], batch.target[first]))
+            parts = batch.image[first], batch.target[first], batch.weight[first]
+            crops.append(TensorBatch(*parts))
     return [Sample(given[0], made[0], true[0]) for given, made, true in run.shown(crops[:SAMPLES])]
 
 
@@ -187,12 +189,12 @@ def retreated(run: Run, good: State, keeper: Keeper) -> Generator[Report, None, 
     return is_over
 
 
-def owes(run: Run) -> bool:
+def is_owed(run: Run) -> bool:
     """Whether the step last taken is to be validated and was not yet."""
-    return run.validated < run.step and due(run, run.settings.validate_every)
+    return run.validated < run.step and is_due(run, run.settings.validate_every)
 
 
-def due(run: Run, every: int) -> bool:
+def is_due(run: Run, every: int) -> bool:
     """Whether the step just taken is a multiple of `every`, or the last."""
     return run.step % every == 0 or run.step == run.settings.steps
 
@@ -216,7 +218,7 @@ def go_back(run: Run, good: State, error: NonFiniteLossError) -> Warned:
 
 def tensors(run: Run, batch: Batch) -> TensorBatch:
     """The batch on the run's device, padded to the family's stride; nothing counts in the padding."""
-    below, right = (-side % run.family.stride for side in batch.image.shape[-2:])
+    below, right = (-side % run.family.footprint.stride for side in batch.image.shape[-2:])
     image, target, weight = batch.image, batch.target, batch.weight
     if below or right:
         margin = [*[(0, 0)] * (image.ndim - 2), (0, below), (0, right)]

@@ -16,9 +16,11 @@ import torch
 
 from napari_advseg import families
 from napari_advseg.examples.sections import Row, plane, read_window
+from napari_advseg.families.family import TensorBatch
 from napari_advseg.inference.fitting import around, gives_classes
-from napari_advseg.inference.painter import Painter
+from napari_advseg.inference.painter import Painter, gives_images
 from napari_advseg.inference.predictor import Predictor
+from napari_advseg.inference.prepared import family_of
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Previewed, Report, Reports, StepDone, Warned, drain
 from napari_advseg.runs import viewing
@@ -111,9 +113,9 @@ class Looker:
         with untouched():
             model = StoredModel(self._card, self._run.weights())
             settings = PredictionSettings(device=self._run.fabric.device.type)
-            if self._run.family.makes in ("filling", "crops"):
+            if self._in_crops:
                 made = _shown(model, settings, read_window(image, index, rows, columns))
-            elif self._run.family.makes == "image":
+            elif gives_images(model):
                 labels = plane(read_window(self._labels[at], index, rows, columns))
                 made = drain(Painter(model, settings).section(labels)).mean(0)
             elif self._run.family.dimensions == 3:
@@ -123,9 +125,13 @@ class Looker:
         path = self._keep(made, Path(view.folder) / f"preview-{step:07d}.npy")
         return Previewed(step, path, number, top, left)
 
+    @property
+    def _in_crops(self) -> bool:
+        return families.paints(self._card.recipe.model) in ("holes", "crops")
+
     def _side(self) -> int:
         """How much of a section is shown: what is hidden or drawn comes in crops, of which a few say enough."""
-        if self._run.family.makes in ("filling", "crops"):
+        if self._in_crops:
             return min(SIDE, CROPS * self._card.recipe.examples.crop)
         return SIDE if self._run.family.dimensions == 2 else VOLUME_SIDE
 
@@ -157,8 +163,7 @@ def _map(
 def _shown(model: StoredModel, settings: PredictionSettings, window: Array) -> Array:
     """A window (y, x) as float32 in tiles of a training crop: each with a part hidden and filled, or a drawn crop."""
     card = model.card
-    family = families.load(model.family).Model(card.recipe.model, card.channels)
-    family.put_weights(model.weights)
+    family = family_of(model)
     device = torch.device(settings.device)
     for network in family.modules.values():
         network.to(device).eval()
@@ -173,7 +178,9 @@ def _shown(model: StoredModel, settings: PredictionSettings, window: Array) -> A
         for top, left in itertools.product(range(0, rows, side), range(0, columns, side)):
             place = slice(top, top + side), slice(left, left + side)
             tile = torch.from_numpy(np.ascontiguousarray(planes[:, *place])).to(device)[None]
-            made[place] = family.shown(tile, tile)[1][0].float().mean(0).cpu().numpy()
+            made[place] = (
+                family.shown(TensorBatch(tile, tile, tile))[1][0].float().mean(0).cpu().numpy()
+            )
     return made[:height, :width]
 
 

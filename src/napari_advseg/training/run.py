@@ -130,12 +130,12 @@ class Run:
         self.average = Average(self.family.modules, self.settings.ema)
 
     @torch.no_grad()
-    def shown(self, crops: Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """What is given, made with the averaged weights, and true, of images (1, C, H, W) and targets (1, K, H, W)."""
+    def shown(self, crops: Iterable[TensorBatch]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """What is given, made with the averaged weights, and true, of withheld crops."""
         with self.average.applied():
             for module in self.family.modules.values():
                 module.eval()
-            return [self.family.shown(image, target) for image, target in crops]
+            return [self.family.shown(crop) for crop in crops]
 
     @torch.no_grad()
     def validate(self, examples: Iterable[TensorBatch]) -> dict[str, float]:

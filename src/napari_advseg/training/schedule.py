@@ -1,4 +1,8 @@
-"""The learning rate over steps: warm-up, cosine, and reductions where the validation loss stands still."""
+"""The learning rate over steps: warm-up, cosine, and reductions where the validation loss stands still.
+
+The factor is a function of the step, so that a resumed or shortened run needs no state of a scheduler; the rule for a
+plateau counts its reductions, as in the thesis, which torch's does not.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,10 @@ def ramp(step: int, settings: TrainingSettings) -> float:
     """The factor that the step number alone decides, in [0, 1]."""
     rise = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
     fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps)) if settings.cosine else 1.0
-    return rise * fall * straight(step, settings)
+    return rise * fall * linear_decay(step, settings)
 
 
-def straight(step: int, settings: TrainingSettings) -> float:
+def linear_decay(step: int, settings: TrainingSettings) -> float:
     """The factor of the linear decay: 1 up to its beginning, then down to 0 at the end of the run."""
     if settings.linear is None:
         return 1.0

@@ -43,8 +43,8 @@ def take_over(family: Family[Any], folder: str | None, only: Sequence[str] = ())
     }
     wanted = [
         name
-        for name in own
-        if family.takes(name) and (not only or any(fnmatchcase(name, one) for one in only))
+        for name in family.may_take(list(own))
+        if not only or any(fnmatchcase(name, one) for one in only)
     ]
     if not wanted:
         raise ValueError(
@@ -62,7 +62,7 @@ def take_over(family: Family[Any], folder: str | None, only: Sequence[str] = ())
         for name, other in taken.items():
             own[name].copy_(torch.from_numpy(source.weights[other]))
     unused = [name for name in source.weights if name not in set(taken.values())]
-    return in_words(source, taken, [name for name in own if name not in taken], unused)
+    return describe_transfer(source, taken, [name for name in own if name not in taken], unused)
 
 
 def fitting(own: dict[str, tuple[int, ...]], theirs: Tensors) -> dict[str, str]:
@@ -83,7 +83,7 @@ def players(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
-def in_words(
+def describe_transfer(
     source: StoredModel, taken: dict[str, str], missing: Sequence[str], unused: Sequence[str]
 ) -> str:
     """For example "36 of 40 tensors come from model (boundless, step 500). At random begin: critic.last.bias"."""

@@ -78,18 +78,18 @@ class Watch:
             is_winning = len(past) == REMEMBERED and share > WINNING
             alarms += self._once(
                 f"winning {critic}",
-                is_winning,
                 f"The {critic} tells {100 * share:.0f} % of true and made maps apart: it wins and teaches little. "
                 "Lower the critic's learning rate or, where there are such settings, raise critic.every or set "
                 "critic.smooth to 0.9.",
+                is_so=is_winning,
             )
         self._ratios.append(found.ratio)
         is_silent = len(self._ratios) == REMEMBERED and max(self._ratios) < SILENT
         alarms += self._once(
             "saturated",
-            is_silent,
             "The generator's gradient has nearly vanished beside the critic's: its output is saturated. "
             "Choose the objective lsgan or hinge, or lower the generator's learning rate.",
+            is_so=is_silent,
         )
         return alarms
 
@@ -103,9 +103,9 @@ class Watch:
         self._was_diverse = self._was_diverse or not is_alike
         return self._once(
             "collapsed",
-            is_collapsed,
             "The generator makes nearly the same map of every image: it has collapsed. Raise content_weight, lower "
             "its learning rate, or choose another objective (r1, hinge).",
+            is_so=is_collapsed,
             is_fatal=True,
         )
 
@@ -115,10 +115,10 @@ class Watch:
         self._flips = self._flips + 1 if is_flipped else 0
         return self._once(
             "flipped",
-            self._flips >= FLIPS,
             "Inside and outside are swapped: the complement of what is made of withheld images fits their annotation "
             "better. Nothing in unpaired data tells them apart. Train again with another seed, give a few pairs "
             "(--image, --labels), or raise model.paired.",
+            is_so=self._flips >= FLIPS,
         )
 
     def forget(self) -> None:
@@ -128,7 +128,7 @@ class Watch:
         self._ratios.clear()
         self._said.clear()
 
-    def _once(self, what: str, is_so: bool, text: str, *, is_fatal: bool = False) -> list[Alarm]:  # noqa: FBT001
+    def _once(self, what: str, text: str, *, is_so: bool, is_fatal: bool = False) -> list[Alarm]:
         if not is_so:
             self._said.discard(what)
             return []

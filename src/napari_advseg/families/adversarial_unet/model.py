@@ -10,8 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_advseg.families.adversarial_unet.settings import AdversarialUNetSettings
-from napari_advseg.families.family import Player, Progress, TensorBatch, Turn, total
-from napari_advseg.families.segmenter import Segmenter
+from napari_advseg.families.family import (
+    Player,
+    Progress,
+    TensorBatch,
+    Turn,
+    patch_critic,
+    total,
+)
+from napari_advseg.families.segmenter import UNetSegmenter
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.objectives import (
     critic_loss,
@@ -20,23 +27,17 @@ from napari_advseg.networks.objectives import (
     patch_weight,
     penalty,
 )
-from napari_advseg.networks.unet import UNet2d, context, stride
 
 
-class Model(Segmenter[AdversarialUNetSettings]):
+class Model(UNetSegmenter[AdversarialUNetSettings]):
     """Cross-entropy plus the verdict of a critic on [image, map] (thesis, main idea; methods 16.4)."""
 
     is_adversarial = True
 
     def players(self) -> dict[str, Player]:
         chosen, channels = self.settings, self.channels
-        generator = UNet2d(channels.image, channels.output, **chosen.layers)
-        critic = PatchCritic(
-            channels.image + channels.output,
-            chosen.critic.widths,
-            chosen.critic.norm,
-            spectral=chosen.critic.spectral,
-        )
+        generator = self.network()
+        critic = patch_critic(channels.image + channels.output, chosen.critic)
         return {
             "generator": Player(generator, chosen.optimiser),
             "critic": Player(critic, chosen.critic.optimiser),
@@ -63,26 +64,6 @@ class Model(Segmenter[AdversarialUNetSettings]):
     @property
     def critic(self) -> PatchCritic:
         return cast("PatchCritic", self.modules["critic"])
-
-    @property
-    def dice(self) -> float:
-        return self.settings.dice
-
-    @property
-    def tile_dependent(self) -> bool:
-        return self.settings.norm in ("instance", "group")
-
-    @property
-    def stride(self) -> int:
-        return stride(len(self.settings.widths))
-
-    @property
-    def context(self) -> int:
-        return context(len(self.settings.widths))
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 6 * self.settings.widths[0] + 64
 
     def _critics_turn(self, batch: TensorBatch, fake: Tensor) -> Turn:
         """The critic on true maps and predicted ones, and on true ones with gaps cut in, there alone."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from napari_advseg.settings import setting
+from napari_advseg.settings import merge, setting
 from napari_advseg.settings.critic import CriticSettings
 from napari_advseg.settings.training import AdamSettings
-from napari_advseg.settings.unet import UNetShape
+from napari_advseg.settings.unet import QUICK, SEED, UNetShape
 
 NAME = "adversarial_unet"
 SUMMARY = "U-Net with a critic of image and interior map that has seen open boundaries"
@@ -57,37 +57,5 @@ class AdversarialUNetSettings(UNetShape):
         return True
 
 
-PRESETS = {
-    "quick": {
-        "model": {
-            "widths": (16, 32, 64, 128, 256),
-            "optimiser": {"learning_rate": 2e-3, "weight_decay": 1e-4},
-            "critic": {**CRITIC.model_dump(), "widths": (16, 32, 64, 128)},
-        },
-        "examples": {
-            "batch": 12,
-            "targets": {"boundary_weight": 3.0},
-            "augmentation": {
-                "intensity": 0.8,
-                "blur": 0.15,
-                "blur_sigma": (0.01, 1.5),
-                "noise_std": 0.1,
-            },
-        },
-        "training": {
-            "steps": 2300,
-            "ema": 0.995,
-            "warmup": 50,
-            "cosine": True,
-            "validate_every": 100,
-        },
-    },
-    "seed": {
-        "model": {
-            "widths": (64, 128, 256, 512, 1024),
-            "optimiser": {"learning_rate": 0.01, "eps": 0.01},
-        },
-        "examples": {"batch": 18, "mode": "fixed", "fixed_crops": 6000, "crop": 160},
-        "training": {"steps": 100_200, "validate_every": 334, "save_every": 334},
-    },
-}
+NARROW = {"model": {"critic": {**CRITIC.model_dump(), "widths": (16, 32, 64, 128)}}}
+PRESETS = {"quick": merge(QUICK, NARROW), "seed": SEED}

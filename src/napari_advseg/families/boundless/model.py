@@ -12,12 +12,13 @@ from napari_advseg.families.boundless import masks
 from napari_advseg.families.boundless.settings import NEEDS, BoundlessSettings
 from napari_advseg.families.family import (
     Family,
+    Footprint,
     Loader,
-    Makes,
     Player,
     Progress,
     TensorBatch,
     Turn,
+    refusing,
     symmetric,
     total,
 )
@@ -46,6 +47,7 @@ class Model(Family[BoundlessSettings]):
 
     needs = NEEDS
     is_adversarial = True
+    infer = refusing(NO_MAPS)
 
     def players(self) -> dict[str, Player]:
         chosen, channels = self.settings, self.channels.image
@@ -113,51 +115,34 @@ class Model(Family[BoundlessSettings]):
             "critic": hinge(*scores),
         }
 
-    @property
-    def makes(self) -> Makes:
-        return "filling"
-
     def fill(self, image: Tensor, hole: Tensor) -> Tensor:
         made = (self._made(symmetric(image).clamp(-1, 1), hole) + 1) / 2
         return torch.where(hole > 0, made.to(image.dtype), image)
 
-    def shown(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
-        generator = torch.Generator().manual_seed(JUDGED_SEED)
-        shape = (int(image.shape[-2]), int(image.shape[-1]))
-        visible = self.settings.mask.changed(empty=0.0)
-        hole = masks.draw(visible, shape, len(image), generator).to(image)
-        return torch.where(hole > 0, 0.5, image), self.fill(image, hole), image
+    @property
+    def holes(self) -> str:
+        return self.settings.mask.mode
 
-    def infer(self, tile: Tensor) -> Tensor:  # noqa: ARG002
-        raise ValueError(NO_MAPS)
+    def shown(self, batch: TensorBatch) -> tuple[Tensor, Tensor, Tensor]:
+        image, visible = batch.image, self.settings.mask.changed(empty=0.0)
+        generator = torch.Generator().manual_seed(JUDGED_SEED)
+        hole = masks.draw(visible, _sides(image), len(image), generator).to(image)
+        return torch.where(hole > 0, 0.5, image), self.fill(image, hole), image
 
     @property
     def inferring(self) -> tuple[str, ...]:
         return ("generator",)
 
     @property
-    def tile_dependent(self) -> bool:
-        return True
-
-    @property
-    def stride(self) -> int:
-        return 1
-
-    @property
-    def context(self) -> int:
-        return CONTEXT
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 10 * self.settings.width + 64
+    def footprint(self) -> Footprint:
+        return Footprint(1, CONTEXT, 4 * 10 * self.settings.width + 64, is_blended=True)
 
     def _real(self, batch: TensorBatch) -> Tensor:
         return symmetric(batch.image).clamp(-1, 1)
 
     def _mask(self, batch: TensorBatch, generator: torch.Generator | None = None) -> Tensor:
         """What is hidden: what was drawn, and pixels that count for nothing."""
-        shape = (int(batch.image.shape[-2]), int(batch.image.shape[-1]))
-        drawn = masks.draw(self.settings.mask, shape, len(batch.image), generator)
+        drawn = masks.draw(self.settings.mask, _sides(batch.image), len(batch.image), generator)
         return torch.maximum(drawn.to(batch.image), 1 - batch.known)
 
     def _made(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -205,6 +190,10 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         ones = torch.ones_like(image[:, :1])
         return self.generator.described(torch.cat((image, ones, torch.zeros_like(ones)), 1))
+
+
+def _sides(image: Tensor) -> tuple[int, int]:
+    return int(image.shape[-2]), int(image.shape[-1])
 
 
 def hinge(real: Tensor, fake: Tensor) -> Tensor:

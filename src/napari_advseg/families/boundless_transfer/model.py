@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from napari_advseg.families.boundless_transfer.settings import BoundlessTransferSettings
-from napari_advseg.families.family import Player, symmetric
+from napari_advseg.families.family import Footprint, Player, symmetric
 from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.gated import CONTEXT, GatedGenerator
 
@@ -30,31 +33,21 @@ class Model(Segmenter[BoundlessTransferSettings]):
     def expects_source(self) -> bool:
         return self.settings.loaded > 0
 
-    def takes(self, name: str) -> bool:
-        player, _, parameter = name.partition(".")
-        network = self.modules[player]
-        assert isinstance(network, GatedGenerator)  # noqa: S101 - tells the type checker
-        return network.layer_of(parameter) <= self.settings.loaded
+    def may_take(self, names: Sequence[str]) -> list[str]:
+        layer_of = self._generator.layer_of
+        return [name for name in names if layer_of(name.partition(".")[2]) <= self.settings.loaded]
 
     @property
-    def tile_dependent(self) -> bool:
-        return True
-
-    @property
-    def stride(self) -> int:
-        return 1
-
-    @property
-    def context(self) -> int:
-        return CONTEXT
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 10 * self.settings.width + 64
+    def footprint(self) -> Footprint:
+        return Footprint(1, CONTEXT, 4 * 10 * self.settings.width + 64, is_blended=True)
 
     def logits(self, image: Tensor) -> Tensor:
         """In the order of the pre-training: the image itself, ones, and the mask that hides nothing."""
         ones = torch.ones_like(image[:, :1])
         given = torch.cat((symmetric(image), ones, self.settings.mask * ones), 1)
-        logits: Tensor = self.modules[PLAYER](given)
+        logits: Tensor = self._generator(given)
         return logits
+
+    @property
+    def _generator(self) -> GatedGenerator:
+        return cast("GatedGenerator", self.modules[PLAYER])

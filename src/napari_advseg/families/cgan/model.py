@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from napari_advseg.families.cgan.settings import CganSettings
 from napari_advseg.families.family import (
     Family,
+    Footprint,
     Player,
     Progress,
     TensorBatch,
     Turn,
     from_symmetric,
     measures,
+    patch_critic,
     symmetric,
 )
 from napari_advseg.networks import losses
@@ -44,7 +46,7 @@ class Model(Family[CganSettings]):
     def players(self) -> dict[str, Player]:
         chosen, channels = self.settings, self.channels
         given, wanted = channels.image, channels.output
-        if self.makes == "image":
+        if not self.settings.segments:
             given, wanted = wanted, given
         generator = UNetTranslator(
             given,
@@ -55,12 +57,7 @@ class Model(Family[CganSettings]):
             dropout=chosen.dropout,
             resize=chosen.resize,
         )
-        critic = PatchCritic(
-            channels.image + channels.output,
-            chosen.critic.widths,
-            chosen.critic.norm,
-            spectral=chosen.critic.spectral,
-        )
+        critic = patch_critic(channels.image + channels.output, chosen.critic)
         return {
             "generator": Player(generator, chosen.optimiser),
             "critic": Player(critic, chosen.critic.optimiser),
@@ -81,21 +78,20 @@ class Model(Family[CganSettings]):
     def validate(self, batch: TensorBatch) -> dict[str, Tensor]:
         logits = self.modules["generator"](self._task(batch)[0])
         loss = self._content(logits, batch)
-        if self.makes == "image":
+        if not self.settings.segments:
             return {"loss": loss}
         return {"loss": loss, **measures(logits, batch, self.channels)}
 
-    @property
-    def makes(self) -> Literal["map", "image"]:
-        return "image" if self.settings.direction == "map_to_image" else "map"
+    def shown(self, batch: TensorBatch) -> tuple[Tensor, Tensor, Tensor]:
+        if self.settings.segments:
+            return super().shown(batch)
+        return batch.target, self.paint(batch.target), batch.image
 
     def paint(self, maps: Tensor) -> Tensor:
-        if self.makes == "map":
-            return super().paint(maps)
         return (torch.tanh(self.modules["generator"](symmetric(maps)).float()) + 1) / 2
 
     def infer(self, tile: Tensor) -> Tensor:
-        if self.makes == "image":
+        if not self.settings.segments:
             raise ValueError(PAINTER)
         generator = self.modules["generator"]
         if self.settings.samples > 1:
@@ -106,39 +102,29 @@ class Model(Family[CganSettings]):
         return from_symmetric(torch.stack(drawn).mean(0), self.channels)
 
     def judge(self, image: Tensor, map_: Tensor) -> Tensor:
-        if self.critic is None:
-            return super().judge(image, map_)
         pair = torch.cat((symmetric(image), symmetric(map_)), dim=1)
-        return falseness(self.settings.critic.objective, self.critic.at_pixels(pair))
+        critic = cast("PatchCritic", self.modules["critic"])
+        return falseness(self.settings.critic.objective, critic.at_pixels(pair))
 
     @property
     def critic(self) -> PatchCritic | None:
-        return cast("PatchCritic", self.modules["critic"]) if self.makes == "map" else None
+        return cast("PatchCritic", self.modules["critic"]) if self.settings.segments else None
 
     @property
     def painting(self) -> tuple[str, ...]:
-        return ("generator",) if self.makes == "image" else ()
+        return () if self.settings.segments else ("generator",)
 
     @property
     def inferring(self) -> tuple[str, ...]:
         return ("generator",)
 
     @property
-    def tile_dependent(self) -> bool:
-        return self.settings.norm in ("instance", "group")
-
-    @property
-    def stride(self) -> int:
-        return 1 << self.settings.depth
-
-    @property
-    def context(self) -> int:
+    def footprint(self) -> Footprint:
+        stride = 1 << self.settings.depth
         # Every halving and every doubling reaches up to two pixels of its level's coarser side.
-        return 4 * self.stride
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 8 * self.settings.width + 64
+        return Footprint(
+            stride, 4 * stride, 4 * 8 * self.settings.width + 64, is_blended=self.norms_tiles
+        )
 
     def _critics_turn(self, batch: TensorBatch, real: Tensor, fake: Tensor) -> Turn:
         critic, chosen = self.modules["critic"], self.settings.critic
@@ -151,16 +137,16 @@ class Model(Family[CganSettings]):
     def _task(self, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """What the generator is given and what is wanted of it, in [-1, 1]."""
         image, map_ = symmetric(batch.image), symmetric(batch.target)
-        return (image, map_) if self.makes == "map" else (batch.known * map_, image)
+        return (image, map_) if self.settings.segments else (batch.known * map_, image)
 
     def _pair(self, batch: TensorBatch, given: Tensor, made: Tensor) -> Tensor:
         """Image and map as the critic sees them: nothing where nobody has annotated."""
-        ends = (given, made) if self.makes == "map" else (made, given)
+        ends = (given, made) if self.settings.segments else (made, given)
         return batch.known * torch.cat([one.float() for one in ends], dim=1)
 
     def _content(self, logits: Tensor, batch: TensorBatch) -> Tensor:
         target, weight = batch.target, batch.weight
-        if self.makes == "image":
+        if not self.settings.segments:
             image = symmetric(batch.image)
             return losses.l1(torch.tanh(logits), image, batch.known.expand_as(image))
         if self.settings.content == "bce":

@@ -11,16 +11,17 @@ from napari_advseg.families.cyclegan.pool import Pool
 from napari_advseg.families.cyclegan.settings import NEEDS, CycleGanSettings
 from napari_advseg.families.family import (
     Family,
+    Footprint,
     Player,
     Progress,
     TensorBatch,
     Turn,
     from_symmetric,
     measures,
+    patch_critic,
     symmetric,
 )
 from napari_advseg.networks import losses
-from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.objectives import critic_loss, fooling_loss, patch_weight, penalty
 from napari_advseg.networks.translator import ResNetTranslator, UNetTranslator
 
@@ -44,8 +45,8 @@ class Model(Family[CycleGanSettings]):
         return {
             "generator_ab": Player(self._translator(image, map_), chosen.optimiser),
             "generator_ba": Player(self._translator(map_, image), chosen.optimiser),
-            "critic_a": Player(self._critic(image), chosen.critic.optimiser),
-            "critic_b": Player(self._critic(map_), chosen.critic.optimiser),
+            "critic_a": Player(patch_critic(image, chosen.critic), chosen.critic.optimiser),
+            "critic_b": Player(patch_critic(map_, chosen.critic), chosen.critic.optimiser),
         }
 
     def turns(self, batch: TensorBatch, at: Progress) -> Iterator[Turn]:
@@ -108,22 +109,13 @@ class Model(Family[CycleGanSettings]):
         return ("generator_ab",)
 
     @property
-    def tile_dependent(self) -> bool:
-        return self.settings.norm == "instance"
-
-    @property
-    def stride(self) -> int:
-        return 1 << self.settings.depth if self.settings.generator == "unet" else 4
-
-    @property
-    def context(self) -> int:
+    def footprint(self) -> Footprint:
+        chosen = self.settings
+        is_unet = chosen.generator == "unet"
+        stride = 1 << chosen.depth if is_unet else 4
         # Halvings and doublings reach two pixels of their coarser side, residual blocks eight each.
-        is_unet = self.settings.generator == "unet"
-        return 4 * self.stride if is_unet else 24 + 8 * self.settings.blocks
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 8 * self.settings.width + 64
+        context = 4 * stride if is_unet else 24 + 8 * chosen.blocks
+        return Footprint(stride, context, 4 * 8 * chosen.width + 64, is_blended=self.norms_tiles)
 
     def _translator(self, inside: int, outside: int) -> nn.Module:
         chosen = self.settings
@@ -132,10 +124,6 @@ class Model(Family[CycleGanSettings]):
         return UNetTranslator(
             inside, outside, chosen.width, chosen.depth, chosen.norm, dropout=chosen.dropout
         )
-
-    def _critic(self, channels: int) -> nn.Module:
-        chosen = self.settings.critic
-        return PatchCritic(channels, chosen.widths, chosen.norm, spectral=chosen.spectral)
 
     def _there(self, image: Tensor) -> Tensor:
         logits: Tensor = self.modules["generator_ab"](image)

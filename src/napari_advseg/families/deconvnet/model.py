@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_advseg.families.deconvnet.settings import DeconvNetSettings
-from napari_advseg.families.family import Player
+from napari_advseg.families.family import Footprint, Player
 from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.networks.switches import DeconvNet
 
@@ -19,20 +19,11 @@ class Model(Segmenter[DeconvNetSettings]):
         return {"deconvnet": Player(network, chosen.optimiser)}
 
     @property
-    def tile_dependent(self) -> bool:
-        return self.settings.norm in ("instance", "group")
-
-    @property
-    def stride(self) -> int:
+    def footprint(self) -> Footprint:
+        widths = self.settings.widths
         # Any size goes in; a tile whose corner is no multiple would pool other pixels together.
-        return 1 << len(self.settings.widths)
-
-    @property
-    def context(self) -> int:
+        stride = 1 << len(widths)
         # Two 3 x 3 layers a level, down and up, and the pixel pooled with.
-        reach = sum((4 + 1) << level for level in range(len(self.settings.widths)))
-        return -(-reach // self.stride) * self.stride
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 6 * self.settings.widths[0] + 64
+        reach = sum((4 + 1) << level for level in range(len(widths)))
+        context = -(-reach // stride) * stride
+        return Footprint(stride, context, 4 * 6 * widths[0] + 64, is_blended=self.norms_tiles)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from napari_advseg.families.family import (
     Family,
+    Footprint,
     Player,
     Progress,
     TensorBatch,
@@ -93,8 +94,6 @@ class Model(Family[SegGanSettings]):
         return {"loss": total(terms), **terms, **measures(logits, batch, self.channels)}
 
     def paint(self, maps: Tensor) -> Tensor:
-        if self.settings.condition_on_image:
-            return super().paint(maps)
         painted: Tensor = self.modules["generator"](maps).float()
         return (painted + 1) / 2
 
@@ -110,17 +109,11 @@ class Model(Family[SegGanSettings]):
         return ("segmenter",)
 
     @property
-    def stride(self) -> int:
-        return max(PAINTER_STRIDE, STRIDES[self.settings.segmenter])
-
-    @property
-    def context(self) -> int:
+    def footprint(self) -> Footprint:
+        kind = self.settings.segmenter
+        stride = max(PAINTER_STRIDE, STRIDES[kind])
         # Dilated bodies see far beyond any tile; this much changes the output visibly.
-        return 16 * self.stride
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return {"deeplab": 1600, "largefov": 1600}.get(self.settings.segmenter, 700)
+        return Footprint(stride, 16 * stride, 1600 if kind in PUBLISHED else 700)
 
     def _gan_steps(self, at: Progress) -> int:
         """Steps of the first phase."""
@@ -131,7 +124,7 @@ class Model(Family[SegGanSettings]):
         image = 2 * batch.image - 1
         painted = self._painted(batch.known * self._softened(batch.target), batch)
         real, fake = (self._judged(one * batch.known) for one in (image, painted.detach()))
-        weight = self._weight(batch, real)
+        weight = patch_weight(batch.weight, real)
         yield Turn(
             "critic",
             critic_loss("vanilla", real, fake, weight),
@@ -169,14 +162,11 @@ class Model(Family[SegGanSettings]):
             return scores.mean((2, 3), keepdim=True)
         return scores
 
-    def _weight(self, batch: TensorBatch, scores: Tensor) -> Tensor:
-        return patch_weight(batch.weight, scores)
-
     def _fooling(self, painted: Tensor, batch: TensorBatch) -> Tensor:
         scores = self._judged(painted * batch.known)
         saturates = self.settings.adversarial == "saturating"
         return fooling_loss(
-            "minimax" if saturates else "vanilla", scores, self._weight(batch, scores)
+            "minimax" if saturates else "vanilla", scores, patch_weight(batch.weight, scores)
         )
 
     def _softened(self, target: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,11 +12,12 @@ from torch.nn import functional as F
 
 from napari_advseg.families.family import (
     Family,
-    Makes,
+    Footprint,
     Player,
     Progress,
     TensorBatch,
     Turn,
+    refusing,
     symmetric,
     total,
 )
@@ -37,6 +39,7 @@ class Model(Family[StyleGanSettings]):
 
     needs = NEEDS
     is_adversarial = True
+    infer = refusing(DRAWER)
 
     def players(self) -> dict[str, Player]:
         chosen, channels = self.settings, self.channels.image
@@ -71,16 +74,9 @@ class Model(Family[StyleGanSettings]):
             "diversity": diversity(drawn, real) if len(real) > 1 else torch.ones(()),
         }
 
-    @property
-    def makes(self) -> Makes:
-        return "crops"
-
-    def shown(  # what a crop shows has no say in what is drawn
-        self,
-        image: Tensor,
-        target: Tensor,  # noqa: ARG002
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        return image, self.sample(1, first=_number_of(image)), image
+    def shown(self, batch: TensorBatch) -> tuple[Tensor, Tensor, Tensor]:
+        # What a crop shows has no say in what is drawn.
+        return batch.image, self.sample(1, first=_number_of(batch.image)), batch.image
 
     def sample(self, count: int, seed: int = 0, truncation: float = 1.0, first: int = 0) -> Tensor:
         """Crops (count, C, R, R) in the unit range, from number `first` on; crop k of a seed is always the same.
@@ -109,28 +105,13 @@ class Model(Family[StyleGanSettings]):
             image = F.interpolate(image, size=(side, side), mode="nearest")
         return image.clamp(0, 1)
 
-    def infer(self, tile: Tensor) -> Tensor:  # noqa: ARG002 - it makes no maps
-        raise ValueError(DRAWER)
-
     @property
     def inferring(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def painting(self) -> tuple[str, ...]:
         return ("generator",)
 
     @property
-    def stride(self) -> int:
-        return 1
-
-    @property
-    def context(self) -> int:
-        return 0
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        return 4 * 8 * self.settings.widths[-1] + 64
+    def footprint(self) -> Footprint:
+        return Footprint(1, 0, 4 * 8 * self.settings.widths[-1] + 64)
 
     def reached(self, at: Progress, batch: int) -> float:
         """How far the growth is in a step, see `level_and_share`.
@@ -151,9 +132,7 @@ class Model(Family[StyleGanSettings]):
 
     @property
     def _generator(self) -> StyleGenerator:
-        network = self.modules["generator"]
-        assert isinstance(network, StyleGenerator)  # noqa: S101 - for the type checker
-        return network
+        return cast("StyleGenerator", self.modules["generator"])
 
     def _drawn_styles(self, count: int, device: torch.device) -> tuple[Tensor, Tensor | None, int]:
         """Styles of a batch and, with the probability of mixing, others for the blocks from a level on."""

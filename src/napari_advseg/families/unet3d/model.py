@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_advseg.families.family import Player
+from napari_advseg.families.family import Footprint, Player
 from napari_advseg.families.segmenter import Segmenter
 from napari_advseg.families.unet3d.settings import UNet3dSettings
 from napari_advseg.networks.unet3d import UNet3d, initialise
@@ -35,24 +35,16 @@ class Model(Segmenter[UNet3dSettings]):
         return self.settings.dice
 
     @property
-    def tile_dependent(self) -> bool:
-        # Strided convolutions are followed by a resize from corner to corner, which stretches with the tile; and the
-        # context below is shorter than the farthest that an output can look.
-        return True
-
-    @property
-    def stride(self) -> int:
-        return 1 << (len(self.settings.widths) - 1)
-
-    @property
-    def depth_stride(self) -> int:
-        return 1 << sum(self.settings.levels[1:])
-
-    @property
-    def context(self) -> int:
-        return self.stride
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        # The two maps of the top block, their sum and skip, and the padded copies that convolutions make.
-        return 4 * 8 * self.settings.widths[0] + 64
+    def footprint(self) -> Footprint:
+        widths = self.settings.widths
+        stride = 1 << (len(widths) - 1)
+        return Footprint(
+            stride,
+            stride,
+            # The two maps of the top block, their sum and skip, and the padded copies that convolutions make.
+            4 * 8 * widths[0] + 64,
+            depth_stride=1 << sum(self.settings.levels[1:]),
+            # Strided convolutions are followed by a resize from corner to corner, which stretches with the tile; and
+            # the context is shorter than the farthest that an output can look.
+            is_blended=True,
+        )

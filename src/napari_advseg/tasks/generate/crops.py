@@ -15,13 +15,14 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from napari_advseg import families, model_store
+from napari_advseg import model_store
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.examples.resize import resized_image
 from napari_advseg.examples.sections import Row, split_sections
-from napari_advseg.families.family import Family
+from napari_advseg.families.works import as_drawer
 from napari_advseg.inference import device as devices
-from napari_advseg.inference.painter import grey_values
+from napari_advseg.inference.fitting import grey_values
+from napari_advseg.inference.prepared import family_of
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import BlockDone, Phase, Reports, Said, Warned
 from napari_advseg.recipes import Train
@@ -104,19 +105,19 @@ def draw(
             f"Truncation {truncation} must be from 0 to 1, and gain {gain} from 0.1 to 10."
         )
     model = model if isinstance(model, StoredModel) else model_store.load(model)
-    family = _family(model)
-    family.put_weights(model.weights)
+    family = family_of(model)
+    drawer = as_drawer(family)
     chosen = settings or model.card.recipe.prediction
     devices.use_threads(chosen.threads)
     device = devices.choose_device(chosen.device)
-    for name in family.painting:
+    for name in family.inferring:
         family.modules[name].to(device).eval()
     yield Phase("draw", count)
     parts = []
     for first in range(0, count, AT_ONCE):
         end = min(count, first + AT_ONCE)
         with torch.inference_mode():
-            parts.append(family.sample(end - first, seed, truncation, first).cpu().numpy())
+            parts.append(drawer.sample(end - first, seed, truncation, first).cpu().numpy())
         yield BlockDone("draw", end, count)
     unit = np.concatenate(parts)
     middle = unit.mean((1, 2, 3), keepdims=True)
@@ -124,7 +125,7 @@ def draw(
     return _as_stack(unit, model, f"seed {seed}, truncation {truncation:g}, gain {gain:g}")
 
 
-def compared(
+def compare_with_training(
     crops: Volume, model: StoredModel, images: str | None = None
 ) -> Reports[Compared | None]:
     """The training patch most like each crop; None, with a warning, where the training images cannot be found.
@@ -192,7 +193,7 @@ def training_images(recipe: Train, images: str | None = None) -> list[Volume]:
     return [volume for one in named for volume in read_set(one, missing=recipe.missing)]
 
 
-def keep(
+def write_crops(
     crops: Volume, found: Compared | None, folder: Path, *, overwrite: bool = False
 ) -> list[Path]:
     """Write the stack and, where they were compared, the table and the picture; their paths come back.
@@ -206,13 +207,13 @@ def keep(
     paths = [Path(write(crops, folder / STACK, overwrite=overwrite))]
     if found is None:
         return paths
-    replace_file(folder / TABLE, table(found))
+    replace_file(folder / TABLE, to_csv(found))
     drawn = [np.asarray(one, np.float32) for one in crops.sections()]
-    replace_file(folder / PICTURE, pictured(drawn, found))
+    replace_file(folder / PICTURE, picture_of(drawn, found))
     return [*paths, folder / TABLE, folder / PICTURE]
 
 
-def table(found: Compared) -> bytes:
+def to_csv(found: Compared) -> bytes:
     """A row for every crop as CSV: its most alike training patch, and whether it looks repeated."""
     text = io.StringIO()
     writer = csv.writer(text)
@@ -232,7 +233,7 @@ def table(found: Compared) -> bytes:
     return text.getvalue().encode()
 
 
-def pictured(crops: Sequence[Floats], found: Compared) -> bytes:
+def picture_of(crops: Sequence[Floats], found: Compared) -> bytes:
     """The crops most like a training patch, each above that patch, as PNG."""
     order = sorted(range(len(crops)), key=lambda k: -found.nearest[k].likeness)[:PICTURED]
     columns = [np.vstack([_shown(_grey(crops[k])), _shown(found.patches[k])]) for k in order]
@@ -292,13 +293,6 @@ def _shown(plane: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     low, high = float(plane.min()), float(plane.max())
     grey = (255 * (plane - low) / max(high - low, 1e-6)).astype(np.uint8)
     return np.pad(grey, 2, constant_values=255)
-
-
-def _family(model: StoredModel) -> Family[Any]:
-    family: Family[Any] = families.load(model.family).Model(
-        model.card.recipe.model, model.card.channels
-    )
-    return family
 
 
 def _as_stack(unit: Floats, model: StoredModel, how: str) -> Volume:

@@ -52,9 +52,9 @@ def _crops(recipe: Generate, model: StoredModel, folder: Path) -> Reports[dict[s
         )
     _make_room(folder, (recipe.count, recipe.side, recipe.side), recipe)
     drawn = yield from crops.draw(model, recipe.count, recipe.seed, recipe.psi, recipe.gain)
-    found = yield from crops.compared(drawn, model, recipe.images)
+    found = yield from crops.compare_with_training(drawn, model, recipe.images)
     yield Saving("crops")
-    paths = crops.keep(drawn, found, folder, overwrite=recipe.overwrite)
+    paths = crops.write_crops(drawn, found, folder, overwrite=recipe.overwrite)
     yield Said(f"These crops are synthetic and carry no labels: {KEEP_OUT}")
     return {"image": str(paths[0]), "labels": None, "written": [str(path) for path in paths]}
 

@@ -43,7 +43,7 @@ from napari_advseg.settings import Settings
 from napari_advseg.tasks import segment
 from napari_advseg.tasks.retrain.judging import Verdict, judge
 from napari_advseg.training.calibration import MOST_SECTIONS, spread
-from napari_advseg.training.fit import is_taken, sole_writer
+from napari_advseg.training.folder import is_taken, sole_writer
 from napari_advseg.training.folds import finished
 from napari_advseg.volume.formats.files import as_labels, read
 from napari_advseg.volume.volume import Volume
