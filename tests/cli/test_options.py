@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from napari_advseg import model_store
-from napari_advseg.cli import app
+from napari_advseg.cli import COMMANDS, app
 from napari_advseg.cli.options import Option, changed_by, takes
 from napari_advseg.recipes import KINDS
 from napari_advseg.recipes.base import Recipe, Sections, model_folder, place
@@ -43,6 +43,10 @@ def marks(option: Any) -> Iterator[str]:
 def test_options_are_those_of_the_record():
     found = "\n".join(lines("", typer.main.get_command(app)))
     assert found == RECORD.read_text(encoding="utf-8").strip()
+
+
+def test_the_table_of_modules_names_every_command():
+    assert sorted(typer.main.get_command(app).commands) == sorted(COMMANDS)
 
 
 class Steps(Settings):

@@ -137,3 +137,10 @@ def test_values_are_read_as_people_write_them():
     }
     assert parse_span("0:17") == (0, 17)
     assert parse_span(None) is None
+
+
+def test_a_span_may_begin_with_the_first_section():
+    assert parse_span(":4") == parse_span("0:4") == (0, 4)
+    for wrong in ("3:", ":", "1:2:3"):
+        with pytest.raises(ValueError, match="A < B"):
+            parse_span(wrong)
