@@ -127,7 +127,7 @@ def _run_tests(tree: Path, tests: Tests, timeout_s: float | None) -> int | None:
     if not any(map(is_of_the_viewer, tests)):
         # The plugins of napari, Qt and zarr take longer to load than most tests.
         settings["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        command += ["-p", "pytest_timeout"]
+        command += ["-p", "pytest_timeout", "-p", "pytest_xvfb", "--no-xvfb"]
     elif "DISPLAY" not in os.environ:
         command = [*SCREEN, *command]
     with (
