@@ -33,7 +33,7 @@ def case(seed=0, shape=(160, 160), **changes):
     noise = np.random.default_rng(seed).normal(0, 0.08, ids.shape)
     interior_map = np.clip(np.where(walls, 0.15, 0.85) + noise, 0, 1).astype(np.float32)
     labels = Volume(flawed(ids, seed), truth.frame, kind="labels")
-    given = {"image": image, "truth": truth, "labels": labels, "interior": interior_map}
+    given = {"image": image, "truth": truth, "labels": labels, "interior_map": interior_map}
     return Case("0", **{**given, "model": None, **changes})
 
 

@@ -59,7 +59,7 @@ class Case:
 
     Attributes:
         name: its sections, for example "17" or "17:20".
-        image, truth, labels, interior: of one place; the labels have errors.
+        image, truth, labels, interior_map: of one place; the labels have errors.
         model: whose critic judges; None where there is none.
     """
 
