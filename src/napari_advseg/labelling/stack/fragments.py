@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from napari_advseg.labelling.stack.merge_tree import MergeTree
 from napari_advseg.progress import BlockDone, Phase, Reports
-from napari_advseg.volume.arrays.lazy import LazyArray, Window, Windowed
+from napari_advseg.volume.arrays.lazy import Derived, LazyArray, Window
 from napari_advseg.volume.errors import DAMAGE, Unreadable, denied, reason
 from napari_advseg.volume.formats.files import create, read
 from napari_advseg.volume.volume import Array, Volume
@@ -55,23 +55,15 @@ class Fragments:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Relabelled(Windowed):
+class Relabelled(Derived):
     """Another array of ids, seen through a table."""
 
     array: LazyArray
     table: npt.NDArray[np.int32]
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         return self.table.dtype
-
-    @property
-    def chunks(self) -> Any:
-        return getattr(self.array, "chunks", None)
 
     def read(self, window: Window) -> Array:
         ids = np.asarray(self.array[window])
