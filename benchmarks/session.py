@@ -354,8 +354,8 @@ def segment(stage: Stage) -> Volume:
     wait("Segment can be pressed", dock.buttons.run.isEnabled)
     camera.take("segment-ready")
     dock.preview_button.click()
-    wait("a preview", dock.live.isChecked)
-    slider = dock.sliders.row("threshold").editor
+    wait("a preview", dock.live_preview.live.isChecked)
+    slider = dock.labelling.sliders.row("threshold").editor
     known = float(slider.read())
     slider.write(round(min(0.95, known + 0.1), 2))
     wait("labels of the preview", lambda: PREVIEW in viewer.layers)
@@ -389,7 +389,7 @@ def tune(stage: Stage, truth: Labels) -> None:
     dock.save.click()
     wait("the thresholds in the model", lambda: "Saved into" in dock.buttons.log.toPlainText())
     camera.take("tune-done")
-    dock.live.setChecked(False)
+    dock.live_preview.live.setChecked(False)
 
 
 def apply(stage: Stage) -> None:

@@ -137,7 +137,7 @@ def measured(
     """Rows of median milliseconds for a section of `side` x `side` pixels."""
     segment = with_result(viewer, side, folder)
     watch = Stopwatch(viewer)
-    segment.live.setChecked(True)
+    segment.live_preview.live.setChecked(True)
     wait(lambda: "drawn" in watch.marks)
     wait(seconds=1)
     rows = {name: timed(segment, watch, name, moves) for name in VALUES}
@@ -156,8 +156,8 @@ def with_result(viewer: napari.Viewer, side: int, folder: Path) -> SegmentDock:
     paths = {
         name: str(write(volume, folder / f"{name}.ome.zarr")) for name, volume in parts.items()
     }
-    dock.sliders.set(START)
-    dock.more.set(START)
+    dock.labelling.sliders.set(START)
+    dock.labelling.more.set(START)
     made = {"labels": paths["labels"], "probabilities": paths["map"], "labelling": START}
     dock._add_result(handover.as_result(made, "cells"))  # noqa: SLF001
     wait(seconds=2)
@@ -166,7 +166,11 @@ def with_result(viewer: napari.Viewer, side: int, folder: Path) -> SegmentDock:
 
 def timed(segment: SegmentDock, watch: Stopwatch, name: str, moves: int) -> dict[str, float]:
     """The medians over moves of one slider, after two that warm up, and the longest."""
-    form = segment.sliders if name in segment.sliders.shown() else segment.more
+    form = (
+        segment.labelling.sliders
+        if name in segment.labelling.sliders.shown()
+        else segment.labelling.more
+    )
     rows = []
     for move in range(moves + 2):
         value = VALUES[name][move % len(VALUES[name])]

@@ -184,7 +184,7 @@ def wait(until: Callable[[], object] | None = None, seconds: float = LATEST_S) -
 @contextmanager
 def sliding(dock: Any) -> Iterator[None]:
     """A preview every second: the threshold of the Segment dock moves to and fro."""
-    row, places, timer = dock.sliders.row("threshold"), cycle((0.45, 0.55)), QTimer()
+    row, places, timer = dock.labelling.sliders.row("threshold"), cycle((0.45, 0.55)), QTimer()
     timer.timeout.connect(lambda: row.editor.write(next(places)))
     timer.start(int(1000 * PREVIEW_EVERY_S))
     try:
@@ -293,7 +293,7 @@ def others(meter: Meter, viewer: napari.Viewer, docks: Docks, home: Path) -> Non
     dock = docks.segment
     for name in ("threshold", "gap_threshold"):
         for tick in range(40):
-            dock.sliders.row(name).editor.write(0.5 + tick / 100)
+            dock.labelling.sliders.row(name).editor.write(0.5 + tick / 100)
             wait(seconds=0.05)
         meter.phase(f"slider: {name.replace('_', ' ')}")
     for section in range(8):

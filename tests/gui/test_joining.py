@@ -49,41 +49,41 @@ def made(tmp_path_factory):
 @pytest.fixture
 def dock(stage, fake_child, made):
     _, _, segment = stage()
-    segment._set_labelling(SETTINGS)
+    segment.labelling.set(SETTINGS)
     segment._add_result(segmenting.as_result(made, "cells"))
     return segment
 
 
 def test_the_slider_joins_the_fragments_of_the_section_on_screen(dock, made, qtbot):
     viewer = dock._viewer
-    assert not dock.merge.isHidden()
+    assert not dock.labelling.merge.isHidden()
     viewer.dims.set_point(0, FRAME.translate[0] + 2 * FRAME.scale[0])
-    dock.merge.row("threshold").editor.widget.findChild(QSlider).setValue(900)
+    dock.labelling.merge.row("threshold").editor.widget.findChild(QSlider).setValue(900)
     wanted = open_fragments(made["fragments"]).relabelled(0.9).section(2)
 
     def is_shown():
-        layer = dock._labels.layer
+        layer = dock.live_preview.labels.layer
         return layer is not None and np.array_equal(layer.data[0], wanted)
 
     qtbot.waitUntil(is_shown, timeout=SOON)
-    np.testing.assert_allclose(dock._labels.layer.translate, (160, 0, 4))
+    np.testing.assert_allclose(dock.live_preview.labels.layer.translate, (160, 0, 4))
     count = len(np.unique(wanted[wanted > 0]))
-    assert dock.preview_words.text().startswith(f"{count} cell")
-    assert not dock._result_layer.visible
+    assert dock.live_preview.words.text().startswith(f"{count} cell")
+    assert not dock.live_preview.result.visible
 
 
 def test_apply_writes_the_joined_labels_and_adds_them_without_the_child(dock, made, qtbot):
     qtbot.waitUntil(lambda: bool(dock.out.path), timeout=SOON)
     before = Path(made["labels"]), read(made["labels"]).numpy().copy()
-    first = dock._result_layer
-    dock.merge.row("threshold").editor.write(0.8)
+    first = dock.live_preview.result
+    dock.labelling.merge.row("threshold").editor.write(0.8)
     qtbot.waitUntil(dock.apply.isEnabled, timeout=SOON)
     dock.apply.click()
-    qtbot.waitUntil(lambda: dock._result_layer is not first, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.live_preview.result is not first, timeout=SOON)
     wanted = open_fragments(made["fragments"]).relabelled(0.8).numpy()
-    np.testing.assert_array_equal(dock._result_layer.data, wanted)
+    np.testing.assert_array_equal(dock.live_preview.result.data, wanted)
     np.testing.assert_array_equal(read(before[0]).numpy(), before[1])
-    stored = read(dock._result_layer.metadata["path"])
+    stored = read(dock.live_preview.result.metadata["path"])
     np.testing.assert_array_equal(stored.numpy(), wanted)
     assert "below 0.8" in stored.frame.history[-1]
     assert dock._job.recipe is None
@@ -91,21 +91,23 @@ def test_apply_writes_the_joined_labels_and_adds_them_without_the_child(dock, ma
 
 
 def test_what_the_fragments_do_not_cover_is_said_in_the_preview(dock, qtbot):
-    dock.sliders.row("threshold").editor.write(0.6)
-    qtbot.waitUntil(lambda: "cut them anew" in dock.preview_words.text(), timeout=SOON)
-    dock.more.row("across_sections").editor.write("linked")
-    qtbot.waitUntil(lambda: "from section to section" in dock.preview_words.text(), timeout=SOON)
-    assert dock.merge.isHidden()
-    dock.more.row("across_sections").editor.write("sections")
-    qtbot.waitUntil(lambda: dock.preview_words.text().endswith("section"), timeout=SOON)
+    dock.labelling.sliders.row("threshold").editor.write(0.6)
+    qtbot.waitUntil(lambda: "cut them anew" in dock.live_preview.words.text(), timeout=SOON)
+    dock.labelling.more.row("across_sections").editor.write("linked")
+    qtbot.waitUntil(
+        lambda: "from section to section" in dock.live_preview.words.text(), timeout=SOON
+    )
+    assert dock.labelling.merge.isHidden()
+    dock.labelling.more.row("across_sections").editor.write("sections")
+    qtbot.waitUntil(lambda: dock.live_preview.words.text().endswith("section"), timeout=SOON)
 
 
 def test_fragments_that_have_gone_are_a_notice(dock, made, qtbot, tmp_path):
     away = Path(made["fragments"]).rename(tmp_path / "away")
     try:
-        dock.merge.row("threshold").editor.write(0.7)
+        dock.labelling.merge.row("threshold").editor.write(0.7)
         qtbot.waitUntil(lambda: "no fragments" in dock.buttons.log.toPlainText(), timeout=SOON)
-        assert not dock.live.isChecked()
+        assert not dock.live_preview.live.isChecked()
     finally:
         away.rename(made["fragments"])
 

@@ -64,13 +64,13 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
     assert "validation loss" in train._job.curves
     assert read_card(train._job.recipe.out).best_step > 0
     qtbot.waitUntil(lambda: segment.model.found.card is not None, timeout=LATER)
-    assert segment.labelling() == segment.model.found.card.labelling
+    assert segment.labelling.value() == segment.model.found.card.labelling
 
     image = segment.image.layer
     click(segment, qtbot)
     viewer.layers.remove(image)  # the result must not depend on it
     qtbot.waitUntil(lambda: segment._result is not None, timeout=LATER)
-    layer = segment._result_layer
+    layer = segment.live_preview.result
     assert layer in viewer.layers
     assert layer.data.shape == image.data.shape
     np.testing.assert_allclose(layer.scale, image.scale)
@@ -80,9 +80,9 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
 
     before = layer.data.copy()
     viewer.dims.set_current_step(0, 2)
-    segment.sliders.row("threshold").editor.write(0.0)
-    qtbot.waitUntil(lambda: segment._labels.layer is not None, timeout=LATER)
-    preview = segment._labels.layer
+    segment.labelling.sliders.row("threshold").editor.write(0.0)
+    qtbot.waitUntil(lambda: segment.live_preview.labels.layer is not None, timeout=LATER)
+    preview = segment.live_preview.labels.layer
     assert preview.data.shape == (1, 72, 80)
     assert preview.translate[0] == pytest.approx(2 * layer.scale[0])
     assert set(np.unique(preview.data)) == {1}  # everything exceeds 0: one cell
@@ -90,14 +90,14 @@ def test_train_segment_relabel_and_apply(docks, qtbot):
     qtbot.waitUntil(lambda: preview.translate[0] == pytest.approx(layer.scale[0]), timeout=LATER)
     np.testing.assert_array_equal(layer.data, before)
     assert not layer.visible
-    segment.live.setChecked(False)
-    assert segment._labels.layer is None
+    segment.live_preview.live.setChecked(False)
+    assert segment.live_preview.labels.layer is None
     assert layer.visible
 
     qtbot.waitUntil(segment.apply.isEnabled, timeout=LATER)
     segment.apply.click()
-    qtbot.waitUntil(lambda: segment._result_layer is not layer, timeout=LATER)
-    assert len(np.unique(segment._result_layer.data)) == 4  # one cell a section
+    qtbot.waitUntil(lambda: segment.live_preview.result is not layer, timeout=LATER)
+    assert len(np.unique(segment.live_preview.result.data)) == 4  # one cell a section
     np.testing.assert_array_equal(layer.data, before)
     np.testing.assert_array_equal(read(layer.metadata["path"]).numpy(), before)
 
@@ -126,7 +126,7 @@ def test_thresholds_are_tuned_on_withheld_sections_and_saved_for_the_next_run(do
 
 
 def segment_pair(dock):
-    settings = dock.labelling()
+    settings = dock.labelling.value()
     return settings.threshold, settings.gap_threshold
 
 
@@ -218,11 +218,11 @@ def test_an_adversarial_family_learns_classes_and_segments_them(stage, qtbot):
     assert segment.model.found.card.channels.gives == "classes"
     click(segment, qtbot)
     over(segment, qtbot)
-    qtbot.waitUntil(lambda: segment._result_layer is not None, timeout=LATER)
-    classes = np.asarray(segment._result_layer.data)
+    qtbot.waitUntil(lambda: segment.live_preview.result is not None, timeout=LATER)
+    classes = np.asarray(segment.live_preview.result.data)
     assert classes.shape == (4, 72, 80)
     assert set(np.unique(classes)) <= {0, 1, 2}
-    assert not segment.live.isEnabled()
+    assert not segment.live_preview.live.isEnabled()
 
 
 def test_a_model_of_volumes_learns_and_segments_from_the_docks(stage, qtbot):
@@ -243,5 +243,5 @@ def test_a_model_of_volumes_learns_and_segments_from_the_docks(stage, qtbot):
     assert segment.model.found.card.recipe.family == "unet3d"
     click(segment, qtbot)
     over(segment, qtbot)
-    qtbot.waitUntil(lambda: segment._result_layer is not None, timeout=LATER)
-    assert np.asarray(segment._result_layer.data).shape == (6, 72, 80)
+    qtbot.waitUntil(lambda: segment.live_preview.result is not None, timeout=LATER)
+    assert np.asarray(segment.live_preview.result.data).shape == (6, 72, 80)

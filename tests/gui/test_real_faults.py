@@ -72,7 +72,7 @@ def docks(bench, own, room, qtbot, tmp_path):
     ):
         train.advanced.group(group).row(name).editor.write(value)
     segment.sections.row("sections").editor.write(None)
-    segment.more.row("across_sections").editor.write("sections")
+    segment.labelling.more.row("across_sections").editor.write("sections")
     notification_manager.records.clear()
     yield train, segment
     come_to_rest(train._session, qtbot)
@@ -96,7 +96,7 @@ def segment(docks, trained, qtbot):
 
 def tidy(viewer, segment, own):
     """Take away what tests have added; what shows something of ours goes by its switch."""
-    segment.live.setChecked(False)
+    segment.live_preview.live.setChecked(False)
     for layer in tuple(viewer.layers):
         if layer not in own and not is_ours(layer):
             viewer.layers.remove(layer)
@@ -131,7 +131,7 @@ def segmented(dock, qtbot):
     before = dock._result
     click(dock, qtbot)
     qtbot.waitUntil(lambda: dock._result is not before, timeout=LATER)
-    return dock._result_layer
+    return dock.live_preview.result
 
 
 def replayed(recipe, folder, **places):
@@ -185,7 +185,7 @@ def test_a_result_never_lands_in_a_layer_that_is_there(bench, segment, qtbot):
     click(segment, qtbot)
     viewer.layers.remove(shown)
     qtbot.waitUntil(lambda: segment._result is not before, timeout=LATER)
-    result = segment._result_layer
+    result = segment.live_preview.result
     assert result in viewer.layers
     assert result not in others
     assert result.name.startswith("gone soon")
@@ -203,7 +203,7 @@ def test_a_result_that_is_renamed_or_deleted_during_the_next_run_is_kept(bench, 
     kept.name = "my favourite"
     viewer.layers.remove(deleted)
     qtbot.waitUntil(lambda: segment._result is not before, timeout=LATER)
-    assert segment._result_layer not in (kept, deleted)
+    assert segment.live_preview.result not in (kept, deleted)
     assert kept.name == "my favourite"
     np.testing.assert_array_equal(kept.data, data[0])
     np.testing.assert_array_equal(read(deleted.metadata["path"]).numpy(), data[1])
@@ -216,10 +216,10 @@ def test_a_section_alone_goes_through_with_settings_for_stacks(bench, segment, q
         np.asarray(stack.data[0]), name="flat", scale=stack.scale[1:], units=stack.units[1:]
     )
     segment.image.choose(flat)
-    segment.more.row("across_sections").editor.write("agglomerated")
+    segment.labelling.more.row("across_sections").editor.write("agglomerated")
     result = segmented(segment, qtbot)
     assert result.data.shape == flat.data.shape
-    segment.more.row("across_sections").editor.write("sections")
+    segment.labelling.more.row("across_sections").editor.write("sections")
     segment.sections.row("sections").editor.write((2, 4))
     click(segment, qtbot)
     refused("are not inside", qtbot)

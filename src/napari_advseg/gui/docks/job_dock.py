@@ -5,29 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
-from napari_advseg.gui.compute import checks, handover
+from napari_advseg.gui.compute import checks
 from napari_advseg.gui.compute.job import End, Job
-from napari_advseg.gui.compute.session import Session
-from napari_advseg.gui.help import pages, shortcuts
+from napari_advseg.gui.docks.halves import Halves, column_of
+from napari_advseg.gui.help import shortcuts
+from napari_advseg.gui.help.browser import open_help
 from napari_advseg.gui.help.keys import KeyList
 from napari_advseg.gui.help.shortcuts import Shortcut
 from napari_advseg.gui.help.tour import Guide
-from napari_advseg.gui.kit.form import Fold
-from napari_advseg.gui.kit.panel import Buttons, LayerChoice, PathLine, in_scroll_area, note
+from napari_advseg.gui.kit.form import Fold, Form
+from napari_advseg.gui.kit.panel import Buttons, LayerChoice, note
 from napari_advseg.gui.kit.ring import watch_focus
 from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.viewer import window
 
-FORM_PX = 132
 NO_DOCK = "Open a dock first: Plugins > Adversarial segmentation."
 
 
@@ -55,8 +54,7 @@ class JobDock(QWidget):
         self._viewer = window.unwrapped(napari_viewer)
         self._session = session_of(self._viewer)
         self._job: Job | None = None
-        self._halves = QSplitter(Qt.Orientation.Vertical)
-        self._halves.setChildrenCollapsible(False)
+        self._halves = Halves()
         self.device = note()
         self.buttons = Buttons(self.run_words, can_pause=self.can_pause, log_px=self.log_px)
         self.buttons.run_about = self.run_about
@@ -84,15 +82,6 @@ class JobDock(QWidget):
     def tour_stop(self) -> QWidget:
         """The control that the tour asks to press, ready to be pressed."""
         return self.buttons.run
-
-    def open_help(self) -> None:
-        """Show in the browser what is said of this dock."""
-        # Not among hidden files, which browsers in a sandbox (Ubuntu's) may not read.
-        place = Path.home() / handover.HOME / "help"
-        write = partial(pages.write_pages, place, self.page or f"docks.md#{self.kind}")
-        writing = self._session.background(write)
-        writing.done.connect(window.open_file)
-        writing.failed.connect(window.show_error)
 
     def event(self, event: QEvent) -> bool:
         """Notice that napari has closed the dock: it takes the parent away and forgets the widget."""
@@ -127,57 +116,32 @@ class JobDock(QWidget):
         `result` comes below them behind a handle; `_reveal` shows it.
         """
         self._keys = tuple(self.shortcuts())
-        shortcuts.register(self._viewer, *_common_keys(self._viewer), *self._keys)
+        common = _common_keys(self._viewer)
+        shortcuts.register(self._viewer, *common, *self._keys)
+        keys = partial(KeyList, self._viewer, (*common, *self._keys))
+        form = column_of(content, Fold("Shortcuts", keys, "The keys of this dock"))
+        self._halves.fill(form, (self.device, self.buttons), result)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(Guide(self._viewer))
         whole.addWidget(self._halves, stretch=1)
-        self._halves.addWidget(self._upper(content))
-        if result is not None:
-            self._halves.addWidget(result)
-            result.hide()
         watch_focus(self._viewer, self)
-        self._connect_buttons()
+        self.device.setVisible(self.shows_device)
+        self.buttons.run.clicked.connect(self.start)
+        self.buttons.pause.clicked.connect(self._pause_or_proceed)
+        self.buttons.cancel.clicked.connect(self._cancel)
+        page = self.page or f"docks.md#{self.kind}"
+        self.buttons.help.clicked.connect(partial(open_help, self._session, page))
+        self._session.ready.connect(self._show_device)
+        self.device.linkActivated.connect(self._session.restart)
         self._show_device(self._session.device)
         self._look_at_layers()
         self._session.attend(self.kind, self._hand_over)
         self._follow(self._session.running(self.kind))
 
-    def _upper(self, content: QWidget) -> QWidget:
-        """What is chosen, where it is computed, and the buttons."""
-        keys = Fold("Shortcuts", self._key_list, "The keys of this dock")
-        form = QWidget()
-        inside = QVBoxLayout(form)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(content)
-        inside.addWidget(keys)
-        upper = QWidget()
-        column = QVBoxLayout(upper)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(in_scroll_area(form), stretch=1)
-        column.addWidget(self.device)
-        self.device.setVisible(self.shows_device)
-        column.addWidget(self.buttons)
-        return upper
-
-    def _connect_buttons(self) -> None:
-        self.buttons.run.clicked.connect(self.start)
-        self.buttons.cancel.clicked.connect(self._cancel)
-        self.buttons.help.clicked.connect(self.open_help)
-        self._session.ready.connect(self._show_device)
-        self.device.linkActivated.connect(self._session.restart)
-
-    def _key_list(self) -> KeyList:
-        every = (*_common_keys(self._viewer), *self._keys)
-        return KeyList(self._viewer, every)
-
     def _reveal(self) -> None:
         """Show the result; the first time it takes most of the room."""
-        result = self._halves.widget(1)
-        if result.isHidden():
-            result.show()
-            upper = FORM_PX + self.buttons.sizeHint().height()
-            self._halves.setSizes([upper, max(upper, self._halves.height() - upper)])
+        self._halves.reveal()
 
     def _hand_over(self) -> None:
         """A newer dock of this kind follows the job from now on."""
@@ -222,6 +186,21 @@ class JobDock(QWidget):
     def _show_job(self) -> None:
         if self._job is not None:
             self.buttons.follow(self._job)
+
+    def _in_background(
+        self, work: Callable[[], Any], then: Callable[[Any], object], *, is_long: bool = False
+    ) -> None:
+        """Do it on a thread, and hand what comes of it to `then`; what goes wrong is said."""
+        task = self._session.background(work, is_long=is_long)
+        task.done.connect(then)
+        task.failed.connect(self._fail)
+
+    def _pause_or_proceed(self) -> None:
+        if self._job is not None and self._job.state == "paused":
+            self._session.proceed(self._job)
+        elif self._job is not None:
+            self._session.pause(self._job)
+        self._show_job()
 
     def _cancel(self) -> None:
         if self._job is not None:
@@ -279,39 +258,6 @@ def _press(viewer: Any, which: str) -> None:
         window.show_info(button.toolTip())
 
 
-class NewPlace(PathLine):
-    """A path for something new: proposed until the user chooses one, and looked at on every change."""
-
-    looked = Signal()
-
-    def __init__(
-        self, session: Session, browse: Callable[[QWidget, str], str], placeholder: str
-    ) -> None:
-        super().__init__(browse, placeholder)
-        self._session = session
-        self.place = checks.Place("")
-        self.is_own = False
-        self.changed.connect(self.look)
-        self.chosen.connect(self._keep)
-
-    @property
-    def problem(self) -> str:
-        """Why nothing new can be put there."""
-        return self.place.problem
-
-    def propose(self, find: Callable[[], str]) -> None:
-        """Show the path that `find` finds on a thread."""
-        self._session.background(find).done.connect(self.set)
-
-    def look(self, *_: object) -> None:
-        """See what stands there now; `looked` follows."""
-        look = self._session.background(partial(checks.look_at, self.path))
-        look.done.connect(self._see)
-
-    def _see(self, place: checks.Place) -> None:
-        if place.path == self.path:
-            self.place = place
-            self.looked.emit()
-
-    def _keep(self) -> None:
-        self.is_own = True
+def first_problem(*forms: Form[Any]) -> str:
+    """What is wrong in the first form where anything is; empty where all is valid."""
+    return next((form.problem for form in forms if form.problem), "")

@@ -12,9 +12,10 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg.gui.compute import handover
-from napari_advseg.gui.docks.job_dock import JobDock, NewPlace
+from napari_advseg.gui.docks.job_dock import JobDock
 from napari_advseg.gui.docks.mend import mending
 from napari_advseg.gui.docks.mend.mending import Painted, Use
+from napari_advseg.gui.docks.new_place import NewPlace
 from napari_advseg.gui.kit.editors import PatientComboBox
 from napari_advseg.gui.kit.form import Fold, Form, rows_of
 from napari_advseg.gui.kit.model_choice import ModelChoice

@@ -8,53 +8,34 @@ from functools import partial
 from typing import Any
 
 import napari
-from napari.layers import Image, Layer
-from qtpy.QtCore import QSignalBlocker, QTimer
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from napari.layers import Image
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_advseg.gui.compute import handover
 from napari_advseg.gui.compute.job import Job
-from napari_advseg.gui.docks.job_dock import JobDock, NewPlace
+from napari_advseg.gui.docks.halves import contents
+from napari_advseg.gui.docks.job_dock import JobDock, first_problem
+from napari_advseg.gui.docks.new_place import NewPlace
 from napari_advseg.gui.docks.segment import joining, segmenting
-from napari_advseg.gui.docks.segment.live_labels import LiveLabels
+from napari_advseg.gui.docks.segment.labelling_form import LabellingForm
+from napari_advseg.gui.docks.segment.live_preview import LivePreview
+from napari_advseg.gui.docks.segment.model_rows import ChannelChoice, WeightsChoice
 from napari_advseg.gui.docks.segment.segmenting import Result, View, ViewRequest
 from napari_advseg.gui.help.shortcuts import Shortcut
-from napari_advseg.gui.kit.editors import PatientComboBox
 from napari_advseg.gui.kit.form import Fold, Form, rows_of
 from napari_advseg.gui.kit.model_choice import ModelChoice
-from napari_advseg.gui.kit.panel import LayerChoice, browse_new, note, side_by_side
+from napari_advseg.gui.kit.panel import LayerChoice, browse_new, note
 from napari_advseg.gui.kit.understood import Understood, understand
-from napari_advseg.gui.viewer import results, window
+from napari_advseg.gui.viewer import results
 from napari_advseg.gui.viewer.field_of_view import look_at
+from napari_advseg.model_store import Card
 from napari_advseg.recipes import Label, Segment
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.volume import Volume
 
-SLIDERS = {"threshold": (0.0, 1.0), "gap_threshold": (0.0, 1.01), "minimum_size": (0.0, 2000.0)}
-LIVE = (*SLIDERS, "thin")
-MORE_SLIDERS = {
-    "smoothing": (0.0, 10.0),
-    "depth": (0.0, 20.0),
-    "distance": (1.0, 100.0),
-    "number": (0.0, 2000.0),
-    "edge_radius": (0.0, 10.0),
-    "edge_quantile": (0.0, 1.0),
-    "min_edge_length": (0.0, 100.0),
-}
-MERGE = {"threshold": (0.0, 1.0)}
-FOLLOW_MS = 400
-WEIGHTS = {"best": "best (lowest validation loss)", "last": "last step"}
 PREVIEW_HELP = (
     "Segment only what is on screen now, to try model and sliders before the whole stack."
 )
-LIVE_HELP = (
-    "Label the section on screen with every change, in a layer of its own. A preview follows the section and the "
-    "camera."
-)
-LIVE_LATER = (
-    "Press Preview or Segment first: sliders work on the interior map that the model makes."
-)
-INTERIOR_HELP = "Show what the model makes of the image: 1 inside a cell, 0 on its walls."
 APPLY_HELP = "Label the whole stack as the sliders say, into a new file and a new layer."
 RUNNING = "Something is running; wait for it, or cancel it."
 LABELS = "cells"
@@ -76,45 +57,29 @@ class SegmentDock(JobDock):
         self._sent: tuple[Job, ViewRequest] | None = None
         self._sequel: Callable[[], None] | None = None
         self._result: Result | None = None
-        self._result_layer: Layer | None = None
         self._name = ""
         self._make_rows()
-        self._make_labelling()
-        self._labels = LiveLabels(self._viewer, self._session, self)
-        self._follower = QTimer(self)
-        self._follower.setSingleShot(True)
-        self._follower.setInterval(FOLLOW_MS)
+        self.labelling = LabellingForm()
+        self.live_preview = LivePreview(self._viewer, self._session, self.labelling)
+        self.apply = QPushButton("Apply to all sections")
+        self.apply.setToolTip(APPLY_HELP)
+        self.preview_button = QPushButton("Preview")
+        self.buttons.put_before_run(self.preview_button)
         self._connect()
         self._open(self._content())
         self._propose_place()
-        self._offer_live()
 
     def shortcuts(self) -> Sequence[Shortcut]:
         """Previewing and its switches."""
+        live = self.live_preview
         return (
             Shortcut("segment_preview", "Preview what is on screen", "Shift-S", self.preview),
-            Shortcut("segment_live", "Live preview on or off", "Shift-W", self.live.click),
+            Shortcut("segment_live", "Live preview on or off", "Shift-W", live.live.click),
             Shortcut(
-                "segment_map", "Show or hide the interior map", "Shift-I", self.interior_map.click
+                "segment_map", "Show or hide the interior map", "Shift-I", live.interior_map.click
             ),
-            Shortcut("segment_result", "Show or hide the result", "Shift-R", self.turn_result),
+            Shortcut("segment_result", "Show or hide the result", "Shift-R", live.turn_result),
         )
-
-    def turn_result(self) -> None:
-        """Hide the layer of the last result, or show it again."""
-        layer = self._result_layer
-        if layer is not None:
-            results.set_visible(self._viewer, layer, visible=not layer.visible)
-
-    def labelling(self) -> LabellingSettings:
-        """Sliders and the other labelling settings as typed.
-
-        Raises:
-            ValueError: something typed is not valid.
-        """
-        more = self.more.value()
-        joined = more.agglomeration.changed(**self.merge.shown())
-        return more.changed(agglomeration=joined, **self.sliders.shown())
 
     def recipe(self) -> Segment:
         """What is typed, with the image by its name.
@@ -128,7 +93,7 @@ class SegmentDock(JobDock):
             weights=self.weights.currentData() or "best",
             out=self.out.path,
             channel=self.channel.currentData(),
-            labelling=self.labelling(),
+            labelling=self.labelling.value(),
             **self.sections.shown(),
             **self.prediction.shown(),
         )
@@ -139,12 +104,12 @@ class SegmentDock(JobDock):
         if self._problem() or self._understood.volume is None:
             return
         recipe, image = self.recipe(), self._understood.volume
-        what = "classes" if self._tells_classes else "cells"
+        what = "classes" if tells_classes(self.model.found.card) else "cells"
         self._name = f"{self.image.layer.name} {what} ({self.model.title})"
         self.model.used()
         view_request = self._seen_now(recipe, image)
         whole = partial(self._segment_all, recipe, image)
-        if self._labels.shows(view_request):
+        if self.live_preview.labels.shows(view_request):
             whole()
         else:
             self._look_first(view_request, whole)
@@ -158,9 +123,9 @@ class SegmentDock(JobDock):
 
     def apply_to_all(self) -> None:
         """Label all sections as the sliders say, into a new file and a new layer."""
-        if self._result is None or self._labelling_problem():
+        if self._result is None or self.labelling.problem:
             return
-        title, settings = "Labelling all sections", self.labelling()
+        title, settings = "Labelling all sections", self.labelling.value()
         if self._result.fragments and joining.only_joins(self._result.labelling, settings):
             work = partial(joining.join, self._result, settings, self.out.path)
             self._follow(self._session.work(self.kind, title, work))
@@ -172,27 +137,13 @@ class SegmentDock(JobDock):
     def _make_rows(self) -> None:
         recipe = Segment(image="image", model="model", out="labels.ome.zarr")
         self.model = ModelChoice(self._session)
-        self.weights = PatientComboBox()
-        for value, words in WEIGHTS.items():
-            self.weights.addItem(words, value)
+        self.weights = WeightsChoice()
         self.image = LayerChoice(self._viewer, Image)
         self.image_words = note()
-        self.channel = PatientComboBox()
+        self.channel = ChannelChoice()
         self.sections = Form(recipe, only=("sections",))
         self.out = NewPlace(self._session, browse_new, "Ends in .ome.zarr or .tif")
         self.prediction = Form(recipe, only=("prediction",))
-
-    def _make_labelling(self) -> None:
-        settings = LabellingSettings()
-        self.sliders = Form(settings, only=LIVE, sliders=SLIDERS)
-        self.more = Form(settings, without=(*LIVE, "agglomeration.threshold"), sliders=MORE_SLIDERS)
-        self.merge = Form(settings.agglomeration, only=("threshold",), sliders=MERGE)
-        self.live, self.interior_map = QCheckBox("Live preview"), QCheckBox("Interior map")
-        self.interior_map.setToolTip(INTERIOR_HELP)
-        self.preview_words = note()
-        self.apply = QPushButton("Apply to all sections")
-        self.apply.setToolTip(APPLY_HELP)
-        self.preview_button = QPushButton("Preview")
 
     def _content(self) -> QWidget:
         self.rows = rows_of(
@@ -206,23 +157,8 @@ class SegmentDock(JobDock):
             self.sections,
             ("Labels go to", self.out, "A new file; nothing that exists is overwritten."),
         )
-        self.labelling_box = QGroupBox("Labelling")
-        box = QVBoxLayout(self.labelling_box)
-        box.addWidget(self.sliders)
-        box.addWidget(self.merge)
-        box.addWidget(Fold("More", lambda: self.more))
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addLayout(self.rows)
-        column.addWidget(self.labelling_box)
-        column.addWidget(side_by_side(self.live, self.interior_map))
-        column.addWidget(self.preview_words)
-        column.addWidget(self.apply)
-        column.addWidget(Fold("Advanced", lambda: self.prediction))
-        column.addStretch(1)
-        self.buttons.put_before_run(self.preview_button)
-        return content
+        advanced = Fold("Advanced", lambda: self.prediction)
+        return contents(self.rows, self.labelling, self.live_preview, self.apply, advanced)
 
     def _connect(self) -> None:
         self.model.seen.connect(self._take_model)
@@ -230,26 +166,12 @@ class SegmentDock(JobDock):
         self._session.project_opened.connect(self._propose_place)
         self.channel.currentIndexChanged.connect(self._judge)
         self.out.looked.connect(self._judge)
-        for form in (self.sections, self.prediction, self.sliders, self.more, self.merge):
+        for form in (self.sections, self.prediction, self.labelling):
             form.changed.connect(self._judge)
-        for form in (self.sliders, self.more, self.merge):
-            form.changed.connect(self._relabel_for_slider)
-        self.live.toggled.connect(self._turn_live)
-        self.interior_map.toggled.connect(self._turn_interior)
         self.apply.clicked.connect(self.apply_to_all)
         self.preview_button.clicked.connect(self.preview)
-        self._labels.said.connect(self.preview_words.setText)
-        self._labels.failed.connect(self._fail_live)
-        self._follower.timeout.connect(self._follow_view)
-        self._viewer.dims.events.current_step.connect(self._see_elsewhere)
-        camera = window.camera(self._viewer).events
-        camera.center.connect(self._see_elsewhere)
-        camera.zoom.connect(self._see_elsewhere)
-
-    @property
-    def _tells_classes(self) -> bool:
-        card = self.model.found.card
-        return card is not None and card.channels.gives == "classes"
+        self.live_preview.moved.connect(self._follow_view)
+        self.live_preview.failed.connect(self._fail)
 
     def _take_model(self) -> None:
         """Take over what the card says, where it says something new."""
@@ -257,80 +179,46 @@ class SegmentDock(JobDock):
         found = (self.model.path, card.labelling) if card is not None else None
         if card is not None and found != self._taken:
             self._taken = found
-            self._set_labelling(card.labelling)
-            if self._labels.is_of_other_model(self.model.path):
-                self.live.setChecked(False)
-                self._labels.take(None)
-            self._relabel()
+            self.labelling.set(card.labelling)
+            if self.live_preview.labels.is_of_other_model(self.model.path):
+                self.live_preview.live.setChecked(False)
+                self.live_preview.take(None)
+            self.live_preview.relabel()
         self._look_at_layers()
 
-    def _set_labelling(self, settings: LabellingSettings) -> None:
-        """Move the sliders; no preview is asked for."""
-        with (
-            QSignalBlocker(self.sliders),
-            QSignalBlocker(self.more),
-            QSignalBlocker(self.merge),
-        ):
-            self.sliders.set(settings)
-            self.more.set(settings)
-            self.merge.set(settings.agglomeration)
-
     def _look_at_layers(self, *_: object) -> None:
-        self._understood = understand(self.image.layer)
+        card, layer = self.model.found.card, self.image.layer
+        self._understood = understand(layer)
         self.image_words.setText(self._understood.words)
-        self._offer_choices()
-        self._judge()
-
-    def _offer_choices(self) -> None:
-        """Rows that only some models and images need."""
-        card = self.model.found.card
-        has_both = card is not None and {"best", "last"} <= card.weights.keys()
-        differ = card is not None and card.best_step != card.last_step
-        self.rows.setRowVisible(self.weights, has_both and differ)
         channels = self._understood.channels(card)
-        shown = [self.channel.itemData(k) for k in range(self.channel.count())]
-        if shown != [value for _, value in channels]:
-            with QSignalBlocker(self.channel):
-                self.channel.clear()
-                for words, value in channels:
-                    self.channel.addItem(words, value)
-                is_colour = getattr(self.image.layer, "rgb", False)
-                self.channel.setCurrentIndex(0 if is_colour or not channels else 1)
+        self.channel.offer(channels, is_colour=getattr(layer, "rgb", False))
+        self.rows.setRowVisible(self.weights, self.weights.is_needed(card))
         self.rows.setRowVisible(self.channel, bool(channels))
         self.rows.setRowVisible(self.image_words, bool(self._understood.words))
-        self.labelling_box.setVisible(not self._tells_classes)
+        self.labelling.setVisible(not tells_classes(card))
+        self._judge()
 
     def _propose_place(self, *_: object) -> None:
         self._look_at_layers()
-        if self.out.is_own:
-            self.out.propose(partial(handover.place_beside, self.out.path))
-        else:
-            self.out.propose(
-                partial(handover.place_for_labels, self.image.layer, self._session.project)
-            )
-
-    def _labelling_problem(self) -> str:
-        return self.sliders.problem or self.more.problem or self.merge.problem
+        project = self._session.project
+        self.out.propose(partial(handover.place_for_labels, self.image.layer, project))
 
     def _view_problem(self) -> str:
         """Why what is on screen cannot be segmented; empty where it can."""
         return (
             self.model.problem
             or self._understood.why_not(self.model.found.card)
-            or self.sections.problem
-            or self.prediction.problem
-            or self._labelling_problem()
+            or first_problem(self.sections, self.prediction)
+            or self.labelling.problem
         )
 
     def _problem(self) -> str:
         return self._view_problem() or self.out.problem
 
     def _judge_more(self) -> None:
-        problem = self._labelling_problem()
-        if not problem:
-            self.merge.setVisible(joining.can_move(self.labelling()))
+        self.labelling.offer_merge()
         can_apply = self._result is not None and not self._is_running
-        self.apply.setEnabled(can_apply and not problem)
+        self.apply.setEnabled(can_apply and not self.labelling.problem)
         why_no_view = RUNNING if self._is_running else self._view_problem()
         self.preview_button.setEnabled(not why_no_view)
         self.preview_button.setToolTip(why_no_view or PREVIEW_HELP)
@@ -354,12 +242,9 @@ class SegmentDock(JobDock):
         self._follow(self._session.run(self.kind, title, prepare))
 
     def _show_job(self) -> None:
-        if self._job is not None and self._is_preview(self._job):
+        if self._job is not None and self._sent is not None and self._sent[0] is self._job:
             self._job.log[:] = [line for line in self._job.log if line.is_warning]
         super()._show_job()
-
-    def _is_preview(self, job: Job) -> bool:
-        return self._sent is not None and self._sent[0] is job
 
     def _finished(self, result: dict[str, Any]) -> None:
         recipe = self._job.recipe if self._job is not None else None
@@ -367,92 +252,47 @@ class SegmentDock(JobDock):
             asked = {"probabilities": recipe.interior_map, "labelling": recipe.labelling}
             result = {**asked, **result}
         if self._sent is not None and self._sent[0] is self._job:
-            task = self._session.background(partial(segmenting.as_view, result, self._sent[1]))
-            task.done.connect(partial(self._show_view, self._sequel))
-        elif isinstance(recipe, Segment) and recipe.part:
-            return  # a preview that another dock has asked for
-        else:
-            task = self._session.background(
-                partial(segmenting.as_result, result, self._name or LABELS)
-            )
-            task.done.connect(self._add_result)
-        task.failed.connect(self._fail)
+            see = partial(segmenting.as_view, result, self._sent[1])
+            self._in_background(see, partial(self._show_view, self._sequel))
+        elif not (isinstance(recipe, Segment) and recipe.part):  # a preview of another dock
+            work = partial(segmenting.as_result, result, self._name or LABELS)
+            self._in_background(work, self._add_result)
 
     def _settle(self) -> None:
         self._sequel = None
         self._propose_place()
 
     def _tidy_up(self) -> None:
-        self.live.setChecked(False)
-        self.interior_map.setChecked(False)
+        self.live_preview.turn_off()
 
     def _show_view(self, sequel: Callable[[], None] | None, view: View) -> None:
-        self._labels.take(view)
-        self._offer_live()
-        if self.live.isChecked():
-            self._relabel()
-        self.live.setChecked(True)
+        self.live_preview.take(view)
+        self.live_preview.relabel()
+        self.live_preview.live.setChecked(True)
         if sequel is not None:
             sequel()
         else:
-            self._follower.start()
+            self.live_preview.follow_soon()
 
     def _add_result(self, result: Result) -> None:
-        self.live.setChecked(False)
+        self.live_preview.live.setChecked(False)
         self._result = result if result.map_path else None
-        self._labels.take(self._result)
-        self._result_layer = results.add(self._viewer, result.layer)
-        self.buttons.tell(f"Added the layer {self._result_layer.name}.")
-        self._offer_live()
+        self.live_preview.take(self._result)
+        self.live_preview.result = results.add(self._viewer, result.layer)
+        self.buttons.tell(f"Added the layer {self.live_preview.result.name}.")
         self._judge()
-
-    def _offer_live(self) -> None:
-        has_source = self._labels.source is not None
-        self.live.setEnabled(has_source)
-        self.live.setToolTip(LIVE_HELP if has_source else LIVE_LATER)
-
-    def _relabel_for_slider(self) -> None:
-        """A slider was moved: switch the live preview on."""
-        if self._labels.source is None or self._labelling_problem():
-            return
-        if self.live.isChecked():
-            self._relabel()
-        else:
-            self.live.setChecked(True)
-
-    def _relabel(self, *_: object) -> None:
-        if self.live.isChecked() and not self._labelling_problem():
-            self._labels.label(self.labelling())
-
-    def _turn_live(self) -> None:
-        is_on = self.live.isChecked()
-        results.set_visible(self._viewer, self._result_layer, visible=not is_on)
-        if is_on:
-            self._relabel()
-        else:
-            self._labels.turn_off()
-
-    def _turn_interior(self) -> None:
-        self._labels.show_interior(is_on=self.interior_map.isChecked())
-
-    def _see_elsewhere(self, *_: object) -> None:
-        """The viewer shows another section or another part."""
-        if not self.live.isChecked():
-            return
-        if isinstance(self._labels.source, Result):
-            self._relabel()
-        else:
-            self._follower.start()
 
     def _follow_view(self) -> None:
         """Segment what is on screen now, where the preview shows something else."""
         layer, image = self.image.layer, self._understood.volume
-        can_look = self.live.isChecked() and not self._is_running and not self._view_problem()
+        is_on = self.live_preview.live.isChecked()
+        can_look = is_on and not self._is_running and not self._view_problem()
         if layer is None or image is None or not can_look:
             return
-        if not self._labels.shows(self._seen_now(self.recipe(), image)):
+        if not self.live_preview.labels.shows(self._seen_now(self.recipe(), image)):
             self.preview()
 
-    def _fail_live(self, text: str) -> None:
-        self.live.setChecked(False)
-        self._fail(text)
+
+def tells_classes(card: Card | None) -> bool:
+    """Whether a model tells classes apart, not cells."""
+    return card is not None and card.channels.gives == "classes"

@@ -15,7 +15,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import families
 from napari_advseg.gui.compute import checks, handover
-from napari_advseg.gui.docks.job_dock import JobDock, NewPlace
+from napari_advseg.gui.docks.job_dock import JobDock
+from napari_advseg.gui.docks.new_place import NewPlace
 from napari_advseg.gui.docks.train.compare_runs import open_comparison
 from napari_advseg.gui.docks.train.going_on import GoingOn
 from napari_advseg.gui.docks.train.live import Live
@@ -175,7 +176,6 @@ class TrainDock(JobDock):
         self._session.project_opened.connect(self.going_on.look_again)
         self.compare.clicked.connect(partial(open_comparison, self._session, self._viewer))
         self.summary.seen.connect(self._show_time)
-        self.buttons.pause.clicked.connect(self._pause_or_proceed)
         self._viewer.events.theme.connect(self._paint)
         self._paint()
 
@@ -313,13 +313,6 @@ class TrainDock(JobDock):
             self.preview.show_job(self._job)
             if self._job.curves:
                 self._reveal()
-
-    def _pause_or_proceed(self) -> None:
-        if self._job is not None and self._job.state == "paused":
-            self._session.proceed(self._job)
-        elif self._job is not None:
-            self._session.pause(self._job)
-        self._show_job()
 
     def _finished(self, result: dict[str, Any]) -> None:
         user = "Segment" if families.segments(self._base.model) else "Mend"

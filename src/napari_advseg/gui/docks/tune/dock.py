@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_advseg import model_store
 from napari_advseg.gui.compute import handover
-from napari_advseg.gui.docks.job_dock import JobDock, NewPlace
+from napari_advseg.gui.docks.job_dock import JobDock
+from napari_advseg.gui.docks.new_place import NewPlace
 from napari_advseg.gui.docks.tune import heat_grid
 from napari_advseg.gui.docks.tune.heat_maps import MARKS, HeatMaps
 from napari_advseg.gui.kit.editors import PatientComboBox
