@@ -116,7 +116,7 @@ def fill(viewer: napari.Viewer, dock: MendDock, camera: Camera) -> None:
     layer_of(viewer, Image, "clean").visible = False
     bring_to_front(dock)
     dock.image.choose(layer_of(viewer, Image, "tissue"))
-    dock.new.click()
+    dock.region.new.click()
     wait("a region", lambda: dock.region.layer is not None and dock.region.layer.mode == "paint")
     region = dock.region.layer
     region.data[SECTION][disc(3)] = 1
@@ -134,7 +134,7 @@ def extend(viewer: napari.Viewer, dock: MendDock, camera: Camera) -> None:
     """Let the model paint on beyond the border."""
     dock.use.setCurrentIndex(dock.use.findData("extend"))
     for side in ("top", "bottom", "left", "right"):
-        dock.margins.row(side).editor.write(MARGIN_PX)
+        dock.forms.margins.row(side).editor.write(MARGIN_PX)
     dock.image.choose(layer_of(viewer, Image, "tissue filled"))
     wait("an extension that can start", dock.buttons.run.isEnabled)
     dock.buttons.run.click()

@@ -292,11 +292,11 @@ def train_until(stage: Stage, share: float) -> Job:
 def choose_training(stage: Stage) -> None:
     """What a user would choose: the preset that is offered, the length, and what is asked for besides."""
     dock, chosen = stage.docks.train, stage.chosen
-    dock.advanced.row("seed").editor.write(chosen.seed)
+    dock.forms.advanced.row("seed").editor.write(chosen.seed)
     put(dock, stage.folder / f"{stage.image.name}-unet")
     if stage.is_synthetic:
         make_small(dock)
-        dock.advanced.group("model").row("widths").editor.write(SMALL_WIDTHS)
+        dock.forms.advanced.group("model").row("widths").editor.write(SMALL_WIDTHS)
     if chosen.start_from:
         dock.start_from.take(chosen.start_from)
         wait("the model to start from", dock.start_words.text)
@@ -309,18 +309,18 @@ def write_changes(dock: TrainDock, changes: Sequence[str]) -> None:
     for change in changes:
         path, _, value = change.partition("=")
         *groups, name = path.split(".")
-        form = reduce(lambda form, group: form.group(group), groups, dock.advanced)
+        form = reduce(lambda form, group: form.group(group), groups, dock.forms.advanced)
         form.row(name).editor.write(yaml.safe_load(value))
 
 
 def write_length(dock: TrainDock, chosen: argparse.Namespace) -> None:
     """Steps where they are given, else minutes."""
     if chosen.steps is None:
-        dock.length.row("minutes").editor.write(chosen.minutes)
+        dock.forms.length.row("minutes").editor.write(chosen.minutes)
     else:
-        dock.length.row("steps").editor.write(chosen.steps)
+        dock.forms.length.row("steps").editor.write(chosen.steps)
         every = max(1, chosen.steps // 10)
-        dock.advanced.group("training").row("validate_every").editor.write(every)
+        dock.forms.advanced.group("training").row("validate_every").editor.write(every)
 
 
 def put(dock: TrainDock | SegmentDock | TuneDock, place: Path) -> None:
@@ -331,7 +331,7 @@ def put(dock: TrainDock | SegmentDock | TuneDock, place: Path) -> None:
 
 def make_small(dock: TrainDock) -> None:
     """Crops that are quick to learn from."""
-    dock.advanced.group("examples").row("crop").editor.write(SMALL_CROP)
+    dock.forms.advanced.group("examples").row("crop").editor.write(SMALL_CROP)
 
 
 def longest_s(chosen: argparse.Namespace) -> float:
@@ -472,11 +472,11 @@ def contest(stage: Stage) -> None:
     viewer.layers.remove("Error on screen")
     stage.show_section()
     bring_to_front(dock)
-    dock.family.setCurrentText("cgan")
+    dock.network.family.setCurrentText("cgan")
     dock.labels.choose(labels_layers(viewer)[-1])
     make_small(dock)
     write_length(dock, stage.chosen)
-    model = dock.advanced.group("model")
+    model = dock.forms.advanced.group("model")
     model.row("width").editor.write(12)
     model.row("depth").editor.write(4)
     model.group("critic").row("widths").editor.write(SMALL_WIDTHS[:3])

@@ -22,7 +22,8 @@ from waiting import SOON
 from napari_advseg import model_store
 from napari_advseg.gui.compute import handover
 from napari_advseg.gui.compute.session import Session
-from napari_advseg.gui.docks.annotate.dock import FOUND, MARK, TINT, AnnotateDock
+from napari_advseg.gui.docks.annotate.dock import FOUND, MARK, AnnotateDock
+from napari_advseg.gui.docks.annotate.hatching import TINT
 from napari_advseg.gui.help import shortcuts
 from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.viewer import annotation_layer
@@ -67,7 +68,7 @@ def viewer(stage):
     made, dock, _ = stage
     QTest.qWait(SETTLED_MS)  # a layer of the test before may be about to come
     made.layers.clear()
-    for box in (dock.tint, dock.replace):
+    for box in (dock.tint, dock.edits.replace):
         box.setChecked(False)
     dock.what.setCurrentIndex(0)
     dock._session.model = ""
@@ -106,7 +107,7 @@ def counted(dock, qtbot):
 
 
 def filled(dock, qtbot):
-    qtbot.waitUntil(lambda: not dock._filling.is_busy, timeout=SOON)
+    qtbot.waitUntil(lambda: not dock.edits.filling.is_busy, timeout=SOON)
 
 
 def paint(layer, section, rows, columns, value):
@@ -280,7 +281,7 @@ def test_a_brush_that_cannot_be_had_says_why(dock, viewer):
     dock.reset_choices()
     dock.labels.choose(pyramid)
     assert "pyramid" in dock.brushes.buttons["New object"].toolTip()
-    assert "pyramid" in dock.fill.toolTip()
+    assert "pyramid" in dock.edits.fill.toolTip()
 
 
 def test_an_annotation_that_comes_from_a_file_gets_its_colours_back(dock, viewer, qtbot, tmp_path):
@@ -377,16 +378,16 @@ def test_the_bar_goes_to_sections_by_mouse_and_keys(ready, viewer, qtbot):
 def test_what_is_not_annotated_is_hatched_below_what_is_painted(ready, viewer, qtbot):
     layer = ready.labels.layer
     ready.tint.setChecked(True)
-    qtbot.waitUntil(lambda: ready._tint.layer is not None, timeout=SOON)
-    hatch = ready._tint.layer
+    qtbot.waitUntil(lambda: ready.tint._tint.layer is not None, timeout=SOON)
+    hatch = ready.tint._tint.layer
     assert hatch.name == TINT
     qtbot.waitUntil(lambda: viewer.layers.index(hatch) < viewer.layers.index(layer), timeout=SOON)
     assert hatch.data[0, :40, :40].any()
     paint(layer, 0, slice(0, 42), slice(0, 42), BACKGROUND)
-    qtbot.waitUntil(lambda: not ready._tint.layer.data[0, :40, :40].any(), timeout=SOON)
+    qtbot.waitUntil(lambda: not ready.tint._tint.layer.data[0, :40, :40].any(), timeout=SOON)
     viewer.dims.set_current_step(0, 3)
-    qtbot.waitUntil(lambda: ready._tint.layer.translate[0] == 200, timeout=SOON)
-    assert ready._tint.layer.data[0, :40, :40].any()
+    qtbot.waitUntil(lambda: ready.tint._tint.layer.translate[0] == 200, timeout=SOON)
+    assert ready.tint._tint.layer.data[0, :40, :40].any()
     assert ready.labels.layer is layer  # ours is never offered
     ready.tint.setChecked(False)
     qtbot.waitUntil(lambda: TINT not in viewer.layers, timeout=SOON)
@@ -409,8 +410,8 @@ def test_a_copy_goes_on_keeps_what_is_there_and_is_undone_at_once(ready, viewer,
     paint(layer, 3, slice(8, 12), slice(10, 20), 9)
     before = layer.data.copy()
     viewer.dims.set_current_step(0, 2)
-    assert ready.forward.text() == "Copy to section 3"
-    ready.forward.click()
+    assert ready.edits.forward.text() == "Copy to section 3"
+    ready.edits.forward.click()
     filled(ready, qtbot)
     assert viewer.dims.current_step[0] == 3
     np.testing.assert_array_equal(layer.data[3] != 0, (before[2] != 0) | (before[3] != 0))
@@ -418,20 +419,20 @@ def test_a_copy_goes_on_keeps_what_is_there_and_is_undone_at_once(ready, viewer,
     assert "stay as they were" in ready.buttons.log.toPlainText()
     layer.undo()
     np.testing.assert_array_equal(layer.data, before)
-    ready.replace.setChecked(True)
+    ready.edits.replace.setChecked(True)
     viewer.dims.set_current_step(0, 2)
-    ready.forward.click()
+    ready.edits.forward.click()
     filled(ready, qtbot)
     np.testing.assert_array_equal(layer.data[3][before[2] != 0], before[2][before[2] != 0])
 
 
 def test_what_cannot_be_copied_says_why(ready, viewer):
-    assert not ready.forward.isEnabled()
-    assert "Nothing is annotated" in ready.forward.toolTip()
+    assert not ready.edits.forward.isEnabled()
+    assert "Nothing is annotated" in ready.edits.forward.toolTip()
     paint(ready.labels.layer, 0, slice(8, 20), slice(10, 40), 5)
-    assert ready.forward.isEnabled()
-    assert "no section before" in ready.back.toolTip()
-    assert "two sections" in ready.fill.toolTip()
+    assert ready.edits.forward.isEnabled()
+    assert "no section before" in ready.edits.back.toolTip()
+    assert "two sections" in ready.edits.fill.toolTip()
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
@@ -443,10 +444,10 @@ def test_sections_in_between_are_filled_one_undo_each(dock, viewer, qtbot, monke
     paint(layer, 5, slice(8, 40), slice(10, 70), 5)
     counted(dock, qtbot)
     viewer.dims.set_current_step(0, 3)
-    assert dock.fill.text() == "Fill in sections 2 to 4"
+    assert dock.edits.fill.text() == "Fill in sections 2 to 4"
     steps = []
     layer.events.paint.connect(lambda event: steps.append(event.value))
-    dock.fill.click()
+    dock.edits.fill.click()
     filled(dock, qtbot)
     areas = [int((np.asarray(layer.data[z]) == 5).sum()) for z in range(7)]
     assert areas[0] == areas[6] == 0
@@ -467,7 +468,7 @@ def test_large_sections_are_filled_in_pieces_and_undone_as_one(ready, viewer, qt
     layer = ready.labels.layer
     for section in (0, 2):
         paint(layer, section, slice(8, 30), slice(10, 40), 5)
-    ready.fill.click()
+    ready.edits.fill.click()
     filled(ready, qtbot)
     assert (layer.data[1] == 5).sum() == (layer.data[0] == 5).sum()
     layer.undo()
@@ -478,23 +479,23 @@ def test_a_filling_can_be_stopped_and_survives_its_layer(ready, viewer, qtbot):
     layer = ready.labels.layer
     for section in (0, 6):
         paint(layer, section, slice(8, 30), slice(10, 40), 5)
-    ready.fill.click()
-    assert ready.fill.text() == "Stop filling in"
-    ready.fill.click()
-    assert not ready._filling.is_busy
+    ready.edits.fill.click()
+    assert ready.edits.fill.text() == "Stop filling in"
+    ready.edits.fill.click()
+    assert not ready.edits.filling.is_busy
     qtbot.waitUntil(lambda: "filled in" in ready.buttons.log.toPlainText(), timeout=SOON)
-    ready.fill.click()
+    ready.edits.fill.click()
     viewer.layers.remove(layer)
     ready.reset_choices()
     filled(ready, qtbot)
-    assert not ready.fill.isEnabled()
+    assert not ready.edits.fill.isEnabled()
 
 
 def test_what_is_painted_while_sections_are_filled_stays(ready, qtbot):
     layer = ready.labels.layer
     for section in (0, 2):
         paint(layer, section, slice(8, 30), slice(10, 40), 5)
-    ready.fill.click()
+    ready.edits.fill.click()
     paint(layer, 1, slice(8, 30), slice(10, 40), 8)
     filled(ready, qtbot)
     assert set(np.unique(layer.data[1])) == {0, 8}

@@ -29,7 +29,7 @@ def train(stage, fake_child, qtbot):
 
 
 def start(dock, qtbot, seed=0):
-    dock.advanced.row("seed").editor.write(seed)
+    dock.forms.advanced.row("seed").editor.write(seed)
     dock.buttons.run.click()
     qtbot.waitUntil(lambda: dock._job is not None, timeout=SOON)
 
@@ -166,12 +166,12 @@ def test_an_empty_annotation_is_refused_before_anything_is_trained(train, qtbot,
 
 
 def test_what_is_typed_wrong_switches_start_off_and_says_why(train):
-    train.length.row("steps").editor.write("many")
+    train.forms.length.row("steps").editor.write("many")
     assert train.buttons.why.text().startswith("Steps: ")
     assert not train.buttons.run.isEnabled()
-    train.length.row("steps").editor.write(10)
+    train.forms.length.row("steps").editor.write(10)
     assert train.buttons.run.isEnabled()
-    train.advanced.group("model").row("widths").editor.write((1,))
+    train.forms.advanced.group("model").row("widths").editor.write((1,))
     assert "Widths" in train.buttons.why.text()
 
 
@@ -196,8 +196,8 @@ def test_a_model_that_is_there_is_not_overwritten(train, qtbot, home):
 
 def test_the_device_and_the_preset_it_chooses_are_shown(train, qtbot):
     qtbot.waitUntil(lambda: "CPU, 2 cores" in train.device.text(), timeout=SOON)
-    assert train.preset.itemText(0) == "auto (quick)"
-    train.preset.setCurrentIndex(train.preset.findData("seed"))
+    assert train.network.preset.itemText(0) == "auto (quick)"
+    train.network.preset.setCurrentIndex(train.network.preset.findData("seed"))
     assert train.recipe().training.steps == 100_200
     assert train.recipe().model.widths == (64, 128, 256, 512, 1024)
 

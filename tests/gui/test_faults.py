@@ -46,7 +46,7 @@ def train(bench, qtbot):
 
 def start(train, qtbot, seed=ENDLESS):
     """Start and wait until it computes."""
-    train.advanced.row("seed").editor.write(seed)
+    train.forms.advanced.row("seed").editor.write(seed)
     qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
     train.buttons.run.click()
     qtbot.waitUntil(lambda: train._job.done > 3, timeout=SOON)
@@ -153,7 +153,7 @@ def test_a_job_that_waits_behind_one_that_dies_goes_on_in_the_next_child(train, 
 
 def test_a_cancel_is_obeyed_whenever_it_comes_and_start_works_again(train, qtbot):
     rng = np.random.default_rng(0)
-    train.advanced.row("seed").editor.write(ENDLESS)
+    train.forms.advanced.row("seed").editor.write(ENDLESS)
     for moment_ms in rng.integers(0, 150, 6):
         qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
         train.buttons.run.click()
@@ -165,7 +165,7 @@ def test_a_cancel_is_obeyed_whenever_it_comes_and_start_works_again(train, qtbot
 
 
 def test_after_an_exception_the_next_run_works(train, qtbot):
-    train.advanced.row("seed").editor.write(CRASHES)
+    train.forms.advanced.row("seed").editor.write(CRASHES)
     train.buttons.run.click()
     qtbot.waitUntil(lambda: not train._is_running, timeout=SOON)
     assert notices() == ["RuntimeError: something in a library"]

@@ -80,7 +80,7 @@ def dock(opened, qtbot):
     yield docks.mend
     for layer in list(viewer.layers)[2:]:
         viewer.layers.remove(layer)
-    docks.mend._region_is_own = False
+    docks.mend.region._is_own = False
 
 
 def trained(dock, folders, qtbot, family):
@@ -105,8 +105,8 @@ def choose(dock, qtbot, use, folder):
     dock.use.setCurrentIndex(dock.use.findData(use))
     dock.model.set(folder)
     qtbot.waitUntil(lambda: dock.model.found.path == str(folder), timeout=LATER)
-    dock.prediction.group("prediction").row("device").editor.write("cpu")
-    dock.prediction.group("prediction").row("threads").editor.write(1)
+    dock.forms.prediction.group("prediction").row("device").editor.write("cpu")
+    dock.forms.prediction.group("prediction").row("threads").editor.write(1)
 
 
 def run(dock, qtbot):
@@ -124,8 +124,8 @@ def run(dock, qtbot):
 
 def painted_region(dock, qtbot):
     """A region made by the button, with a square in one section and another one that is missing altogether."""
-    qtbot.waitUntil(dock.new.isEnabled, timeout=LATER)
-    dock.new.click()
+    qtbot.waitUntil(dock.region.new.isEnabled, timeout=LATER)
+    dock.region.new.click()
     qtbot.waitUntil(lambda: dock.region.layer is not None, timeout=LATER)
     layer = dock.region.layer
     qtbot.waitUntil(lambda: layer.mode == "paint", timeout=LATER)
@@ -204,8 +204,8 @@ def test_labels_of_a_filled_image_are_scored_where_it_was_seen_alone(
 def test_an_extended_image_lies_over_the_one_it_was_made_of(dock, folders, qtbot):
     choose(dock, qtbot, "extend", trained(dock, folders, qtbot, "boundless"))
     for side, count in (("top", 5), ("bottom", 0), ("left", 9), ("right", 4)):
-        dock.margins.row(side).editor.write(count)
-    dock.sections.row("sections").editor.write("1:3")
+        dock.forms.margins.row(side).editor.write(count)
+    dock.forms.sections.row("sections").editor.write("1:3")
     image = dock.image.layer
     (grown, shown), _ = run(dock, qtbot)
     assert grown.data.shape == (2, 71, 83)
@@ -217,12 +217,12 @@ def test_an_extended_image_lies_over_the_one_it_was_made_of(dock, folders, qtbot
     np.testing.assert_array_equal(inside, image.data[1:3])
     assert shown.data[:, 5:71, 9:79].max() == 0
     assert shown.data.sum() == 2 * (71 * 83 - 66 * 70)
-    dock.sections.row("sections").editor.write("")
+    dock.forms.sections.row("sections").editor.write("")
 
 
 def test_crops_and_pairs_are_generated(dock, folders, qtbot):
     choose(dock, qtbot, "generate", trained(dock, folders, qtbot, "stylegan"))
-    dock.number.row("count").editor.write(3)
+    dock.forms.number.row("count").editor.write(3)
     qtbot.waitUntil(lambda: not dock.labels.isVisibleTo(dock), timeout=LATER)
     (crops,), job = run(dock, qtbot)
     assert np.asarray(crops.data).shape == (3, 16, 16)
@@ -282,14 +282,14 @@ def test_what_is_in_the_way_is_said(dock, folders, qtbot):
     )
     dock.use.setCurrentIndex(dock.use.findData("extend"))
     for side in ("top", "bottom", "left", "right"):
-        dock.margins.row(side).editor.write(0)
+        dock.forms.margins.row(side).editor.write(0)
     assert "say by how many pixels" in dock._problem()
-    dock.margins.row("top").editor.write(8)
+    dock.forms.margins.row("top").editor.write(8)
 
 
 def test_a_cancelled_job_leaves_nothing(dock, folders, qtbot):
     choose(dock, qtbot, "extend", trained(dock, folders, qtbot, "boundless"))
-    dock.margins.row("top").editor.write(4000)
+    dock.forms.margins.row("top").editor.write(4000)
     qtbot.waitUntil(dock.buttons.run.isEnabled, timeout=LATER)
     dock.buttons.run.click()
     job = dock._job
@@ -300,7 +300,7 @@ def test_a_cancelled_job_leaves_nothing(dock, folders, qtbot):
     assert not out.exists()
     assert not mask_beside(out).exists()
     assert not list(out.parent.glob("*extended*partial*"))
-    dock.margins.row("top").editor.write(8)
+    dock.forms.margins.row("top").editor.write(8)
 
 
 @pytest.mark.parametrize("use", ["mend", "extend", "generate"])
@@ -317,7 +317,9 @@ def test_every_control_of_every_use_is_explained(dock, qtbot, use):
 
 
 def test_a_region_that_is_selected_in_the_list_is_taken(dock, monkeypatch):
-    monkeypatch.setattr(dock, "isVisible", lambda: True)  # the window of these tests is never shown
+    monkeypatch.setattr(
+        dock.region, "isVisible", lambda: True
+    )  # the window of these tests is never shown
     dock.use.setCurrentIndex(dock.use.findData("mend"))
     fold = dock._viewer.add_labels(np.zeros(SHAPE, np.uint8), name="fold")
     dock._viewer.layers.selection.active = dock._viewer.layers[0]

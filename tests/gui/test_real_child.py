@@ -26,11 +26,11 @@ ENDLESS = 100_000
 
 def tiny(dock, steps):
     """A network that learns in seconds."""
-    dock.length.row("steps").editor.write(steps)
-    dock.advanced.group("model").row("widths").editor.write((8, 16))
-    dock.advanced.group("examples").row("crop").editor.write(32)
-    dock.advanced.group("examples").row("batch").editor.write(2)
-    dock.advanced.group("training").row("validate_every").editor.write(3)
+    dock.forms.length.row("steps").editor.write(steps)
+    dock.forms.advanced.group("model").row("widths").editor.write((8, 16))
+    dock.forms.advanced.group("examples").row("crop").editor.write(32)
+    dock.forms.advanced.group("examples").row("batch").editor.write(2)
+    dock.forms.advanced.group("training").row("validate_every").editor.write(3)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def segment_pair(dock):
 def test_a_killed_training_is_noticed_and_can_be_resumed(docks, qtbot):
     _, train, _ = docks
     tiny(train, ENDLESS)
-    train.advanced.group("training").row("save_every").editor.write(2)
+    train.forms.advanced.group("training").row("save_every").editor.write(2)
     click(train, qtbot)
     qtbot.waitUntil(lambda: has_trained(train, 6), timeout=LATER)
     os.kill(session_of(train._viewer).process_id, signal.SIGKILL)
@@ -199,9 +199,9 @@ def test_an_adversarial_family_learns_classes_and_segments_them(stage, qtbot):
     _, train, segment = stage((4, 72, 80))
     labels = train.labels.layer
     labels.data = (np.asarray(labels.data) % 3).astype(np.uint8)
-    train.family.setCurrentText("cgan")
-    train.length.row("steps").editor.write(12)
-    model, examples = (train.advanced.group(name) for name in ("model", "examples"))
+    train.network.family.setCurrentText("cgan")
+    train.forms.length.row("steps").editor.write(12)
+    model, examples = (train.forms.advanced.group(name) for name in ("model", "examples"))
     for name, value in (("width", 4), ("depth", 3)):
         model.row(name).editor.write(value)
     model.group("critic").row("widths").editor.write((4, 8))
@@ -227,9 +227,9 @@ def test_an_adversarial_family_learns_classes_and_segments_them(stage, qtbot):
 
 def test_a_model_of_volumes_learns_and_segments_from_the_docks(stage, qtbot):
     _, train, segment = stage((6, 72, 80))
-    train.family.setCurrentText("unet3d")
-    train.length.row("steps").editor.write(3)
-    model, examples = (train.advanced.group(name) for name in ("model", "examples"))
+    train.network.family.setCurrentText("unet3d")
+    train.forms.length.row("steps").editor.write(3)
+    model, examples = (train.forms.advanced.group(name) for name in ("model", "examples"))
     model.row("widths").editor.write((4, 8))
     model.row("anisotropy").editor.write(10.0)
     for name, value in (("depth", 4), ("crop", 32), ("batch", 1)):

@@ -62,7 +62,7 @@ def docks(bench, own, room, qtbot, tmp_path):
     train.labels.choose(own[1])
     train.out.set(tmp_path / "learnt")
     train.out.chosen.emit()
-    train.length.row("steps").editor.write(6)
+    train.forms.length.row("steps").editor.write(6)
     for group, name, value in (
         ("model", "widths", (8, 16)),
         ("examples", "crop", 32),
@@ -70,7 +70,7 @@ def docks(bench, own, room, qtbot, tmp_path):
         ("training", "validate_every", 3),
         ("training", "save_every", 2),
     ):
-        train.advanced.group(group).row(name).editor.write(value)
+        train.forms.advanced.group(group).row(name).editor.write(value)
     segment.sections.row("sections").editor.write(None)
     segment.labelling.more.row("across_sections").editor.write("sections")
     notification_manager.records.clear()

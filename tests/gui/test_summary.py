@@ -44,7 +44,7 @@ def test_data_and_split_are_said_before_start_and_follow_what_is_typed(train, qt
     assert (
         f"3 sections train, 1 validates; {voxels:,} annotated voxels" in train.summary.words.text()
     )
-    train.main.row("validation").editor.write((2, 4))
+    train.forms.main.row("validation").editor.write((2, 4))
     counted(train, qtbot, "2 sections train, 2 validate")
 
 
@@ -60,7 +60,7 @@ def test_what_is_painted_is_counted_anew(train, qtbot):
 
 def test_another_layer_is_watched_and_the_one_before_no_more(train, qtbot):
     first, second = train.labels.layer, drawn(train, (4, 64, 64))
-    train.main.row("zero").editor.write("unannotated")
+    train.forms.main.row("zero").editor.write("unannotated")
     train.labels.choose(second)
     counted(train, qtbot, "900 annotated voxels")
     first.data = np.zeros_like(first.data)
@@ -91,14 +91,14 @@ def test_layers_that_do_not_belong_together_train_a_family_that_needs_no_pairs(t
     labels = drawn(train, (2, 40, 50))
     train.labels.choose(labels)
     assert "belong together" in train.buttons.why.text()
-    train.family.setCurrentText("cyclegan")
+    train.network.family.setCurrentText("cyclegan")
     assert "4 sections of 64 x 64 px" in train.summary.pairing.text()
     assert "2 sections of 40 x 50 px" in train.summary.pairing.text()
     qtbot.waitUntil(lambda: "cyclegan" in train.out.path, timeout=SOON)
     qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)
-    train.main.row("sections").editor.write((0, 2))
+    train.forms.main.row("sections").editor.write((0, 2))
     assert "empty the rows on sections" in train.buttons.why.text()
-    train.main.row("sections").editor.write(None)
+    train.forms.main.row("sections").editor.write(None)
     train.buttons.run.click()
     qtbot.waitUntil(lambda: train._job is not None and train._job.is_over, timeout=SOON)
     recipe = train._job.recipe
@@ -109,7 +109,7 @@ def test_layers_that_do_not_belong_together_train_a_family_that_needs_no_pairs(t
 
 def test_layers_that_belong_together_stay_a_pair_for_every_family(train, qtbot):
     assert train.summary.pairing.isHidden()
-    train.family.setCurrentText("cyclegan")
+    train.network.family.setCurrentText("cyclegan")
     assert train.summary.pairing.text().startswith("As a pair: cyclegan")
     qtbot.waitUntil(lambda: "cyclegan" in train.out.path, timeout=SOON)
     qtbot.waitUntil(train.buttons.run.isEnabled, timeout=SOON)

@@ -66,7 +66,7 @@ def model_folder(place, name, step=400, steps=2300, seed=0, **model):
 
 
 def endless(dock, qtbot):
-    dock.advanced.row("seed").editor.write(ENDLESS)
+    dock.forms.advanced.row("seed").editor.write(ENDLESS)
     dock.buttons.run.click()
     qtbot.waitUntil(lambda: dock._job.done > 1, timeout=SOON)
 
@@ -103,7 +103,7 @@ def test_device_and_time_are_said_before_start(train, qtbot):
     memory.remember_pace(memory.pace_of(train.recipe(), "CPU"), 1.0)
     train._recall()
     qtbot.waitUntil(lambda: "Training takes about 38 min" in train.device.text(), timeout=SOON)
-    train.length.row("steps").editor.write(30)
+    train.forms.length.row("steps").editor.write(30)
     assert "about 30 s" in train.device.text()
 
 
@@ -232,7 +232,7 @@ def test_a_training_begins_with_random_weights_or_with_those_of_a_model_and_its_
     qtbot.waitUntil(lambda: train.recipe().model.widths == (4, 8), timeout=SOON)
     assert train.recipe().start_from == folder
     assert "unet" in train.start_words.text()
-    train.preset.setCurrentIndex(train.preset.findData("seed"))
+    train.network.preset.setCurrentIndex(train.network.preset.findData("seed"))
     qtbot.waitUntil(lambda: train.recipe().model.widths == (4, 8), timeout=SOON)
     train.start_from.take("")
     qtbot.waitUntil(lambda: train.recipe().model.widths != (4, 8), timeout=SOON)
@@ -253,17 +253,17 @@ def test_the_box_chooses_a_model_or_a_folder_that_is_browsed_for(train, qtbot, h
 
 
 def test_what_is_typed_wrong_elsewhere_is_no_obstacle_to_a_start(train, qtbot, home):
-    train.advanced.group("model").row("widths").editor.widget.setText("x")
-    assert train.advanced.problem
+    train.forms.advanced.group("model").row("widths").editor.widget.setText("x")
+    assert train.forms.advanced.problem
     train.start_from.take(str(model_folder(home, "narrow", widths=(4, 8))))
-    qtbot.waitUntil(lambda: not train.advanced.problem, timeout=SOON)
+    qtbot.waitUntil(lambda: not train.forms.advanced.problem, timeout=SOON)
     assert train.recipe().model.widths == (4, 8)
 
 
 def test_another_family_begins_with_random_weights(train, qtbot, home):
     folder = str(model_folder(home, "narrow", widths=(4, 8)))
     train.start_from.take(folder)
-    train.family.setCurrentText("deconvnet")
+    train.network.family.setCurrentText("deconvnet")
     assert train.recipe().start_from is None
     train.start_from.take(folder)
     qtbot.waitUntil(lambda: train.start_words.text() != "", timeout=SOON)

@@ -194,6 +194,7 @@ class JobDock(QWidget):
         task = self._session.background(work, is_long=is_long)
         task.done.connect(then)
         task.failed.connect(self._fail)
+        task.failed.connect(self._judge)
 
     def _pause_or_proceed(self) -> None:
         if self._job is not None and self._job.state == "paused":

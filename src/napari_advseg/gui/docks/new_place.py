@@ -39,6 +39,10 @@ class NewPlace(PathLine):
         look = partial(handover.place_beside, self.path) if self.is_own else find
         self._session.background(look).done.connect(self.set)
 
+    def make_way(self, *_: object) -> None:
+        """Show the next free path beside this one."""
+        self._session.background(partial(handover.place_beside, self.path)).done.connect(self.set)
+
     def look(self, *_: object) -> None:
         """See what stands there now; `looked` follows."""
         look = self._session.background(partial(checks.look_at, self.path))

@@ -3,48 +3,43 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QPushButton, QWidget
 
-from napari_advseg.annotation import edits
 from napari_advseg.annotation.brushes import ERASER, MARKS, NAMES, class_brushes, classes_in
 from napari_advseg.annotation.suggestions import Place
 from napari_advseg.gui.compute import handover
 from napari_advseg.gui.compute.checks import NO_IMAGE, free_place, why_not_tune
 from napari_advseg.gui.docks.annotate import suggesting
 from napari_advseg.gui.docks.annotate.brush_buttons import NEW, OBJECT, Brushes
-from napari_advseg.gui.docks.annotate.coverage import Coverage, hatched
-from napari_advseg.gui.docks.annotate.filling import Filling
+from napari_advseg.gui.docks.annotate.coverage import Coverage
+from napari_advseg.gui.docks.annotate.hatching import Hatching
 from napari_advseg.gui.docks.annotate.places_table import PlacesTable
+from napari_advseg.gui.docks.annotate.section_edits import SectionEdits
 from napari_advseg.gui.docks.annotate.share_bar import ShareBar
-from napari_advseg.gui.docks.job_dock import JobDock
+from napari_advseg.gui.docks.halves import contents
+from napari_advseg.gui.docks.job_dock import JobDock, first_problem
 from napari_advseg.gui.help.shortcuts import Shortcut
 from napari_advseg.gui.kit.comparison import Side
 from napari_advseg.gui.kit.editors import PatientComboBox
 from napari_advseg.gui.kit.form import Fold, Form, rows_of
-from napari_advseg.gui.kit.latest import Latest
 from napari_advseg.gui.kit.model_choice import ModelChoice
-from napari_advseg.gui.kit.panel import LayerChoice, note, side_by_side
+from napari_advseg.gui.kit.panel import LayerChoice, note
 from napari_advseg.gui.viewer import annotation_layer, camera, results
 from napari_advseg.napari_io import LayerData
 from napari_advseg.recipes import Suggest
 from napari_advseg.volume.painted import classes_of
 
 KINDS = {"Objects": "", "Classes": NAMES}
-TINT, MARK = "Not annotated", "Place to annotate"
-HATCH, FRAME = ("#ff8c1a",), ("#ffe600",)
+MARK, FRAME = "Place to annotate", ("#ffe600",)
 MORE = ("window", "looked_at", "measure")
 NEW_ABOUT = "An empty layer that fits the image: its place, voxel size and sections."
-COPY_ABOUT = "Copy what is annotated here to the section {}, and go there; one undo takes it back."
-NO_GAP = "Annotate two sections that have others between them; then those are filled in."
-EMPTY = "Nothing is annotated in this section."
-BUSY = "Sections are being filled in."
 FOUND = "{} places, the most doubtful first. A click on one goes there."
 NO_PLACE = "No place is left to suggest: all that the model looked at is annotated."
 
@@ -62,11 +57,6 @@ class AnnotateDock(JobDock):
         super().__init__(napari_viewer)
         self._searched: Side | None = None
         self._coverage = Coverage(self._viewer, self._session, self)
-        self._hatching = Latest(self._session, self)
-        self._filling = Filling(self._viewer, self._session, self)
-        self._tint = results.OwnLayer(
-            self._viewer, TINT, colormap=results.flat_colours(HATCH), opacity=0.4
-        )
         self._mark = results.OwnLayer(
             self._viewer, MARK, colormap=results.flat_colours(FRAME), opacity=1.0
         )
@@ -76,12 +66,10 @@ class AnnotateDock(JobDock):
         self.names = QLineEdit(NAMES)
         self.new = QPushButton("New annotation layer")
         self.brushes = Brushes(self.labels)
-        self.tint = QCheckBox("Hatch what is not annotated")
+        beside = (self._viewer, self._session, self._coverage, self.labels)
+        self.tint, self.edits = Hatching(*beside), SectionEdits(*beside)
         self.bar = ShareBar()
         self.words = note()
-        self.back, self.forward = QPushButton("Copy back"), QPushButton("Copy on")
-        self.fill = QPushButton("Fill in between")
-        self.replace = QCheckBox("Replace what is annotated there")
         self.model = ModelChoice(self._session)
         recipe = Suggest(image="image", model="model")
         self.main, self.more = Form(recipe, only=("count",)), Form(recipe, only=MORE)
@@ -95,8 +83,7 @@ class AnnotateDock(JobDock):
     def reset_choices(self, event: object = None) -> None:
         """Called by napari when layers come, go or are renamed."""
         super().reset_choices(event)
-        if self.tint.isChecked() and self._tint.is_missed:
-            self.tint.setChecked(False)
+        self.tint.look()
 
     def shortcuts(self) -> Sequence[Shortcut]:
         """Brushes, sections and places."""
@@ -109,9 +96,11 @@ class AnnotateDock(JobDock):
             Shortcut("paint_object", "Paint the last object", "H", partial(take, OBJECT.name)),
             Shortcut("erase_annotation", "Take annotation away", "Q", partial(take, ERASER.name)),
             Shortcut("hatch", "Hatch what is not annotated", "U", self.tint.toggle),
-            Shortcut("copy_next", "Copy to the next section", "K", self.forward.click),
-            Shortcut("copy_previous", "Copy to the previous section", "Shift-K", self.back.click),
-            Shortcut("fill_between", "Fill sections in between", "Shift-J", self.fill.click),
+            Shortcut("copy_next", "Copy to the next section", "K", self.edits.forward.click),
+            Shortcut(
+                "copy_previous", "Copy to the previous section", "Shift-K", self.edits.back.click
+            ),
+            Shortcut("fill_between", "Fill sections in between", "Shift-J", self.edits.fill.click),
             Shortcut(
                 "next_place", "Go to the next suggested place", "J", partial(step, 1), repeats=True
             ),
@@ -154,39 +143,19 @@ class AnnotateDock(JobDock):
         place = self._place(name) if annotation_layer.is_large(image) else None
         self.new.setEnabled(False)
         work = partial(annotation_layer.new_layer, image, name, classes, place)
-        task = self._session.background(work)
-        task.done.connect(self._add_layer)
-        task.failed.connect(self._fail)
-        task.failed.connect(self._judge)
+        self._in_background(work, self._add_layer)
 
     def _content(self) -> QWidget:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.setSpacing(4)
-        column.addLayout(
-            rows_of(
-                ("Image", self.image),
-                ("To paint", self.what),
-                self.names,
-                self.new,
-                ("Labels", self.labels),
-            )
+        layers = rows_of(
+            ("Image", self.image),
+            ("To paint", self.what),
+            self.names,
+            self.new,
+            ("Labels", self.labels),
         )
-        for part in (
-            self.brushes,
-            self.tint,
-            self.bar,
-            self.words,
-            side_by_side(self.back, self.forward),
-            self.fill,
-            self.replace,
-        ):
-            column.addWidget(part)
-        column.addLayout(rows_of(("Model", self.model), self.main))
-        column.addWidget(Fold("More", lambda: self.more))
-        column.addStretch(1)
-        return content
+        asked = rows_of(("Model", self.model), self.main)
+        painting = (self.brushes, self.tint, self.bar, self.words, self.edits)
+        return contents(layers, *painting, asked, Fold("More", lambda: self.more))
 
     def _explain(self) -> None:
         for words, value in KINDS.items():
@@ -196,8 +165,6 @@ class AnnotateDock(JobDock):
             self.labels: "The layer to paint in; only where it is not 0 it is annotated",
             self.what: "Objects: every cell its own id. Classes: a value for every kind of tissue",
             self.names: "Names of the classes, divided by commas; they get the values 1, 2, …",
-            self.tint: "Stripes over all that counts as unknown; background is painted, not left out",
-            self.replace: "Let copies and fillings paint over what is annotated there already",
             self.model: "The model that is asked where it is unsure; the one trained last comes first",
         }
         for widget, words in tips.items():
@@ -211,11 +178,11 @@ class AnnotateDock(JobDock):
         self.names.textChanged.connect(self._judge)
         self.new.clicked.connect(self.make_layer)
         self.brushes.took.connect(self._select_layer)
-        self.tint.toggled.connect(self._hatch)
+        self.tint.failed.connect(self._fail)
         self.bar.chosen.connect(self._coverage.go_to)
-        self.back.clicked.connect(partial(self._copy, -1))
-        self.forward.clicked.connect(partial(self._copy, 1))
-        self.fill.clicked.connect(self._fill_or_stop)
+        self.edits.changed.connect(self._show_section)
+        self.edits.done.connect(self.buttons.tell)
+        self.edits.failed.connect(self._fail)
         self.model.seen.connect(self._judge)
         for form in (self.main, self.more):
             form.changed.connect(self._judge)
@@ -223,11 +190,6 @@ class AnnotateDock(JobDock):
         self._coverage.changed.connect(self._show_section)
         self._coverage.replaced.connect(self._choose_layer)
         self._coverage.failed.connect(self._fail)
-        self._hatching.done.connect(self._show_hatching)
-        self._hatching.failed.connect(self._fail)
-        self._filling.changed.connect(self._show_section)
-        self._filling.done.connect(self.buttons.tell)
-        self._filling.failed.connect(self._fail)
         self._viewer.dims.events.current_step.connect(self._turn_section)
 
     def _turn_kind(self, *_: object) -> None:
@@ -235,11 +197,10 @@ class AnnotateDock(JobDock):
         self._judge()
 
     def _problem(self) -> str:
-        forms = (self.main, self.more)
         return (
             (NO_IMAGE if self.image.layer is None else "")
             or self.model.problem
-            or next((form.problem for form in forms if form.problem), "")
+            or first_problem(self.main, self.more)
         )
 
     def _judge_more(self) -> None:
@@ -311,75 +272,13 @@ class AnnotateDock(JobDock):
         self.bar.setEnabled(self._coverage.side is not None)
         self.bar.show_shares(shares, here)
         self.words.setText(self._coverage.words)
-        self._judge_copies(here)
-        self._judge_filling(here)
+        self.edits.offer()
         if self.tint.isChecked():
-            self._hatch()
+            self.tint.draw()
 
     def _turn_section(self, *_: object) -> None:
         self._show_section()
         self._coverage.count()
-
-    def _judge_copies(self, here: int) -> None:
-        shares = self._coverage.shares
-        why = self._coverage.problem or ("" if shares.of(here) else EMPTY)
-        why = BUSY if self._filling.is_busy else why
-        ends = (
-            (self.back, here > 0, "before", here - 1),
-            (self.forward, here < shares.sections - 1, "after it", here + 1),
-        )
-        for button, is_there, which, section in ends:
-            problem = why or ("" if is_there else f"There is no section {which}.")
-            button.setEnabled(not problem)
-            button.setText(f"Copy to section {section}" if is_there else "Copy")
-            button.setToolTip(f"<p>{problem or COPY_ABOUT.format(section)}</p>")
-
-    def _judge_filling(self, here: int) -> None:
-        gap = None if self._coverage.problem else self._coverage.shares.gap(here)
-        self.fill.setEnabled(gap is not None or self._filling.is_busy)
-        words, about = "Fill in between", self._coverage.problem or NO_GAP
-        if self._filling.is_busy:
-            words, about = "Stop filling in", BUSY
-        elif gap is not None:
-            first, last = gap[0] + 1, gap[1] - 1
-            which = f"sections {first} to {last}" if last > first else f"section {first}"
-            words = f"Fill in {which}"
-            about = (
-                f"Fill {which} by the shapes of the objects in {gap[0]} and {gap[1]}; every section is undone in one "
-                "step."
-            )
-        self.fill.setText(words)
-        self.fill.setToolTip(f"<p>{about}</p>")
-
-    def _hatch(self, *_: object) -> None:
-        side = self._coverage.side
-        if not self.tint.isChecked() or side is None:
-            self._hatching.forget()
-            self._tint.remove()
-            return
-        self._hatching.ask(partial(hatched, side, self._coverage.here))
-
-    def _show_hatching(self, layer: LayerData) -> None:
-        if self.tint.isChecked():
-            self._tint.show(layer, below=self.labels.layer)
-
-    def _copy(self, by: int, *_: object) -> None:
-        volume = self._coverage.volume
-        if volume is not None:
-            here, replace = self._coverage.here, self.replace.isChecked()
-            copy = partial(edits.copied, volume, here, here + by, replace=replace)
-            self._put_in(lambda: iter([copy()]))
-            self._coverage.go_to(here + by)
-
-    def _fill_or_stop(self) -> None:
-        gap, volume = self._coverage.shares.gap(self._coverage.here), self._coverage.volume
-        if self._filling.is_busy:
-            self._filling.stop()
-        elif gap is not None and volume is not None:
-            self._put_in(partial(edits.between, volume, *gap, replace=self.replace.isChecked()))
-
-    def _put_in(self, make: Callable[[], Iterator[edits.Edit]]) -> None:
-        self._filling.start(self.labels.layer, make, replace=self.replace.isChecked())
 
     def _finished(self, result: dict[str, Any]) -> None:
         places = suggesting.places_in(result)
@@ -400,7 +299,7 @@ class AnnotateDock(JobDock):
 
     def _tidy_up(self) -> None:
         self.tint.setChecked(False)
-        self._filling.stop()
+        self.edits.filling.stop()
         self._coverage.follow(None)
         self.brushes.offer(None, ())
         self._mark.remove()

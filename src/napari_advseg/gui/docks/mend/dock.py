@@ -8,24 +8,24 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels
-from qtpy.compat import isalive
-from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_advseg.gui.compute import handover
+from napari_advseg.gui.docks.halves import contents
 from napari_advseg.gui.docks.job_dock import JobDock
 from napari_advseg.gui.docks.mend import mending
 from napari_advseg.gui.docks.mend.mending import Painted, Use
+from napari_advseg.gui.docks.mend.region import RegionChoice
+from napari_advseg.gui.docks.mend.use_forms import UseForms
 from napari_advseg.gui.docks.new_place import NewPlace
 from napari_advseg.gui.kit.editors import PatientComboBox
-from napari_advseg.gui.kit.form import Fold, Form, rows_of
+from napari_advseg.gui.kit.form import rows_of
 from napari_advseg.gui.kit.model_choice import ModelChoice
 from napari_advseg.gui.kit.panel import LayerChoice, browse_new, note
 from napari_advseg.gui.kit.understood import Understood, understand
-from napari_advseg.gui.viewer import annotation_layer, results
+from napari_advseg.gui.viewer import results
 from napari_advseg.model_store import Card
-from napari_advseg.napari_io import LayerData
 from napari_advseg.recipes import Extend, Generate, Mend
-from napari_advseg.volume.volume import Volume
 
 USES: dict[Use, str] = {
     "mend": "Fill a region",
@@ -44,15 +44,8 @@ RUN: dict[Use, tuple[str, str]] = {
     ),
 }
 USE_ABOUT = "What the model shall do; only models that can are offered below."
-NEW = "New layer to paint the region"
-NEW_ABOUT = "An empty labels layer on the image, with the brush in hand: paint folds, stains, missing parts."
-NO_IMAGE_TO_PAINT = "Choose an image first: the layer gets its size and place."
-MARGINS = ("top", "bottom", "left", "right")
-MARGIN_PX = 32
 LOOKING = "Looking at the model …"
-NOT_FINITE = "where the image is not finite"
 NEUROPIL = "synthetic neuropil"
-BRUSH_PX = 20
 
 
 class MendDock(JobDock):
@@ -68,12 +61,10 @@ class MendDock(JobDock):
         self._understood = Understood()
         self._name = ""
         self._style: dict[str, Any] = {}
-        self._region_is_own = False
-        self._made_region: Labels | None = None
+        self.forms = UseForms()
         self._make_rows()
-        self._make_forms()
         self._connect()
-        self._open(self._content())
+        self._open(contents(self.rows, *self.forms.folds.values()))
         self._take_use()
 
     def start(self) -> None:
@@ -94,10 +85,8 @@ class MendDock(JobDock):
             ValueError: something typed is not valid.
         """
         given = {"image": self.image.layer.name, "model": self.model.path, "out": self.out.path}
-        both = {**given, **self.sections.shown(), **self.prediction.shown()}
-        if self._use == "extend":
-            return Extend(**both, **self.margins.shown())
-        return Mend(**both, **self.filling.shown())
+        kind = Extend if self._use == "extend" else Mend
+        return kind(**given, **self.forms.typed())
 
     def drawing(self) -> Generate:
         """What is typed for generating, with the labels by their name.
@@ -106,29 +95,9 @@ class MendDock(JobDock):
             ValueError: something typed is not valid.
         """
         labels = self.labels.layer if self._paints == "labels" else None
-        typed = self.number.shown()
-        for form in (self.side, self.sections, self.of_crops, self.of_pairs):
-            typed |= form.shown() if form in self._forms else {}
+        typed = {**self.forms.number.shown(), **self.forms.typed()}
         named = labels.name if labels is not None else None
         return Generate(model=self.model.path, out=self.out.path, labels=named, **typed)
-
-    def make_region(self) -> None:
-        """A new labels layer on the image, chosen as the region and ready to be painted on."""
-        image = self._understood.volume
-        if image is None:
-            return
-        name = f"{self.image.layer.name} to fill"
-        is_large = annotation_layer.is_large(image)
-        place = mending.place_for_region(name, self._session.project) if is_large else None
-        self.new.setEnabled(False)
-        task = self._session.background(partial(mending.new_region, image, name, place))
-        task.done.connect(self._add_region)
-        task.failed.connect(self._fail)
-        task.failed.connect(self._judge)
-
-    def tour_stop(self) -> QWidget:
-        """The button that begins."""
-        return self.buttons.run
 
     def _make_rows(self) -> None:
         self.use = PatientComboBox()
@@ -136,55 +105,22 @@ class MendDock(JobDock):
             self.use.addItem(words, use)
         self.image = LayerChoice(self._viewer, Image)
         self.image_words = note()
-        self.region = LayerChoice(self._viewer, Labels, NOT_FINITE)
-        self.new = QPushButton(NEW)
+        self.region = RegionChoice(self._viewer, self._session)
         self.labels = LayerChoice(self._viewer, Labels, NEUROPIL)
         self.model = ModelChoice(self._session, _fitting(self._use))
         self.out = NewPlace(self._session, self._browse, "Ends in .ome.zarr or .tif")
-
-    def _make_forms(self) -> None:
-        mend = Mend(image="image", model="model", out="image.ome.zarr")
-        margins = dict.fromkeys(MARGINS, MARGIN_PX)
-        extend = Extend(image="image", model="model", out="image.ome.zarr", **margins)
-        draw = Generate(model="model", out="images")
-        self.sections = Form(mend, only=("sections",))
-        self.filling = Form(mend, only=("label", "lost"))
-        self.margins = Form(extend, only=MARGINS)
-        self.number = Form(draw, only=("count", "seed"))
-        self.side = Form(draw, only=("side",))
-        self.of_crops = Form(draw, only=("psi", "gain", "images"))
-        self.of_pairs = Form(draw, only=("gate", "agree"))
-        self.prediction = Form(mend, only=("prediction",))
-
-    def _content(self) -> QWidget:
         self.rows = rows_of(
             ("What to do", self.use, USE_ABOUT),
             ("Image", self.image, "The image layer to paint into; it stays as it is."),
             self.image_words,
             ("Region", self.region, "The labels layer that marks what is filled: all but 0."),
-            self.new,
+            self.region.new,
             ("Labels", self.labels, "The labels that images are painted of."),
             ("Model", self.model, "The model that paints."),
             self.model.words,
-            self.filling,
-            self.margins,
-            self.number,
-            self.side,
-            self.sections,
+            *self.forms.rows,
             ("Goes to", self.out, "Something new; nothing that exists is overwritten."),
         )
-        self.folds = {
-            form: Fold("Advanced", partial(_itself, form))
-            for form in (self.prediction, self.of_crops, self.of_pairs)
-        }
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addLayout(self.rows)
-        for fold in self.folds.values():
-            column.addWidget(fold)
-        column.addStretch(1)
-        return content
 
     def _connect(self) -> None:
         self.use.currentIndexChanged.connect(self._take_use)
@@ -192,12 +128,12 @@ class MendDock(JobDock):
         self.image.currentIndexChanged.connect(self._propose_place)
         self.labels.currentIndexChanged.connect(self._look_at_layers)
         self.region.currentIndexChanged.connect(self._look_at_layers)
-        self.region.activated.connect(self._keep_region)
-        self.new.clicked.connect(self.make_region)
+        self.region.made.connect(self._judge)
+        self.region.failed.connect(self._fail)
+        self.region.failed.connect(self._judge)
         self._session.project_opened.connect(self._propose_place)
         self.out.looked.connect(self._judge)
-        self._viewer.layers.selection.events.active.connect(self._take_selected)
-        for form in self._all_forms:
+        for form in self.forms.every:
             form.changed.connect(self._judge)
 
     @property
@@ -209,26 +145,6 @@ class MendDock(JobDock):
     def _paints(self) -> str:
         """What the chosen model paints, "crops" or "labels" or "holes"; "nothing" where there is none."""
         return mending.painted_by(self.model.found.card)
-
-    @property
-    def _all_forms(self) -> tuple[Form[Any], ...]:
-        return (
-            *(self.sections, self.filling, self.margins, self.number, self.side),
-            *(self.of_crops, self.of_pairs, self.prediction),
-        )
-
-    @property
-    def _forms(self) -> tuple[Form[Any], ...]:
-        """Those that count for what is chosen."""
-        if self._use == "mend":
-            return self.filling, self.sections, self.prediction
-        if self._use == "extend":
-            return self.margins, self.sections, self.prediction
-        if self._paints == "crops":
-            return self.number, self.of_crops
-        if self.labels.layer is None:
-            return self.number, self.side, self.of_pairs
-        return self.sections, self.of_pairs
 
     def _take_use(self, *_: object) -> None:
         """Offer what the chosen use needs."""
@@ -253,55 +169,19 @@ class MendDock(JobDock):
 
     def _show_rows(self) -> None:
         """Only the rows that what is chosen needs."""
-        use, shown = self._use, self._forms
+        use, paints = self._use, self._paints
         is_on_image = use != "generate"
         self.rows.setRowVisible(self.image, is_on_image)
         self.rows.setRowVisible(self.image_words, is_on_image and bool(self._understood.words))
         self.rows.setRowVisible(self.region, use == "mend")
-        self.rows.setRowVisible(self.new, use == "mend")
-        self.rows.setRowVisible(self.labels, not is_on_image and self._paints == "labels")
-        for form in (self.filling, self.margins, self.number, self.side, self.sections):
-            self.rows.setRowVisible(form, form in shown)
-        for form, fold in self.folds.items():
-            fold.setVisible(form in shown)
-
-    def _take_selected(self, *_: object) -> None:
-        """A labels layer that the user selects while looking at this dock is the region, unless one was chosen."""
-        if not isalive(self):
-            return
-        layer = self._viewer.layers.selection.active
-        is_offered = self.region.findData(layer) > 0
-        if is_offered and self._use == "mend" and self.isVisible() and not self._region_is_own:
-            self.region.choose(layer)
-
-    def _keep_region(self, *_: object) -> None:
-        self._region_is_own = True
-
-    def _add_region(self, layer_data: LayerData) -> None:
-        layer = results.add(self._viewer, layer_data)
-        self.region.refill()
-        self.region.choose(layer)
-        self._region_is_own, self._made_region = True, layer
-        layer.events.visible.connect(self._take_brush)
-        self._take_brush()
-        self._judge()
-
-    def _take_brush(self, _event: object = None) -> None:
-        """Take the brush once the new layer is shown: napari gives none to a layer that is hidden."""
-        layer = self.region.layer if isalive(self) else None
-        if layer is not None and layer.visible:
-            layer.events.visible.disconnect(self._take_brush)
-            self._viewer.layers.selection.active = layer
-            layer.brush_size = BRUSH_PX
-            layer.selected_label = 1
-            layer.mode = "paint"
+        self.rows.setRowVisible(self.region.new, use == "mend")
+        self.rows.setRowVisible(self.labels, not is_on_image and paints == "labels")
+        self.forms.show_for(use, paints, self.rows, has_labels=self.labels.layer is not None)
 
     def _propose_place(self, *_: object) -> None:
         self._look_at_layers()
         project = self._session.project
-        if self.out.is_own:
-            find = partial(handover.place_beside, self.out.path)
-        elif self._use == "generate":
+        if self._use == "generate":
             find = partial(mending.place_for_generated, self.model.title, project)
         else:
             find = partial(mending.place_for_image, self.image.layer, self._use, project)
@@ -314,10 +194,7 @@ class MendDock(JobDock):
 
     def _problem(self) -> str:
         return (
-            self._data_problem()
-            or self._model_problem()
-            or next((form.problem for form in self._forms if form.problem), "")
-            or self.out.problem
+            self._data_problem() or self._model_problem() or self.forms.problem or self.out.problem
         )
 
     def _model_problem(self) -> str:
@@ -342,9 +219,8 @@ class MendDock(JobDock):
         return card if card is not None and mending.fits(card, self._use) else None
 
     def _judge_more(self) -> None:
-        can_paint = self._understood.volume is not None and not self._understood.problem
-        self.new.setEnabled(can_paint)
-        self.new.setToolTip(NEW_ABOUT if can_paint else NO_IMAGE_TO_PAINT)
+        image = None if self._understood.problem else self._understood.volume
+        self.region.offer(self.image.layer.name if image is not None else "", image)
 
     def _paint(self) -> None:
         image, recipe = self._understood.volume, self.recipe()
@@ -352,13 +228,11 @@ class MendDock(JobDock):
             return
         self._name = f"{self.image.layer.name} {mending.WORDS[self._use]}"
         self._style = mending.look_of(self.image.layer)
-        prepare = partial(mending.painting, recipe, image, self._region())
+        is_marked = self._use == "mend" and self.region.layer is not None
+        region = handover.taken(self.region.layer) if is_marked else None
+        prepare = partial(mending.painting, recipe, image, region)
         title = f"{RUN[self._use][0]}ing {self.image.layer.name}"
         self._follow(self._session.run(self.kind, title, prepare))
-
-    def _region(self) -> Volume | None:
-        is_chosen = self._use == "mend" and self.region.layer is not None
-        return handover.taken(self.region.layer) if is_chosen else None
 
     def _generate(self) -> None:
         recipe = self.drawing()
@@ -371,9 +245,7 @@ class MendDock(JobDock):
         work = partial(
             mending.as_layers, result, self._name or mending.named_by(result), self._style
         )
-        task = self._session.background(work)
-        task.done.connect(self._add_result)
-        task.failed.connect(self._fail)
+        self._in_background(work, self._add_result)
 
     def _add_result(self, painted: Painted) -> None:
         names = [results.add(self._viewer, layer).name for layer in painted.layers]
@@ -382,14 +254,14 @@ class MendDock(JobDock):
             results.add_own(self._viewer, painted.mask)
             more = "; a line is drawn around what is synthetic"
         if self._use == "mend":
-            results.set_visible(self._viewer, self._made_region, visible=False)
+            self.region.hide_made()
         self.buttons.tell(f"Added {' and '.join(names)}{more}.")
 
     def _settle(self) -> None:
         self._propose_place()
 
     def _tidy_up(self) -> None:
-        self._viewer.layers.selection.events.active.disconnect(self._take_selected)
+        self.region.stop()
 
 
 def _fitting(use: Use) -> Any:
@@ -399,7 +271,3 @@ def _fitting(use: Use) -> Any:
 
 def _fits(use: Use, card: Card) -> bool:
     return mending.fits(card, use)
-
-
-def _itself(form: Form[Any]) -> QWidget:
-    return form

@@ -10,34 +10,30 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_advseg import families
 from napari_advseg.gui.compute import checks, handover
+from napari_advseg.gui.docks.halves import contents
 from napari_advseg.gui.docks.job_dock import JobDock
 from napari_advseg.gui.docks.new_place import NewPlace
 from napari_advseg.gui.docks.train.compare_runs import open_comparison
 from napari_advseg.gui.docks.train.going_on import GoingOn
 from napari_advseg.gui.docks.train.live import Live
 from napari_advseg.gui.docks.train.model_preview import SectionPreview
+from napari_advseg.gui.docks.train.network import Network
 from napari_advseg.gui.docks.train.start_choice import ABOUT as START_HELP
 from napari_advseg.gui.docks.train.start_choice import StartChoice
 from napari_advseg.gui.docks.train.summary import TrainingSummary, Wish
+from napari_advseg.gui.docks.train.train_forms import TrainForms
 from napari_advseg.gui.help.tour import MINUTES
-from napari_advseg.gui.kit.editors import PatientComboBox
-from napari_advseg.gui.kit.form import Fold, Form, rows_of
+from napari_advseg.gui.kit.form import rows_of
 from napari_advseg.gui.kit.panel import LayerChoice, browse_new_folder, note, side_by_side
 from napari_advseg.gui.viewer import window
-from napari_advseg.recipes import Train, train_recipe
+from napari_advseg.recipes import Train
 from napari_advseg.runs.comparing import curves_of
 from napari_advseg.runs.continuing import recipe_to_go_on
 from napari_advseg.runs.remembered import Memory, remembered
-
-MAIN = ("sections", "validation", "zero")
-LENGTH = ("steps", "minutes")
-ADVANCED = ("seed", "model", "examples", "training", "prediction", "labelling", "scoring")
-HIDDEN = ("training.steps", "training.minutes")
 
 
 class TrainDock(JobDock):
@@ -57,22 +53,16 @@ class TrainDock(JobDock):
         self.image = LayerChoice(self._viewer, Image)
         self.labels = LayerChoice(self._viewer, Labels)
         self.summary = TrainingSummary(self._session)
-        self.family = PatientComboBox()
-        self.family.addItems(list(families.FAMILIES))
-        self.preset = PatientComboBox()
-        self.preset_words = note()
+        self.network = Network(self._session, self)
+        self.forms = TrainForms(self.network.recipe(), self)
         self.start_from = StartChoice(self._session)
         self.start_words = note()
-        self._base = train_recipe(self._family(), self._preset())
-        self.main = Form(self._base, only=MAIN)
-        self.length = Form(self._base.training, only=LENGTH)
         self.out = NewPlace(self._session, browse_new_folder, "Where the model goes")
         self.resume = QPushButton("Resume it")
         self.rename = QPushButton("Take a new name")
         self.resume.setToolTip("Go on with the training that is in this folder")
         self.rename.setToolTip("Leave that model alone and train into the next free folder")
         self.conflict = side_by_side(self.resume, self.rename)
-        self.advanced = Form(self._base, only=ADVANCED, without=HIDDEN)
         self.buttons.remedy.addWidget(self.conflict)
         self.preview = SectionPreview(self._session, self._viewer)
         self.live = Live(self.preview)
@@ -81,7 +71,6 @@ class TrainDock(JobDock):
             "Curves of two trainings over each other, how they ended, what differs"
         )
         self._connect()
-        self._fill_presets()
         self._open(self._content(), self.live)
         self._propose_place()
         self._recall()
@@ -93,14 +82,8 @@ class TrainDock(JobDock):
         Raises:
             ValueError: something typed is not valid.
         """
-        advanced = self.advanced.value()
-        training = advanced.training.changed(**self.length.shown())
-        return advanced.changed(
-            training=training,
-            out=self.out.path,
-            start_from=self.start_from.path or None,
-            **self.main.shown(),
-        )
+        source = self.start_from.path or None
+        return self.forms.value().changed(out=self.out.path, start_from=source)
 
     def start(self, *, resume: bool = False) -> None:
         """Hand the layers over and train, unless something is in the way; then that is said."""
@@ -108,7 +91,7 @@ class TrainDock(JobDock):
         if self._problem(resume=resume):
             return
         image = handover.taken(self.image.layer)
-        labels = None if self._is_alone() else handover.taken(self.labels.layer)
+        labels = None if self.network.is_alone else handover.taken(self.labels.layer)
         prepare = partial(handover.training, self.recipe(), image, labels)
         self._run(prepare, self.out.path, resume=resume)
 
@@ -128,7 +111,7 @@ class TrainDock(JobDock):
 
     def tour_stop(self) -> QWidget:
         """Start, for a training that is short enough to wait for."""
-        self.length.row("minutes").editor.write(MINUTES)
+        self.forms.length.row("minutes").editor.write(MINUTES)
         return self.buttons.run
 
     def _content(self) -> QWidget:
@@ -136,42 +119,31 @@ class TrainDock(JobDock):
             ("Image", self.image, "The image layer to learn from."),
             ("Labels", self.labels, "The labels layer that says what is what in it, also in part."),
             self.summary,
-            ("Family", self.family, "The kind of network; docs: Families of models."),
-            ("Preset", self.preset, "Size and length: quick on a CPU, seed as published."),
-            self.preset_words,
+            ("Family", self.network.family, "The kind of network; docs: Families of models."),
+            ("Preset", self.network.preset, "Size and length: quick on a CPU, seed as published."),
+            self.network.words,
             ("Start from", self.start_from, START_HELP),
             self.start_words,
-            self.main,
-            self.length,
+            self.forms.main,
+            self.forms.length,
             ("Model folder", self.out, "A new folder; nothing that exists is overwritten."),
         )
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addWidget(self.going_on)
-        column.addLayout(rows)
-        self.fold = Fold("Advanced", lambda: self.advanced)
-        column.addWidget(self.fold)
-        column.addWidget(self.compare)
-        column.addStretch(1)
-        return content
+        return contents(self.going_on, rows, self.forms.fold, self.compare)
 
     def _connect(self) -> None:
         self.image.currentIndexChanged.connect(self._propose_place)
         self._session.project_opened.connect(self._propose_place)
         self.labels.currentIndexChanged.connect(self._look_at_layers)
-        self.summary.kind_chosen.connect(self._choose_kind)
-        self.family.currentIndexChanged.connect(self._forget_source)
-        self.family.currentIndexChanged.connect(self._fill_presets)
-        self.family.currentIndexChanged.connect(self._propose_place)
-        self.preset.currentIndexChanged.connect(self._take_preset)
-        self.preset.currentIndexChanged.connect(self._look_at_source)
+        self.summary.kind_chosen.connect(self.forms.learn)
+        self.network.family.currentIndexChanged.connect(self.start_from.forget)
+        self.network.changed.connect(self._take_preset)
+        self.network.family.currentIndexChanged.connect(self._propose_place)
+        self.network.preset.currentIndexChanged.connect(self.start_from.look)
         self.start_from.seen.connect(self._take_source)
         self.out.looked.connect(self._judge)
-        for form in (self.main, self.length, self.advanced):
-            form.changed.connect(self._judge)
+        self.forms.changed.connect(self._judge)
         self.resume.clicked.connect(partial(self.start, resume=True))
-        self.rename.clicked.connect(self._rename)
+        self.rename.clicked.connect(self.out.make_way)
         self.going_on.wanted.connect(self.go_on)
         self._session.project_opened.connect(self.going_on.look_again)
         self.compare.clicked.connect(partial(open_comparison, self._session, self._viewer))
@@ -179,71 +151,30 @@ class TrainDock(JobDock):
         self._viewer.events.theme.connect(self._paint)
         self._paint()
 
-    def _family(self) -> str:
-        return str(self.family.currentText())
-
-    def _is_alone(self) -> bool:
-        """Whether the family learns from the image alone."""
-        return checks.needs_no_labels(self._family())
-
-    def _preset(self) -> str:
-        return self.preset.currentData() or checks.auto_preset(self._family(), self._session.device)
-
-    def _fill_presets(self) -> None:
-        with QSignalBlocker(self.preset):
-            self.preset.clear()
-            self.preset.addItem("auto", None)
-            for name in families.find(self._family()).presets:
-                self.preset.addItem(name, name)
-        self._take_preset()
-
     def _take_preset(self) -> None:
-        preset = self._preset()
-        self.preset.setItemText(
-            0, f"auto ({checks.auto_preset(self._family(), self._session.device)})"
-        )
-        self.preset_words.setText(checks.preset_words(self._family(), preset))
-        base = train_recipe(self._family(), preset)
-        if base.family != self._base.family:
-            self._replace_advanced(base)
-        self._base = base
-        self.main.set(base.changed(**self.main.shown()) if not self.main.problem else base)
-        self.length.set(base.training)
-        self.advanced.set(base)
+        self.forms.set(self.network.recipe())
         self._look_at_layers()
-
-    def _forget_source(self, *_: object) -> None:
-        self.start_from.take("")
-
-    def _look_at_source(self, *_: object) -> None:
-        if self.start_from.path:
-            self.start_from.take(self.start_from.path)
 
     def _take_source(self, source: handover.Model) -> None:
         """Have the network that a model has, where it is of this family, so that all of it fits."""
         self.start_words.setText(source.words if source.path else "")
         self.start_words.setVisible(bool(source.path))
-        is_same = source.card is not None and source.card.recipe.family == self._family()
-        model = (
-            source.card.recipe.model if source.card is not None and is_same else self._base.model
-        )
-        if self.advanced.problem or self.advanced.shown()["model"] != model:
-            self.advanced.group("model").set(model)
+        card = source.card
+        is_same = card is not None and card.recipe.family == self.network.name
+        model = card.recipe.model if card is not None and is_same else self.forms.base.model
+        advanced = self.forms.advanced
+        if advanced.problem or advanced.shown()["model"] != model:
+            advanced.group("model").set(model)
         self._judge()
 
-    def _replace_advanced(self, base: Train) -> None:
-        self.advanced = Form(base, only=ADVANCED, without=HIDDEN)
-        self.advanced.changed.connect(self._judge)
-        self.fold.fill(self.advanced)
-
     def _show_device(self, device: dict[str, object] | None) -> None:
-        if device and self._preset() != self._base.preset:
-            self._take_preset()
+        if device and self.network.chosen_preset != self.forms.base.preset:
+            self.network.explain()
         self._show_time()
 
     def _show_time(self) -> None:
         device, words = self._session.device, ""
-        is_asked = not self._is_running and not any(form.problem for form in self._forms)
+        is_asked = not self._is_running and not self.forms.problem
         if device is not None and is_asked:
             learnt = self.summary.outlook.training
             words = checks.time_words(self.recipe(), device, self._memory, learnt)
@@ -259,48 +190,35 @@ class TrainDock(JobDock):
         self._memory = memory
         self._show_time()
 
-    @property
-    def _forms(self) -> tuple[Form[Any], ...]:
-        return self.main, self.length, self.advanced
-
     def _look_at_layers(self, *_: object) -> None:
-        self._pairing = handover.pairing(self.image.layer, self.labels.layer, self._family())
+        self._pairing = handover.pairing(self.image.layer, self.labels.layer, self.network.name)
         self._judge()
-
-    def _choose_kind(self, kind: str) -> None:
-        self.advanced.group("examples").group("targets").row("kind").editor.write(kind)
 
     def _propose_place(self, *_: object) -> None:
         self._look_at_layers()
         if not self.out.is_own:
-            find = partial(
-                handover.place_for_model, self.image.layer, self._family(), self._session.project
-            )
-            self.out.propose(find)
-
-    def _rename(self) -> None:
-        self.out.propose(partial(handover.place_beside, self.out.path))
+            image, project = self.image.layer, self._session.project
+            self.out.propose(partial(handover.place_for_model, image, self.network.name, project))
 
     def _problem(self, *, resume: bool = False) -> str:
         return (
             self._pairing.problem
-            or next((form.problem for form in self._forms if form.problem), "")
+            or self.forms.problem
             or self._no_sections()
             or ("" if resume else self.out.problem)
         )
 
     def _no_sections(self) -> str:
-        chosen = self.main.shown()
+        chosen = self.forms.main.shown()
         if self._pairing.is_pair or not (chosen["sections"] or chosen["validation"]):
             return ""
         return "Where image and labels do not belong together all sections are learnt from: empty the rows on sections."
 
     def _judge_more(self) -> None:
-        minutes, steps = (self.length.row(name).editor for name in ("minutes", "steps"))
-        steps.widget.setEnabled(minutes.read() in (None, ""))  # else they follow from the minutes
-        is_valid = not any(form.problem for form in self._forms)
-        wish = Wish.of(self.recipe(), self._pairing, self._base) if is_valid else None
-        self.summary.look(None if self._is_alone() else self.labels.layer, wish)
+        self.forms.tell_length()
+        is_valid = not self.forms.problem
+        wish = Wish.of(self.recipe(), self._pairing, self.forms.base) if is_valid else None
+        self.summary.look(None if self.network.is_alone else self.labels.layer, wish)
         self._show_time()
         self.conflict.setVisible(self.out.place.holds == "model" and not self._is_running)
         self.going_on.setEnabled(not self._is_running)
@@ -315,7 +233,7 @@ class TrainDock(JobDock):
                 self._reveal()
 
     def _finished(self, result: dict[str, Any]) -> None:
-        user = "Segment" if families.segments(self._base.model) else "Mend"
+        user = "Segment" if families.segments(self.forms.base.model) else "Mend"
         window.show_info(f"{Path(result['model']).name} is trained; {user} can use it.")
         self._session.learnt(str(result["model"]))
 

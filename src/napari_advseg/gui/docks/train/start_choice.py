@@ -50,6 +50,15 @@ class StartChoice(PatientComboBox):
         look = self._session.background(partial(handover.model_at, path))
         look.done.connect(self._see)
 
+    def forget(self, *_: object) -> None:
+        """Begin with random weights."""
+        self.take("")
+
+    def look(self, *_: object) -> None:
+        """Read the chosen model's card again; `seen` follows."""
+        if self.path:
+            self.take(self.path)
+
     def refill(self, *_: object) -> None:
         """Look for models on a thread and list them."""
         find = partial(known, self._session.model, self._session.project)
