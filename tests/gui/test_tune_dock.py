@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QApplication
 from waiting import SOON
 
 from napari_advseg.gui.compute import handover
-from napari_advseg.gui.docks.tune import heat_grid
-from napari_advseg.gui.docks.tune.dock import MADE, PREVIEW, TuneDock
-from napari_advseg.gui.docks.tune.heat_maps import axis_words, colour, thinned
+from napari_advseg.gui.docks.tune.cell_words import cell_words
+from napari_advseg.gui.docks.tune.choice_preview import PREVIEW
+from napari_advseg.gui.docks.tune.dock import MADE, TuneDock
 from napari_advseg.labelling.section.gap_closing import label_section
 from napari_advseg.model_store import Card, read_card, save_card
 from napari_advseg.recipes import Tune, train_recipe
@@ -116,9 +116,9 @@ def test_the_mouse_over_a_cell_says_its_numbers_and_a_click_chooses_it(dock, qtb
     )
     cell = grid.cells[other]
     hover(dock, middle(dock, "flattering", other))
-    assert dock.cell_words.text() == heat_grid.cell_words(cell)
+    assert dock.cell_words.text() == cell_words(cell)
     hover(dock, QPoint(1, 1))
-    assert dock.cell_words.text() == heat_grid.cell_words(tuned.chosen)
+    assert dock.cell_words.text() == cell_words(tuned.chosen)
     click(dock, qtbot, "honest", other)
     assert dock._search.tuned.chosen == cell
     assert dock._grid.marks["chosen"] == other
@@ -139,15 +139,15 @@ def test_the_preview_is_the_labelling_of_the_cell_and_follows_the_section(dock, 
     wanted = label_section(dock.map.layer.data[2], settings)
 
     def is_shown():
-        layer = dock._preview.layer
+        layer = dock.live._own.layer
         return layer is not None and np.array_equal(layer.data[0], wanted)
 
     qtbot.waitUntil(is_shown, timeout=SOON)
-    layer = dock._preview.layer
+    layer = dock.live._own.layer
     np.testing.assert_allclose(layer.translate, (80 + 2 * 40, 12, 8))
     viewer.dims.set_current_step(0, 0)
     qtbot.waitUntil(lambda: layer.translate[0] == 80, timeout=SOON)
-    assert "cell" in dock.preview_words.text()
+    assert "cell" in dock.live.words.text()
     dock.live.click()
     qtbot.waitUntil(lambda: PREVIEW not in viewer.layers, timeout=SOON)
 
@@ -160,11 +160,11 @@ def test_a_click_turns_to_a_section_that_was_searched_and_others_are_not_preview
     searched(dock, qtbot)
     assert viewer.dims.current_step[0] == 1
     viewer.dims.set_current_step(0, 0)
-    assert "not searched" in dock.preview_words.text()
+    assert "not searched" in dock.live.words.text()
     click(dock, qtbot, "honest", next(iter(dock._grid.cells)))
     assert viewer.dims.current_step[0] == 1
-    qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
-    assert dock._preview.layer.translate[0] == 80 + 40
+    qtbot.waitUntil(lambda: dock.live._own.layer is not None, timeout=SOON)
+    assert dock.live._own.layer.translate[0] == 80 + 40
 
 
 def test_the_choice_is_saved_into_the_model(dock, qtbot, model):
@@ -202,8 +202,8 @@ def test_one_flat_section_is_searched_and_previewed(make_napari_viewer, home, fa
     dock.map.setCurrentIndex(1)
     dock.ranges.row("thresholds").editor.write("0.5")
     searched(dock, qtbot)
-    qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
-    assert dock._preview.layer.data.shape == truth.shape
+    qtbot.waitUntil(lambda: dock.live._own.layer is not None, timeout=SOON)
+    assert dock.live._own.layer.data.shape == truth.shape
 
 
 def test_without_a_model_nothing_can_be_saved(dock, qtbot):
@@ -245,7 +245,7 @@ def test_layers_that_are_removed_meanwhile_do_not_disturb_it(dock, viewer, qtbot
     viewer.layers.clear()
     qtbot.waitUntil(lambda: dock._search is not None, timeout=SOON)
     assert "Choose" in dock.buttons.why.text()
-    qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.live._own.layer is not None, timeout=SOON)
 
 
 def test_what_is_missing_or_does_not_fit_is_said_before_it_runs(dock, viewer, qtbot):
@@ -268,7 +268,7 @@ def test_what_is_missing_or_does_not_fit_is_said_before_it_runs(dock, viewer, qt
 
 def test_a_dock_that_is_closed_takes_its_preview_along(dock, viewer, qtbot):
     searched(dock, qtbot)
-    qtbot.waitUntil(lambda: dock._preview.layer is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: dock.live._own.layer is not None, timeout=SOON)
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: PREVIEW not in viewer.layers, timeout=SOON)
     again = TuneDock(viewer)
@@ -295,11 +295,3 @@ def test_what_the_model_was_trained_with_is_named_by_its_own_paths(tmp_path, mod
     found = handover.tuning(recipe, image, changed, tmp_path / "c", lambda: False)
     assert found.image == paths["image"]
     assert found.labels != paths["labels"]
-
-
-def test_labels_of_the_axes_are_short_and_never_touch():
-    assert axis_words([0.0, 0.02, 0.1]) == ["0", ".02", ".10"]
-    assert axis_words([-0.05, 1.01]) == ["-.05", "1.01"]
-    assert list(thinned(6, 10.0, 25.0)) == [0, 3]
-    assert list(thinned(3, 30.0, 25.0)) == [0, 1, 2]
-    assert colour(0).lightness() > colour(0.5).lightness() > colour(1).lightness()

@@ -12,7 +12,8 @@ from phantom import voronoi_phantom
 
 from napari_advseg import drain, tune
 from napari_advseg.settings.scoring import ScoringSettings
-from napari_advseg.tuning import heat_map as pictures
+from napari_advseg.tuning import heat_panel as pictures
+from napari_advseg.tuning.heat_grid import HeatGrid, axis_words, colour, combination_of, honest
 from napari_advseg.tuning.heat_map import BEST, CHOSEN, FLATTERED, heat_map
 from napari_advseg.tuning.table import to_csv
 
@@ -104,10 +105,6 @@ def test_with_more_than_two_thresholds_one_slice_is_shown_and_the_others_listed(
     assert heat_map(varied).tobytes() == heat_map(varied, combination_of(varied.best)).tobytes()
 
 
-def combination_of(cell):
-    return cell.minima, cell.edge_radius, cell.edge_statistic
-
-
 @pytest.mark.parametrize("objective", ["voi", "adapted_rand_error", "weighted"])
 def test_a_picture_of_one_cell_and_of_any_objective_can_be_drawn(objective):
     phantom = voronoi_phantom(1, size=64, cells=5)
@@ -122,3 +119,31 @@ def test_cells_without_a_flattering_score_are_grey():
     picture = heat_map(dark)
     assert has(picture, pictures.GREY)
     assert not has(picture, FLATTERED)
+
+
+def test_labels_of_the_axes_are_short_and_never_touch():
+    assert axis_words([0.0, 0.02, 0.1]) == ["0", ".02", ".10"]
+    assert axis_words([-0.05, 1.01]) == ["-.05", "1.01"]
+    assert list(pictures._thinned(6, 10.0, 25.0)) == [0, 3]
+    assert list(pictures._thinned(3, 30.0, 25.0)) == [0, 1, 2]
+
+
+def test_colours_fall_evenly_from_good_to_bad_and_end_where_most_cells_lie(found):
+    shares = [pictures._lightness(colour(share)) for share in np.linspace(0, 1, 9)]
+    assert shares == sorted(shares, reverse=True)
+    grid = HeatGrid.of(found, combination_of(found.chosen))
+    (shades,) = grid.shades(honest(lambda values: values.voi))
+    numbers = sorted(shades.numbers.values())
+    assert shades.low == numbers[0]
+    assert shades.high == pytest.approx(np.quantile(numbers, 0.85))
+    assert shades.colour(grid.marks["best"]) == colour(0)
+    worst = max(shades.numbers, key=shades.numbers.__getitem__)
+    assert shades.colour(worst) == colour(1)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 2)])
+def test_a_point_in_the_box_of_a_cell_is_at_its_place(place):
+    panel = pictures.Panel(7, 11, (13.5, 17.25))
+    left, top, right, bottom = panel.box(place)
+    assert panel.place_at((left + right) / 2, (top + bottom) / 2) == place
+    assert panel.place_at(left - 1, top - 1) == (place[0] - 1, place[1] - 1)

@@ -9,32 +9,38 @@ from typing import Any
 import napari
 from napari.layers import Image, Labels
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_advseg import model_store
 from napari_advseg.gui.compute import handover
-from napari_advseg.gui.docks.job_dock import JobDock
+from napari_advseg.gui.docks.halves import column_of, contents
+from napari_advseg.gui.docks.job_dock import JobDock, first_problem
 from napari_advseg.gui.docks.new_place import NewPlace
-from napari_advseg.gui.docks.tune import heat_grid
+from napari_advseg.gui.docks.tune.cell_words import cell_words, measures, pair_words
+from napari_advseg.gui.docks.tune.choice_preview import ChoicePreview
 from napari_advseg.gui.docks.tune.heat_maps import MARKS, HeatMaps
 from napari_advseg.gui.kit.editors import PatientComboBox
 from napari_advseg.gui.kit.form import Fold, Form, rows_of
-from napari_advseg.gui.kit.latest import Latest
 from napari_advseg.gui.kit.model_choice import ModelChoice
 from napari_advseg.gui.kit.panel import LayerChoice, browse_new_folder, legend, note, side_by_side
-from napari_advseg.gui.kit.preview import Relabeller, Wish, is_on_screen, nearest, turn_to, words_of
-from napari_advseg.gui.viewer import results, window
-from napari_advseg.napari_io import LayerData
+from napari_advseg.gui.viewer import window
 from napari_advseg.recipes import Tune
+from napari_advseg.tuning.heat_grid import (
+    HeatGrid,
+    Place,
+    combination_of,
+    combination_words,
+    combinations,
+    flattering,
+    honest,
+)
 from napari_advseg.tuning.tuned import Cell
 
 MADE = "made by the model"
 MAIN = ("grid", "thresholds", "gaps", "objective", "merge_weight")
 HOW = ("scoring", "labelling", "prediction")
-PREVIEW = "Preview of thresholds"
 SAVE = "Write the chosen thresholds into the model; Segment uses them from then on."
 NO_MODEL = "Choose the folder of a model to save into."
-NOT_SEARCHED = "This section was not searched."
 MEANINGS = {
     "best": "The lowest of what is made small.",
     "chosen": "The cell to use: the one that was clicked last.",
@@ -53,10 +59,7 @@ class TuneDock(JobDock):
         super().__init__(napari_viewer)
         self._layers_problem = ""
         self._search: handover.Search | None = None
-        self._grid: heat_grid.HeatGrid | None = None
-        self._relabeller = Relabeller()
-        self._labelling = Latest(self._session, self)
-        self._preview = results.OwnLayer(self._viewer, PREVIEW)
+        self._grid: HeatGrid | None = None
         self.model = ModelChoice(self._session)
         self.map = LayerChoice(self._viewer, Image, MADE)
         self.image = LayerChoice(self._viewer, Image)
@@ -70,10 +73,7 @@ class TuneDock(JobDock):
         self.measure, self.combination = PatientComboBox(), PatientComboBox()
         self.maps = HeatMaps()
         self.cell_words = note()
-        self.live = QCheckBox("Preview")
-        self.live.setToolTip("Label the section on screen with the chosen cell, in its own layer.")
-        self.live.setChecked(True)
-        self.preview_words = note()
+        self.live = ChoicePreview(self._viewer, self._session)
         self.measure.setToolTip("What the colours show")
         self.measure.setAccessibleName("Measure")
         self.combination.setToolTip("How seeds were chosen and lines judged")
@@ -122,28 +122,20 @@ class TuneDock(JobDock):
             self.ranges,
             ("Results go to", self.out, "A new folder; nothing that exists is overwritten."),
         )
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addLayout(rows)
-        column.addWidget(Fold("More ranges", lambda: self.more))
-        column.addWidget(Fold("Advanced", lambda: self.how))
-        column.addStretch(1)
-        return content
+        more, advanced = Fold("More ranges", lambda: self.more), Fold("Advanced", lambda: self.how)
+        return contents(rows, more, advanced)
 
     def _result(self) -> QWidget:
         marks = [(MARKS[mark], mark, MEANINGS[mark]) for mark in MARKS]
-        result = QWidget()
-        column = QVBoxLayout(result)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addWidget(side_by_side(self.measure, self.live))
-        column.addWidget(self.combination)
-        column.addWidget(self.maps, stretch=1)
-        column.addWidget(legend(marks))
-        column.addWidget(self.cell_words)
-        column.addWidget(side_by_side(self.preview_words, self.save))
-        return result
+        return column_of(
+            side_by_side(self.measure, self.live),
+            self.combination,
+            self.maps,
+            legend(marks),
+            self.cell_words,
+            side_by_side(self.live.words, self.save),
+            spacing_px=3,
+        )
 
     def _connect(self) -> None:
         self.model.seen.connect(self._judge)
@@ -158,11 +150,8 @@ class TuneDock(JobDock):
             choice.currentIndexChanged.connect(self._draw)
         self.maps.hovered.connect(self._say_cell)
         self.maps.picked.connect(self._pick)
-        self.live.toggled.connect(self._turn_preview)
+        self.live.failed.connect(self._fail)
         self.save.clicked.connect(self._save_choice)
-        self._labelling.done.connect(self._show_preview)
-        self._labelling.failed.connect(self._fail)
-        self._viewer.dims.events.current_step.connect(self._relabel)
         self._viewer.events.theme.connect(self._paint)
         self._paint()
 
@@ -180,20 +169,15 @@ class TuneDock(JobDock):
 
     def _propose_place(self, *_: object) -> None:
         self._look_at_layers()
-        if self.out.is_own:
-            self.out.propose(partial(handover.place_beside, self.out.path))
-        else:
-            self.out.propose(
-                partial(handover.place_for_tuning, self.truth.layer, self._session.project)
-            )
+        truth, project = self.truth.layer, self._session.project
+        self.out.propose(partial(handover.place_for_tuning, truth, project))
 
     def _problem(self) -> str:
-        forms = (self.sections, self.ranges, self.more, self.how)
         needs_model = self.map.layer is None or bool(self.model.path)
         return (
             (self.model.problem if needs_model else "")
             or self._layers_problem
-            or next((form.problem for form in forms if form.problem), "")
+            or first_problem(self.sections, self.ranges, self.more, self.how)
             or self.out.problem
         )
 
@@ -203,100 +187,58 @@ class TuneDock(JobDock):
         self.save.setToolTip(SAVE if can_save else NO_MODEL)
 
     def _finished(self, result: dict[str, Any]) -> None:
-        task = self._session.background(partial(handover.as_search, result))
-        task.done.connect(self._show_search)
-        task.failed.connect(self._fail)
+        self._in_background(partial(handover.as_search, result), self._show_search)
 
     def _settle(self) -> None:
         self._propose_place()
 
     def _show_search(self, search: handover.Search) -> None:
         self._search = search
-        ways = heat_grid.combinations(search.tuned)
-        _refill(self.measure, heat_grid.measures(search.tuned))
-        _refill(self.combination, ways)
-        self.combination.setCurrentText(
-            next(
-                words
-                for words, way in ways.items()
-                if way == heat_grid.combination_of(search.tuned.chosen)
-            )
-        )
+        ways = combinations(search.tuned)
+        _refill(self.measure, measures(search.tuned))
+        _refill(self.combination, {f"seeds by {words}": way for words, way in ways.items()})
+        chosen = combination_words(combination_of(search.tuned.chosen))
+        self.combination.setCurrentText(f"seeds by {chosen}")
         self.combination.setVisible(len(ways) > 1)
         self._reveal()
         self._draw()
         self._say_cell(None)
         self._judge()
-        self._turn_to_searched()
+        self.live.show_choice(search)
 
     def _draw(self, *_: object) -> None:
-        if self._search is not None and self.measure.currentData() is not None:
-            self._grid = heat_grid.HeatGrid.of(
-                self._search.tuned, self.combination.currentData(), self.measure.currentData()
-            )
-            self.maps.show_grid(self._grid)
+        value = self.measure.currentData()
+        if self._search is not None and value is not None:
+            self._grid = HeatGrid.of(self._search.tuned, self.combination.currentData())
+            shades = self._grid.shades(honest(value), flattering(value))
+            self.maps.show_grid(self._grid, *shades)
 
-    def _cell(self, place: heat_grid.Place | None) -> Cell | None:
+    def _cell(self, place: Place | None) -> Cell | None:
         if self._search is None or self._grid is None:
             return None
         return self._search.tuned.chosen if place is None else self._grid.cells[place]
 
-    def _say_cell(self, place: heat_grid.Place | None) -> None:
+    def _say_cell(self, place: Place | None) -> None:
         cell = self._cell(place)
-        self.cell_words.setText(heat_grid.cell_words(cell) if cell is not None else "")
+        self.cell_words.setText(cell_words(cell) if cell is not None else "")
 
-    def _pick(self, place: heat_grid.Place) -> None:
+    def _pick(self, place: Place) -> None:
         cell = self._cell(place)
         if self._search is not None and cell is not None:
             self._search = self._search.choose(cell)
             self._draw()
             self._say_cell(None)
-            self._turn_to_searched()
-
-    def _turn_to_searched(self) -> None:
-        """Preview the chosen cell, on the nearest section that was searched."""
-        search = self._search
-        if search is not None and self.live.isChecked():
-            which = nearest(self._viewer, search.frame, search.steps)
-            turn_to(self._viewer, search.frame, search.steps[which])
-            self._relabel()
-
-    def _relabel(self, *_: object) -> None:
-        if self._search is None or not self.live.isChecked():
-            return
-        search = self._search
-        which = nearest(self._viewer, search.frame, search.steps)
-        if not is_on_screen(self._viewer, search.frame, search.steps[which]):
-            self.preview_words.setText(NOT_SEARCHED)
-            return
-        settings = search.tuned.chosen.labelling(search.tuned.labelling)
-        wish = Wish(search.map_path, search.indices[which], settings, search.steps[which])
-        self._labelling.ask(partial(self._relabeller.label, wish))
-
-    def _turn_preview(self) -> None:
-        if self.live.isChecked():
-            self._turn_to_searched()
-        else:
-            self._labelling.forget()
-            self._preview.remove()
-            self.preview_words.clear()
-
-    def _show_preview(self, layer: LayerData) -> None:
-        if self.live.isChecked():
-            self._preview.show(layer)
-            self.preview_words.setText(words_of(layer))
+            self.live.show_choice(self._search)
 
     def _save_choice(self) -> None:
         if self._search is None:
             return
         tuned, folder = self._search.tuned, self.model.path
         work = partial(model_store.save_choice, folder, tuned.chosen, tuned)
-        saving = self._session.background(work)
-        saving.done.connect(partial(self._tell_saved, folder, tuned.chosen))
-        saving.failed.connect(self._fail)
+        self._in_background(work, partial(self._tell_saved, folder, tuned.chosen))
 
     def _tell_saved(self, folder: str, cell: Cell, _card: object) -> None:
-        words = f"Saved into {folder}: {heat_grid.pair_words(cell)}. Segment uses them from now on."
+        words = f"Saved into {folder}: {pair_words(cell)}. Segment uses them from now on."
         self.buttons.tell(words)
         window.show_info(words)
         self._session.recalibrated.emit(folder)
