@@ -78,7 +78,7 @@ def offered(viewer: Any) -> dict[str, Shortcut]:
 
 def keys_of(name: str) -> str:
     """The key of an action, as napari writes it; empty where it has none."""
-    found = action_manager._shortcuts.get(PREFIX + name)  # noqa: SLF001 - there is no public way to it
+    found = window.bound_keys().get(PREFIX + name)
     return str(coerce_keybinding(found[0])) if found else ""
 
 
@@ -100,9 +100,9 @@ def give_back(shortcuts: Iterable[Shortcut], *_: object) -> None:
 def taken_by(keys: str, name: str = "") -> str:
     """What napari or one of our other actions than `name` does on this key; empty where it is free."""
     wanted = str(coerce_keybinding(keys))
-    for action, bound in action_manager._shortcuts.items():  # noqa: SLF001
+    for action, bound in window.bound_keys().items():
         if action != PREFIX + name and wanted in map(str, map(coerce_keybinding, bound)):
-            known = action_manager._actions.get(action)  # noqa: SLF001
+            known = window.known_actions().get(action)
             return str(known.description if known is not None else action)
     is_own = wanted == keys_of(name)
     return "" if is_own else window.bound_to(wanted)
@@ -129,7 +129,7 @@ class Board(QObject):
 def _know(shortcut: Shortcut) -> None:
     """Make an action known to napari, with the key that the user chose or the one it comes with."""
     action = PREFIX + shortcut.name
-    if action not in action_manager._actions:  # noqa: SLF001
+    if action not in window.known_actions():
         _first[shortcut.name] = str(coerce_keybinding(shortcut.keys)) if shortcut.keys else ""
         title = f"{TITLE}: {shortcut.title}"
         command = _command(shortcut.name)

@@ -15,6 +15,7 @@ import numpy as np
 from napari import layers
 from napari._app_model import get_app_model
 from napari.components import ViewerModel
+from napari.utils.action_manager import action_manager
 from napari.utils.colormaps import _accelerated_cmap
 from napari.utils.notifications import (
     Notification,
@@ -38,6 +39,7 @@ __all__ = [
     "announce",
     "begun",
     "bind_keys",
+    "bound_keys",
     "bound_to",
     "canvas_size",
     "colours",
@@ -45,6 +47,7 @@ __all__ = [
     "forget_history",
     "history",
     "is_open",
+    "known_actions",
     "little_garbage",
     "load_label_colours",
     "main_window",
@@ -94,6 +97,18 @@ def announce(viewer: Any, what: str, stop: Callable[[], object]) -> Callable[[],
     number = register("napari-advseg", Status.BUSY, what, stop)
     # By then the window may have gone, and its register with it.
     return partial(window._update_task_status, number, Status.COMPLETED, "")  # noqa: SLF001
+
+
+def known_actions() -> Mapping[str, Any]:
+    """What keys and buttons can start, by name, ours and napari's own."""
+    found: Mapping[str, Any] = action_manager._actions  # noqa: SLF001
+    return found
+
+
+def bound_keys() -> Mapping[str, Sequence[Any]]:
+    """The keys of each of these actions that has any."""
+    found: Mapping[str, Sequence[Any]] = action_manager._shortcuts  # noqa: SLF001
+    return found
 
 
 def bound_to(key: str) -> str:

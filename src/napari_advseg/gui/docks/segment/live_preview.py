@@ -102,15 +102,16 @@ class LivePreview(QWidget):
         else:
             self.live.setChecked(True)
 
-    def _turn_live(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
+    def _turn_live(self) -> None:
+        is_on = self.live.isChecked()
         results.set_visible(self._viewer, self.result, visible=not is_on)
         if is_on:
             self.relabel()
         else:
             self.labels.turn_off()
 
-    def _turn_interior(self, is_on: bool) -> None:  # noqa: FBT001 - a Qt slot
-        self.labels.show_interior(is_on=is_on)
+    def _turn_interior(self) -> None:
+        self.labels.show_interior(is_on=self.interior_map.isChecked())
 
     def _see_elsewhere(self, *_: object) -> None:
         """The viewer shows another section or another part."""

@@ -293,7 +293,7 @@ def class_layer(layer: LayerData, names: dict[int, str]) -> LayerData:
     return data, {**attributes, **more}, kind
 
 
-def relabelling(recipe: Label, cancellable: Callable[[], bool]) -> Label:  # noqa: ARG001 - a preparation like the others
+def relabelling(recipe: Label, _cancellable: Callable[[], bool]) -> Label:
     """The recipe at a place that is free."""
     out = free_place(Path(recipe.out).expanduser())
     return recipe.changed(out=str(out))

@@ -64,27 +64,27 @@ class HeatMaps(QWidget):
         left, top, right, bottom = self._panel(self._grid, side).box(place)
         return QRectF(left, top, right - left, bottom - top)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """High enough for every row to be told from the next."""
         rows = len(self._grid.rows) if self._grid is not None else 8
         return QSize(300, TOP + rows * ROW_PX + BELOW)
 
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+    def leaveEvent(self, event: QEvent) -> None:
         """No cell is under the mouse any more."""
         self._hover(None)
         super().leaveEvent(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell which cell the mouse is over."""
         self._hover(self._at(event.position()))
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """A click chooses a cell."""
         place = self._at(event.position())
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self.picked.emit(place)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """An arrow key chooses the next cell of the chosen one."""
         step = ARROWS.get(event.key())
         chosen = self._grid.marks.get("chosen") if self._grid is not None else None
@@ -95,7 +95,7 @@ class HeatMaps(QWidget):
         if self._grid is not None and place in self._grid.cells:
             self.picked.emit(place)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Show the maps as they are drawn for this size."""
         if self._grid is None:
             return
