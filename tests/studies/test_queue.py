@@ -16,8 +16,9 @@ import pytest
 from napari_advseg import drain, families
 from napari_advseg.progress import StepDone, Warned
 from napari_advseg.studies import queue
-from napari_advseg.studies.declared import STUDIES, spread
+from napari_advseg.studies.declared import STUDIES
 from napari_advseg.studies.plan import SCALES, WAYS, Plan, sized, tissue_of
+from napari_advseg.studies.protocols import spread
 from napari_advseg.studies.queue import joined, pieces, run, runs, with_hidden
 from napari_advseg.studies.study import Job
 from napari_advseg.volume.arrays.lazy import Cut
