@@ -53,7 +53,7 @@ def raw(tmp_path):
 
 
 def opened(qtbot, here, folder):
-    here.open_or_make(folder)
+    here.opening.open_or_make(folder)
     qtbot.waitUntil(lambda: here.project is not None and not here._expected, timeout=SOON)
 
 
@@ -255,12 +255,12 @@ def test_another_computer_is_asked_about_and_what_it_left_can_be_left_out(window
     Journal(place, grid, "theirs").append([Edit((masked(grid, window_of, None, 0, 9),))])
     left_by_another_computer(project.folder)
     viewer, here = window()
-    here.open(project.folder)
+    here.opening.open(project.folder)
     said = answer(qtbot, "take over", "Cancel")
     assert "the computer microscope-2" in said
     assert here.project is None
     assert "theirs" in (project.folder / lock.NAME).read_text()
-    here.open(project.folder)
+    here.opening.open(project.folder)
     answer(qtbot, "take over", project_questions.TAKE_OVER)
     said = answer(qtbot, "recovery", project_questions.GO_BACK)
     assert "process 4711 on the computer microscope-2" in said

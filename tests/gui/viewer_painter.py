@@ -43,7 +43,7 @@ def main(folder, name):
     viewer = napari.Viewer(show=True)
     session_of(viewer)
     here = window_project(viewer)
-    here.open_or_make(folder)
+    here.opening.open_or_make(folder)
     state = {"layer": None, "number": 0}
 
     def step():

@@ -43,7 +43,7 @@ def show(viewer: napari.Viewer, paths: Sequence[str]) -> None:
     open_docks(viewer)
     here = window_project(viewer)
     if projects and here is not None:
-        here.open_or_make(projects[0])
+        here.opening.open_or_make(projects[0])
     if len(projects) > 1:
         window.show_error(f"A window works in one project: {projects[0]}. Open the others apart.")
 

@@ -14,7 +14,7 @@ from napari_advseg.tuning.tuned import Cell, Tuned, Values
 SHOWN_SHARE = 0.85
 # From good (light) to bad (dark); its lightness falls evenly, so that it reads in grey too.
 COLOURS = np.frombuffer(
-    bytes.fromhex("ffffe5 f7fcb9 d9f0a3 addd8e 78c679 41ab5d 238443 006837 004529"), np.uint8
+    bytes.fromhex("ffffe5f7fcb9d9f0a3addd8e78c67941ab5d238443006837004529"), np.uint8
 ).reshape(-1, 3)
 
 Mark = Literal["chosen", "best", "flattering best"]

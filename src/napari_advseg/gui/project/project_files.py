@@ -126,6 +126,12 @@ def place_of(project: Project, layer: Any) -> Path | None:
     return place if ours.get("annotation") and place.is_dir() else None
 
 
+def origin_of(layer: Any) -> Path | None:
+    """The folder of the project that a layer was read from; None where it was read from none."""
+    folder = (layer.metadata.get(OURS) or {}).get("project")
+    return Path(folder) if folder else None
+
+
 def path_of(layer: Any) -> str:
     """The file that a layer came from; empty where it came from none."""
     path = layer.metadata.get("path") or getattr(getattr(layer, "source", None), "path", None)

@@ -3,25 +3,25 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer, QUrl, Signal
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_advseg.engine import Cancelled, Failed, Finished, Lost
 from napari_advseg.gui.compute.job import End, Job
 from napari_advseg.gui.project import project_files, project_questions
 from napari_advseg.gui.project.autosave import Autosave
-from napari_advseg.gui.project.project_files import Files, Opened, Refused
+from napari_advseg.gui.project.loose_images import LooseImages
+from napari_advseg.gui.project.project_files import Files, Opened, origin_of
+from napari_advseg.gui.project.project_opening import ProjectOpening
 from napari_advseg.gui.project.project_sign import Entry, ProjectSign, State
 from napari_advseg.gui.viewer import results, window
 from napari_advseg.gui.viewer.turns import Turns
-from napari_advseg.napari_io import OURS, LayerData, ProjectLayers
+from napari_advseg.napari_io import LayerData, ProjectLayers
 from napari_advseg.project import Project, Shown
 from napari_advseg.recipes import to_yaml
 
@@ -52,9 +52,7 @@ class ProjectWindow(QObject):
         self._session = session
         self._viewer = window.unwrapped(viewer)
         self._files: Files | None = None
-        self._is_opening = False
         self._expected = 0
-        self._offered: weakref.WeakSet[Any] = weakref.WeakSet()
         self._title = str(self._viewer.title)
         self.autosave: Autosave | None = None
         self._going: list[Any] = []
@@ -62,10 +60,14 @@ class ProjectWindow(QObject):
         self._soon.setSingleShot(True)
         self._soon.setInterval(SOON_MS)
         self._soon.timeout.connect(self._record)
+        self.opening = ProjectOpening(session, self._viewer, self)
+        self.opening.opened.connect(self._opened)
+        self.loose = LooseImages(session, self._viewer, self)
+        self.loose.copied.connect(self._record)
         self.sign = ProjectSign(self._host)
         self.sign.offer(self._entries)
-        self.sign.make.connect(self.ask_to_make)
-        self.sign.open.connect(self.ask_to_open)
+        self.sign.make.connect(self.opening.ask_to_make)
+        self.sign.open.connect(self.opening.ask_to_open)
         self._host.statusBar().addPermanentWidget(self.sign)
         closing = Closing(self._host)
         self._host.installEventFilter(closing)
@@ -74,42 +76,12 @@ class ProjectWindow(QObject):
         self._viewer.layers.events.removed.connect(self._removed)
         self._viewer.layers.events.reordered.connect(self._later)
         session.handed_in.connect(self._write_run)
-        QTimer.singleShot(0, self._look_for_project)
+        QTimer.singleShot(0, self.opening.look_at_layers)
 
     @property
     def project(self) -> Project | None:
         """The open project."""
         return self._session.project
-
-    def open(self, folder: str | Path, *, takes_over: bool = False) -> None:
-        """Open a project in this window, or say why not."""
-        if self._may_open():
-            self._begin(partial(project_files.open_project, Path(folder), takes_over=takes_over))
-
-    def make(self, folder: str | Path) -> None:
-        """Make a project in a new or empty folder; what is in the window belongs to it."""
-        if self._may_open():
-            self._begin(partial(project_files.make_project, Path(folder)))
-
-    def open_or_make(self, folder: str | Path) -> None:
-        """Open a project where there is one, else make one."""
-        if self._may_open():
-            self._begin(partial(project_files.open_or_make, Path(folder)))
-
-    def ask_to_make(self) -> None:
-        """Let the user choose a name for a new project."""
-        images = [layer for layer in self._viewer.layers if not results.is_ours(layer)]
-        chosen = project_questions.where_to_make(
-            self._host, str(images[0].name) if images else "project"
-        )
-        if chosen:
-            self.open_or_make(chosen)
-
-    def ask_to_open(self) -> None:
-        """Let the user choose a project."""
-        chosen = project_questions.which_to_open(self._host)
-        if chosen:
-            self.open(chosen)
 
     @property
     def _host(self) -> QMainWindow:
@@ -123,20 +95,10 @@ class ProjectWindow(QObject):
         if self.autosave is not None:
             self.autosave.finish()
             self.autosave.deleteLater()
-        self.autosave, self._files = None, None
+        self.autosave, self._files, self.loose.files = None, None, None
         self._session.project = None
         self._show()
         self._session.project_opened.emit(None)
-
-    def save_images(self) -> None:
-        """Copy the images that are only in memory into the project."""
-        if self._files is None:
-            return
-        for layer in self._files.only_in_memory(self._viewer.layers):
-            work = partial(project_files.copy_image, self._files.project, layer)
-            task = self._session.background(work, is_long=True)
-            task.done.connect(partial(self._copied, layer))
-            task.failed.connect(window.show_error)
 
     def bring_back(self, place: Path, *_: object) -> None:
         """Show an annotation again whose layer was deleted."""
@@ -155,38 +117,16 @@ class ProjectWindow(QObject):
             self._record()
         self._soon.stop()
 
-    def _may_open(self) -> bool:
-        if self.project is not None:
-            window.show_error(
-                f"This window works in project '{self.project.name}'; close it first, or open the other one in a "
-                "window of its own."
-            )
-        return self.project is None and not self._is_opening
-
-    def _begin(self, work: Any) -> None:
-        self._is_opening = True
-        task = self._session.background(work)
-        task.done.connect(self._opened)
-        task.failed.connect(self._failed)
-
-    def _failed(self, text: str) -> None:
-        self._is_opening = False
-        window.show_error(text)
-
-    def _opened(self, found: Opened | Refused) -> None:
-        self._is_opening = False
-        if isinstance(found, Refused):
-            self._refused(found)
-            return
+    def _opened(self, found: Opened) -> None:
         project = found.project
         shows = found.found or ProjectLayers([], [], [], {})
         self._session.project = project
-        self._files = Files(project, shows.unseen)
+        self._files = self.loose.files = Files(project, shows.unseen)
         self._autosave_in(project, found.removed)
         there = list(self._viewer.layers)
         for layer in there:
             self._take(layer, is_stale=True)
-        is_shown = any(_origin(layer) == project.folder for layer in there)
+        is_shown = any(origin_of(layer) == project.folder for layer in there)
         self._add([] if is_shown else shows.layers)
         for problem in shows.problems:
             window.show_error(problem)
@@ -206,16 +146,6 @@ class ProjectWindow(QObject):
         # A QObject goes before its window says so; what ends a project must outlive both.
         self._host.destroyed.connect(self.autosave.ending.soon)
         QApplication.instance().aboutToQuit.connect(self.autosave.ending.soon)
-
-    def _refused(self, refused: Refused) -> None:
-        for layer in self._viewer.layers:
-            if _origin(layer) == refused.folder and _annotation(layer):
-                layer.editable = False
-        if not refused.may_take_over:
-            window.show_error(refused.why)
-            return
-        again = partial(self.open, refused.folder, takes_over=True)
-        project_questions.ask_to_take_over(self._host, refused.why, again)
 
     def _add(self, layers: Sequence[LayerData]) -> None:
         """Add layers one by one; what the project has is written down when all are there."""
@@ -244,17 +174,10 @@ class ProjectWindow(QObject):
 
     def _inserted(self, event: Any) -> None:
         if self.project is None:
-            self._look_for_project()
+            self.opening.look_at_layers()
             return
         self._take(event.value, is_stale=False)
         self._record()
-
-    def _look_for_project(self) -> None:
-        """Open the project that layers were read from, by File > Open for example."""
-        origins = [_origin(layer) for layer in self._viewer.layers]
-        found = next((origin for origin in origins if origin is not None), None)
-        if found is not None and self.project is None and not self._is_opening:
-            self.open(found)
 
     def _removed(self, event: Any) -> None:
         """A layer has gone: deleted by the user, unless the window closes before this event is over."""
@@ -282,24 +205,7 @@ class ProjectWindow(QObject):
             layer for layer in self._viewer.layers if not (results.is_ours(layer) or keeps(layer))
         ]
         self.autosave.saver.do(partial(self._files.record, shown))
-        self._offer_copies()
-
-    def _offer_copies(self) -> None:
-        """Say once of each image that exists only in memory that the project cannot bring it back."""
-        loose = [] if self._files is None else self._files.only_in_memory(self._viewer.layers)
-        new = [layer for layer in loose if layer not in self._offered]
-        self._offered.update(new)
-        if new:
-            they = "exists" if len(new) == 1 else "exist"
-            window.offer(
-                f"{_names(new)} {they} only in memory, and will be missing when the project is opened again.",
-                "Copy into the project",
-                self.save_images,
-            )
-
-    def _copied(self, layer: Any, path: str) -> None:
-        layer.metadata = {**layer.metadata, "path": path}
-        self._record()
+        self.loose.tell()
 
     def _go_back(self) -> None:
         """Leave the last session's edits out of what is shown."""
@@ -350,10 +256,10 @@ class ProjectWindow(QObject):
         project, files = self.project, self._files
         if project is None or files is None or self.autosave is None:
             return []
-        loose = files.only_in_memory(self._viewer.layers)
-        entries = [Entry("Open the folder", partial(_open_folder, project.folder))]
+        entries = [Entry("Open the folder", partial(window.open_file, project.folder))]
+        loose = self.loose.names
         if loose:
-            entries.append(Entry(f"Copy {_names(loose)} into the project", self.save_images))
+            entries.append(Entry(f"Copy {loose} into the project", self.loose.save))
         entries += [
             Entry(name, partial(self.bring_back, place), under="Bring back")
             for place, name in self.autosave.removed.items()
@@ -377,22 +283,6 @@ def window_project(viewer: Any) -> ProjectWindow | None:
     return found
 
 
-def _origin(layer: Any) -> Path | None:
-    """The project that a layer was read from."""
-    folder = (layer.metadata.get(OURS) or {}).get("project")
-    return Path(folder) if folder else None
-
-
-def _annotation(layer: Any) -> str:
-    return str((layer.metadata.get(OURS) or {}).get("annotation", ""))
-
-
-def _names(layers: Sequence[Any]) -> str:
-    """The first names of some layers."""
-    more = ", …" if len(layers) > 3 else ""
-    return ", ".join(f"'{layer.name}'" for layer in layers[:3]) + more
-
-
 def _outcome(how: End) -> tuple[str, str, dict[str, Any]]:
     match how:
         case Finished(_, result):
@@ -401,10 +291,6 @@ def _outcome(how: End) -> tuple[str, str, dict[str, Any]]:
             return "cancelled", "", {}
         case Failed(_, text) | Lost(text):
             return "failed", text, {}
-
-
-def _open_folder(folder: Path, *_: object) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
 
 def _nothing() -> None:

@@ -131,10 +131,10 @@ def open_shortcuts(viewer: Any, *_: object) -> None:
     pages.setCurrentItem(*pages.findItems("Shortcuts", Qt.MatchFlag.MatchExactly))
 
 
-def open_file(file: Path) -> None:
-    """Open a file with what the system opens such files with; where it has nothing, say where the file is."""
+def open_file(file: Path, *_: object) -> None:
+    """Open a file or folder with what the system has for it; where it has nothing, say where the file is."""
     if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(file))):
-        show_info(f"Nothing here opens {file}; open it in a browser.")
+        show_info(f"Nothing on this computer opens {file} by itself; open it by hand.")
 
 
 def offer(what: str, action: str, do: Callable[[], object]) -> None:

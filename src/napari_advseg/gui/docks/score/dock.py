@@ -9,9 +9,10 @@ from typing import Any
 
 import napari
 from napari.layers import Labels
-from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QWidget
 
-from napari_advseg.gui.docks.job_dock import JobDock
+from napari_advseg.gui.docks.halves import column_of, contents
+from napari_advseg.gui.docks.job_dock import JobDock, first_problem
 from napari_advseg.gui.help.shortcuts import Shortcut
 from napari_advseg.gui.kit import comparison
 from napari_advseg.gui.kit.comparison import Comparison, Row
@@ -152,25 +153,18 @@ class ScoreDock(JobDock):
             ("Truth", self.truth, "What they should be, on the same voxels."),
             self.main,
         )
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addLayout(rows)
-        column.addWidget(Fold("More", lambda: self.more))
-        column.addStretch(1)
-        return content
+        return contents(rows, Fold("More", lambda: self.more))
 
     def _tabs(self) -> QTabWidget:
         painted = [(COLOURS[name], name, MEANINGS[name]) for name in COLOURS]
-        errors = QWidget()
-        column = QVBoxLayout(errors)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(3)
-        column.addWidget(side_by_side(self.what, self.which))
-        column.addWidget(self.table, stretch=1)
-        column.addWidget(self.found_words)
-        column.addWidget(side_by_side(self.overlay, self.export))
-        column.addWidget(legend(painted))
+        errors = column_of(
+            side_by_side(self.what, self.which),
+            self.table,
+            self.found_words,
+            side_by_side(self.overlay, self.export),
+            legend(painted),
+            spacing_px=3,
+        )
         tabs = QTabWidget()
         tabs.setDocumentMode(True)
         tabs.addTab(in_scroll_area(self.numbers), "Scores")
@@ -218,7 +212,7 @@ class ScoreDock(JobDock):
         self._judge()
 
     def _problem(self) -> str:
-        return self._layers_problem or self.main.problem or self.more.problem
+        return self._layers_problem or first_problem(self.main, self.more)
 
     def _finished(self, result: dict[str, Any]) -> None:
         found: Comparison = result["comparison"]
@@ -260,9 +254,7 @@ class ScoreDock(JobDock):
         path = browse_table(self, TABLE)
         if path:
             work = partial(comparison.write_csv, path, tuple(self.table.errors.rows))
-            saving = self._session.background(work)
-            saving.done.connect(self._tell_saved)
-            saving.failed.connect(self._fail)
+            self._in_background(work, self._tell_saved)
 
     def _tell_saved(self, path: str) -> None:
         self.buttons.tell(f"The table is saved to {path}.")

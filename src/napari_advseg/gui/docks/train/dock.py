@@ -57,6 +57,7 @@ class TrainDock(JobDock):
         self.forms = TrainForms(self.network.recipe(), self)
         self.start_from = StartChoice(self._session)
         self.start_words = note()
+        self.start_words.hide()
         self.out = NewPlace(self._session, browse_new_folder, "Where the model goes")
         self.resume = QPushButton("Resume it")
         self.rename = QPushButton("Take a new name")

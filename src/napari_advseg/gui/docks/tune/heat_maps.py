@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_advseg.tuning.heat_grid import HeatGrid, Mark, Place, Shades
 from napari_advseg.tuning.heat_panel import BAR_PX, Look, Panel, draw_bar, draw_map, draw_rows
@@ -45,6 +45,7 @@ class HeatMaps(QWidget):
         self.setAccessibleName("Heat maps")
         self.setToolTip("Click a cell, or go from the chosen one with the arrow keys")
         self.setMinimumSize(240, 170)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def show_grid(self, grid: HeatGrid, honest: Shades, flattering: Shades) -> None:
         """Show other cells."""
