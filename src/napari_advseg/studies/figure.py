@@ -26,8 +26,9 @@ def lines(title: str, along: str, series: Mapping[str, Sequence[tuple[float, Poi
     for number, (name, points) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         ordered = sorted(points)
-        way = " ".join(f"{place[x]:.1f},{_height(mean, highest):.1f}" for x, (mean, _) in ordered)
-        parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(
+            _line([(place[x], _height(mean, highest)) for x, (mean, _) in ordered], colour)
+        )
         for x, point in ordered:
             parts += _mark(place[x] + 2 * number, point, highest, colour)
         parts += _legend(number, name, colour)
@@ -62,10 +63,8 @@ def curves(title: str, along: str, series: Mapping[str, Sequence[tuple[float, fl
         parts += [_text(at, HEIGHT - BOTTOM + 20, f"{share * furthest:.3g}")]
     for number, (name, points) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
-        way = " ".join(
-            f"{LEFT + x / furthest * _inner():.1f},{_height(y, highest):.1f}" for x, y in points
-        )
-        parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        way = [(LEFT + x / furthest * _inner(), _height(y, highest)) for x, y in points]
+        parts.append(_line(way, colour))
         parts += _legend(number, name, colour)
     return _svg(parts)
 
@@ -76,6 +75,11 @@ def _frame(title: str, highest: float) -> Iterator[str]:
         y = _height(share * highest, highest)
         yield f'<line x1="{LEFT}" x2="{LEFT + _inner()}" y1="{y:.1f}" y2="{y:.1f}" stroke="#dddddd"/>'
         yield _text(LEFT - 8, y + 4, f"{share * highest:.3g}", "end")
+
+
+def _line(way: Sequence[tuple[float, float]], colour: str) -> str:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in way)
+    return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
 
 def _mark(x: float, point: Point, highest: float, colour: str) -> Iterator[str]:
