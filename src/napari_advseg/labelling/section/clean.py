@@ -1,13 +1,22 @@
-"""Labels made tidy: small ones removed, the rest numbered 1..K."""
+"""Connected pieces as labels, small ones removed, the rest numbered 1..K."""
 
 from __future__ import annotations
 
+import cc3d
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.section.watershed import Labels
+from napari_advseg.labelling.section.watershed import Labels, Mask
 from napari_advseg.volume.compiled import compiled
 from napari_advseg.volume.volume import Array
+
+
+def pieces(mask: Mask, neighbours: int) -> Labels:
+    """Connected pieces 1..K in raster order; 4 or 8 neighbours of a pixel, 6, 18 or 26 of a voxel."""
+    # As bool, cc3d 4.1 joins and labels wrong pixels where corners connect.
+    given = np.ascontiguousarray(mask).view(np.uint8)
+    found: Array = cc3d.connected_components(given, connectivity=neighbours, out_dtype=np.uint32)
+    return found.view(np.int32)
 
 
 def remove_small(labels: Array, minimum: int) -> Labels:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from napari_advseg.labelling.section.clean import remove_small
+from napari_advseg.labelling.section.clean import pieces, remove_small
 from napari_advseg.labelling.section.distance import distance_to_walls
 from napari_advseg.labelling.section.memory import keep_freed_memory
 from napari_advseg.labelling.section.seeds import HIGHEST, find_seeds, quantise
@@ -90,7 +89,7 @@ def prepare(probability: Array, settings: LabellingSettings) -> Prepared:
     interior = interior_map > np.float32(settings.threshold)
     heights = quantise(_distance(interior, settings.smoothing))
     basins = flood(HIGHEST - heights, find_seeds(heights, settings))
-    lines = _pieces(_line_map(basins, settings.connectivity) & interior, 8)
+    lines = pieces(_line_map(basins, settings.connectivity) & interior, 8)
     if settings.min_edge_length > 1:
         lines = remove_small(lines, settings.min_edge_length)
     return Prepared(interior_map, interior, lines, settings)
@@ -106,8 +105,8 @@ def close_gaps(prepared: Prepared, settings: LabellingSettings) -> Labels:
         raise ValueError("These settings ask for another threshold or other seeds; prepare again.")
     accepted = line_statistics(prepared, settings) < np.float32(settings.gap_threshold)
     cells = _cells(prepared.interior, prepared.lines, np.concatenate([[False], accepted]))
-    pieces = _pieces(cells, 4 if settings.connectivity == 1 else 8)
-    labels = remove_small(pieces, settings.minimum_size)
+    found = pieces(cells, 4 if settings.connectivity == 1 else 8)
+    labels = remove_small(found, settings.minimum_size)
     if not settings.thin or settings.zero == "background":
         return labels
     return grow(labels, prepared.probability, ~np.isnan(prepared.probability))
@@ -173,14 +172,6 @@ def _line_map(basins: Labels, connectivity: int) -> Mask:
         line[:-1, :-1] |= basins[:-1, :-1] != basins[1:, 1:]
         line[:-1, 1:] |= basins[:-1, 1:] != basins[1:, :-1]
     return line
-
-
-def _pieces(mask: Mask, neighbours: int) -> Labels:
-    """Connected pieces 1..K in raster order."""
-    # As bool, cc3d 4.1 joins and labels wrong pixels where corners connect.
-    given = mask.view(np.uint8)
-    found: Array = cc3d.connected_components(given, connectivity=neighbours, out_dtype=np.uint32)
-    return found.view(np.int32)
 
 
 @compiled

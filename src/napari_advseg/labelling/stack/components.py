@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cc3d
-import numpy as np
-
-from napari_advseg.labelling.section.clean import remove_small
+from napari_advseg.labelling.section.clean import pieces, remove_small
 from napari_advseg.labelling.section.watershed import Labels, flood
 from napari_advseg.labelling.stack.stack_map import StackMap, afford_stack, is_grown, read_stack
 from napari_advseg.progress import BlockDone, Phase, Reports
@@ -44,10 +41,7 @@ def label_components(stack: StackMap, settings: LabellingSettings) -> Labels:
     the minimum size are removed; then, where walls are grown away, the rest grow in all three
     directions along the boundary evidence. No gap is closed.
     """
-    neighbours = NEIGHBOURS[settings.connectivity]
-    # As bool, cc3d 4.1 joins and labels wrong voxels where corners connect.
-    inside = np.ascontiguousarray(stack.interior).view(np.uint8)
-    found = cc3d.connected_components(inside, connectivity=neighbours, out_dtype=np.uint32)
+    found = pieces(stack.interior, NEIGHBOURS[settings.connectivity])
     labels = remove_small(found, settings.minimum_size)
     if not is_grown(settings) or not labels.any():
         return labels
