@@ -50,10 +50,9 @@ def read_marks(
     )
     if not boundary + background:
         return None
-    zero: Meaning = "background" if background else "boundary"
+    asked: dict[Zero, Meaning] = {"boundary": "boundary", "background": "background"}
+    zero = asked.get(requested, "background" if background else "boundary")
     has_gaps = requested in ("auto", "unannotated")
-    if requested == "boundary" or requested == "background":  # noqa: PLR1714 - narrows the type
-        zero = requested
     read = [with_gaps(one) if has_gaps else without_marks(one) for one in labels]
     counted = []
     for one, chosen in zip(read, sections, strict=True):

@@ -191,11 +191,10 @@ def _affinities(
     same = np.ones((len(steps), *stack.shape), np.float32)
     weight = np.zeros_like(same)
     for channel, (axis, step) in enumerate(steps.items()):
-        step = min(step, stack.shape[axis])  # noqa: PLW2901
+        if step >= stack.shape[axis]:
+            continue
         here = tuple(slice(step, None) if k == axis else slice(None) for k in range(3))
         back = tuple(slice(None, -step) if k == axis else slice(None) for k in range(3))
-        if step == stack.shape[axis]:
-            continue
         same[channel][here] = (stack[here] == stack[back]) & (stack[here] > 0)
         weight[channel][here] = known[here] & known[back]
     return same, weight
