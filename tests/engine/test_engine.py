@@ -378,7 +378,7 @@ def test_a_child_whose_parent_dies_saves_and_ends(script, tmp_path):
         [sys.executable, "-c", textwrap.dedent(parent)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
     )
     orphan = int(ran.stdout)

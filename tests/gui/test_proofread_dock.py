@@ -13,7 +13,7 @@ from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
-from waiting import SOON
+from waiting import LATER, SOON
 
 import napari_advseg as advseg
 from napari_advseg.gui.docks.proofread import dock as proofread_dock
@@ -759,7 +759,7 @@ def test_what_is_reviewed_is_learnt_from_and_the_new_labels_are_opened(
     assert "75 %" in dock.review.words.text()
     qtbot.waitUntil(dock.review.retrain.run.isEnabled, timeout=SOON)
     dock.review.retrain.run.click()
-    qtbot.waitUntil(lambda: dock.review._job.is_over, timeout=12 * SOON)
+    qtbot.waitUntil(lambda: dock.review._job.is_over, timeout=LATER)
     said = dock.review.retrain.log.toPlainText()
     if "is not taken" in said:  # two steps more need not be better
         assert len(viewer.layers) == 3

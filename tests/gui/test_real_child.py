@@ -189,7 +189,7 @@ def test_the_viewers_process_never_imports_torch(tmp_path):
         "NAPARI_CONFIG": str(tmp_path / "napari.yaml"),
     }
     ran = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=120, check=False
+        command, capture_output=True, text=True, env=environment, timeout=LATER / 1000, check=False
     )
     assert ran.returncode == 0, ran.stderr
     assert napari.__version__
