@@ -382,7 +382,7 @@ def tune(meter: Meter, dock: Any, home: Path) -> None:
     dock.buttons.run.click()
     wait(lambda: dock._job is not None and dock._job.is_over)  # noqa: SLF001
     meter.phase("searching")
-    wait(lambda: dock._preview.layer is not None)  # noqa: SLF001
+    wait(lambda: "Preview of thresholds" in dock._viewer.layers)  # noqa: SLF001
     wait(seconds=1)
     meter.phase("search is shown")
     for place in list(dock._grid.cells)[:10]:  # noqa: SLF001
