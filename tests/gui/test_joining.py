@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QSlider
 from test_tune_dock import soft_map
 from waiting import SOON
 
@@ -58,7 +57,7 @@ def test_the_slider_joins_the_fragments_of_the_section_on_screen(dock, made, qtb
     viewer = dock._viewer
     assert not dock.labelling.merge.isHidden()
     viewer.dims.set_point(0, FRAME.translate[0] + 2 * FRAME.scale[0])
-    dock.labelling.merge.row("threshold").editor.widget.findChild(QSlider).setValue(900)
+    dock.labelling.merge.row("threshold").editor.widget.slider.setValue(0.9)
     wanted = open_fragments(made["fragments"]).relabelled(0.9).section(2)
 
     def is_shown():

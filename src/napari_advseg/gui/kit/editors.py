@@ -1,4 +1,4 @@
-"""Editors of single values: a check box, a choice, an exact number, a text, a slider beside a number."""
+"""Editors of single values, widgets of magicgui: a check box, a choice, an exact number or text, with a slider."""
 
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
@@ -6,40 +6,52 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import annotated_types
+from magicgui.backends._qtpy import widgets as backend
+from magicgui.widgets import CheckBox
+from magicgui.widgets.bases import CategoricalWidget, ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QPaintEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
-    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QLineEdit,
     QSizePolicy,
-    QSlider,
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
     QWidget,
 )
+from superqt import QDoubleSlider
 
-SLIDER_TICKS = 1000
+SLIDER_STEPS = 1000
 NOT_SET = "not set"
-SAID = {None: NOT_SET, True: "yes", False: "no"}
+SAID = {True: "yes", False: "no"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Editor:
-    """A widget for one value; `read` gives what pydantic shall judge, `edited` is the signal of a change."""
+    """A widget of magicgui for one value; `read` gives what pydantic shall judge."""
 
-    widget: QWidget
-    read: Callable[[], Any]
-    write: Callable[[Any], None]
-    edited: Any
+    magic: Any
+
+    @property
+    def widget(self) -> Any:
+        """The widget of Qt."""
+        return self.magic.native
+
+    def read(self) -> Any:
+        """What is typed or chosen."""
+        return self.magic.value
+
+    def write(self, value: Any) -> None:
+        """Show another value."""
+        self.magic.value = value
 
 
 def editor_of(field: FieldInfo, slider: tuple[float, float] | None = None) -> Editor:
@@ -47,16 +59,17 @@ def editor_of(field: FieldInfo, slider: tuple[float, float] | None = None) -> Ed
     kinds, optional = alternatives(field.annotation)
     empty = empty_words(field) if optional else None
     if kinds == (bool,):
-        return choice([None, True, False]) if optional else check_box()
+        return Editor(choice((True, False), optional=True) if optional else CheckBox())
     if all(get_origin(kind) is Literal for kind in kinds):
         options = [option for kind in kinds for option in get_args(kind)]
-        return choice([None, *options] if optional else options)
+        return Editor(choice(options, optional=optional))
     if kinds in ((int,), (float,)):
-        number = number_box(bounds_of(field), whole=kinds == (int,), empty=empty)
-        return beside_slider(number, slider, whole=kinds == (int,)) if slider else number
+        number = Exact(SliderBox if slider else NumberBox, empty)
+        number.native.limit(bounds_of(field), slider, whole=kinds == (int,))
+        return Editor(number)
     separator = next((":" for part in field.metadata if _is_span(part)), ",")
     is_row = any(get_origin(kind) is tuple for kind in kinds)
-    return row_of_numbers(separator, empty) if is_row else text(empty)
+    return Editor(RowOfNumbers(separator, empty) if is_row else Exact(QLineEdit, empty))
 
 
 def alternatives(annotation: Any) -> tuple[tuple[Any, ...], bool]:
@@ -108,80 +121,75 @@ def empty_words(field: FieldInfo) -> str:
     return found[1] if found else NOT_SET
 
 
-def check_box() -> Editor:
-    """True or false."""
-    box = QCheckBox()
-    return Editor(box, box.isChecked, box.setChecked, box.toggled)
+class Exact(ValueWidget[Any]):
+    """A value whose text is what counts: 2e-4 stays 2e-4, and with words for empty, nothing is None.
+
+    The number boxes of magicgui round, and know no None.
+    """
+
+    def __init__(self, kind: type[QWidget], empty: str | None) -> None:
+        self._empty = empty
+        super().__init__(widget_type=_Text, backend_kwargs={"kind": kind})
+        self.native.setPlaceholderText(empty or "")
+
+    def get_value(self) -> Any:
+        """The text; None where there is none and None is allowed."""
+        words = str(super().get_value()).strip()
+        return words if words or self._empty is None else None
+
+    def set_value(self, value: Any) -> None:
+        """Show a value with all its digits."""
+        super().set_value("" if value is None else _exact(value))
 
 
-def choice(options: Sequence[Any]) -> Editor:
-    """One of a few values; None is shown as `not set`, true and false as yes and no."""
-    box = PatientComboBox()
-    for option in options:
-        said = SAID.get(option) if option is None or isinstance(option, bool) else None
-        box.addItem(said or str(option), option)
-    return Editor(
-        box,
-        box.currentData,
-        lambda value: box.setCurrentIndex(list(options).index(value)),
-        box.currentIndexChanged,
-    )
+class RowOfNumbers(Exact):
+    """Several values, as `16, 32`, or a range, as `0:17`."""
 
+    def __init__(self, separator: str, empty: str | None) -> None:
+        self._between = ", " if separator == "," else separator
+        super().__init__(QLineEdit, empty)
 
-def number_box(bounds: tuple[float, float], *, whole: bool, empty: str | None) -> Editor:
-    """A number with arrows that step by a tenth of its size; the text itself is the value, so no digit is lost."""
-    box = NumberBox(bounds, whole=whole)
-    return _text_editor(box, box.line, empty)
-
-
-def text(empty: str | None) -> Editor:
-    """Plain text."""
-    line = QLineEdit()
-    return _text_editor(line, line, empty)
-
-
-def row_of_numbers(separator: str, empty: str | None) -> Editor:
-    """Several values, as `16, 32`, or a range, as `0:17`; with words for empty, None is allowed."""
-    line = QLineEdit()
-    line.setPlaceholderText(empty or "")
-
-    def read() -> Any:
-        words = line.text().strip()
+    def get_value(self) -> Any:
+        """The parts of the text, or the text itself where it is a range."""
+        words = super().get_value()
         if not words:
-            return () if empty is None else None
+            return None if words is None else ()
         return words if ":" in words else [part for part in words.split(",") if part.strip()]
 
-    def write(value: Any) -> None:
-        between = ", " if separator == "," else separator
+    def set_value(self, value: Any) -> None:
+        """Show values, or the text that stands for them."""
         is_typed = isinstance(value, str)
-        line.setText(value if is_typed else between.join(_exact(part) for part in value or ()))
-
-    return Editor(line, read, write, line.textChanged)
+        super().set_value(value if is_typed else self._between.join(map(_exact, value or ())))
 
 
-def beside_slider(number: Editor, span: tuple[float, float], *, whole: bool) -> Editor:
-    """A number with a slider over `span`; the number stays exact, the slider follows it."""
-    low, high = span
-    slider = QSlider(Qt.Orientation.Horizontal)
-    slider.setRange(0, round(high - low) if whole else SLIDER_TICKS)
-    step = (high - low) / slider.maximum()
+class _Text(backend.QBaseStringWidget):
+    """How magicgui reads and writes a widget of Qt that has a text."""
 
-    def follow() -> None:
-        with QSignalBlocker(slider):
-            slider.setValue(_tick(number.read(), low, step))
+    def __init__(self, kind: type[QWidget], **kwargs: Any) -> None:
+        super().__init__(kind, "text", "setText", "textChanged", **kwargs)
 
-    def move(tick: int) -> None:
-        number.write(round(low + tick * step) if whole else round(low + tick * step, 4))
 
-    number.edited.connect(follow)
-    slider.valueChanged.connect(move)
-    both = QWidget()
-    row = QHBoxLayout(both)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(slider, stretch=1)
-    number.widget.setFixedWidth(70)
-    row.addWidget(number.widget)
-    return Editor(both, number.read, number.write, number.edited)
+class Choice(CategoricalWidget[Any]):
+    """One of a few values, in a `PatientComboBox`."""
+
+    null_string = NOT_SET
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget_type=_Patient, **kwargs)
+
+
+class _Patient(backend.ComboBox):
+    """How magicgui reads and writes a `PatientComboBox`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        backend.QBaseValueWidget.__init__(self, PatientComboBox, "", "", "", **kwargs)
+        self._qwidget.currentIndexChanged.connect(self._emit_data)
+
+
+def choice(options: Sequence[Any], *, optional: bool) -> Choice:
+    """One of a few values, or where `optional` none, shown as `not set`; true and false as yes and no."""
+    named = [(SAID[one] if isinstance(one, bool) else str(one), one) for one in options]
+    return Choice(choices=named, nullable=optional)
 
 
 class PatientComboBox(QComboBox):
@@ -190,8 +198,8 @@ class PatientComboBox(QComboBox):
     Of words that are too long for it, it shows beginning and end.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -229,22 +237,26 @@ class PatientComboBox(QComboBox):
 
 
 class NumberBox(QAbstractSpinBox):
-    """A spin box whose value is its text: 2e-4 stays 2e-4, and empty is allowed."""
+    """A spin box whose value is its text: 2e-4 stays 2e-4, and empty is allowed; steps are a tenth of its size."""
 
     both_ways: ClassVar = (
         QAbstractSpinBox.StepEnabledFlag.StepUpEnabled
         | QAbstractSpinBox.StepEnabledFlag.StepDownEnabled
     )
 
-    def __init__(self, bounds: tuple[float, float], *, whole: bool) -> None:
-        super().__init__()
-        self._bounds = bounds
-        self._whole = whole
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         # Of the line that Qt brings along, PySide6 may lose sight while it is still there.
         self.line = QLineEdit(self)
         self.setLineEdit(self.line)
+        self.setText, self.setPlaceholderText = self.line.setText, self.line.setPlaceholderText
+        self.textChanged = self.line.textChanged
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def limit(self, bounds: tuple[float, float], _span: object, *, whole: bool) -> None:
+        """Let the arrows step inside bounds."""
+        self._bounds, self._whole = bounds, whole
 
     def stepBy(self, steps: int) -> None:
         """Step by a tenth of the number's size, inside its bounds."""
@@ -264,27 +276,48 @@ class NumberBox(QAbstractSpinBox):
             event.ignore()
 
 
+class SliderBox(QWidget):
+    """A number with a slider over the usual values; the number stays exact, and the slider follows it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.slider, self.number = QDoubleSlider(Qt.Orientation.Horizontal), NumberBox()
+        self.number.setFixedWidth(70)
+        self.text, self.setText = self.number.text, self.number.setText
+        self.textChanged = self.number.textChanged
+        self.setPlaceholderText = self.number.setPlaceholderText
+        self.number.textChanged.connect(self._follow)
+        self.slider.valueChanged.connect(self._move)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.slider, stretch=1)
+        row.addWidget(self.number)
+
+    def limit(self, bounds: tuple[float, float], span: tuple[float, float], *, whole: bool) -> None:
+        """Let the arrows step inside bounds, and the slider go over `span`."""
+        self.number.limit(bounds, span, whole=whole)
+        self._digits = 0 if whole else 4
+        step = 1.0 if whole else (span[1] - span[0]) / SLIDER_STEPS
+        with QSignalBlocker(self.slider):
+            self.slider.setRange(*span)
+        self.slider.setSingleStep(step)
+        self.slider.setPageStep(10 * step)
+
+    def _follow(self, words: str) -> None:
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(_number(words) or 0.0)
+
+    def _move(self, value: float) -> None:
+        rounded = round(value, self._digits)
+        self.setText(_exact(rounded if self._digits else round(rounded)))
+
+
 def stepped(number: float, steps: int, bounds: tuple[float, float], *, whole: bool) -> float:
     """`number` moved by `steps` in its second digit (at least 1 where whole), inside `bounds`."""
     step = 10.0 ** (math.floor(math.log10(abs(number))) - 1) if number else 0.1
     moved = number + steps * (max(1.0, step) if whole else step)
     inside = min(max(moved, bounds[0]), bounds[1])
     return round(inside) if whole else float(f"{inside:.10g}")
-
-
-def _text_editor(widget: QWidget, line: QLineEdit, empty: str | None) -> Editor:
-    line.setPlaceholderText(empty or "")
-
-    def read() -> Any:
-        words = line.text().strip()
-        return words if words or empty is None else None
-
-    return Editor(
-        widget,
-        read,
-        lambda value: line.setText("" if value is None else _exact(value)),
-        line.textChanged,
-    )
 
 
 def _exact(value: Any) -> str:
@@ -297,11 +330,6 @@ def _number(words: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _tick(words: str | None, low: float, step: float) -> int:
-    number = _number(words or "")
-    return 0 if number is None else round((min(max(number, low), 1e9) - low) / step)
 
 
 def _is_span(part: Any) -> bool:

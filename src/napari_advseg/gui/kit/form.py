@@ -3,15 +3,16 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from magicgui.widgets import Container
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QCollapsible
 
 from napari_advseg.gui.kit.editors import Editor, alternatives, described, editor_of, range_words
 from napari_advseg.gui.kit.panel import Toned, tab_on_to
@@ -20,15 +21,25 @@ from napari_advseg.settings import Settings
 Chosen = TypeVar("Chosen", bound=Settings)
 LABEL_WIDTH = 112
 INSET = 8
+OPEN, CLOSED = "▾", "▸"
+TITLE = "text-align: left; border: none; background: transparent; font-weight: bold; padding: 2px;"
+ANY_PX = (1 << 24) - 1  # what Qt takes for no bound
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(Container[Any]):
     """One field in the form: its title, its editor and the place where a problem is named."""
 
-    title: str
-    editor: Editor
-    problem: QLabel
+    def __init__(self, name: str, field: FieldInfo, editor: Editor) -> None:
+        self.title = field.title or name
+        self.editor = editor
+        self.problem = Toned("problem")
+        self.problem.hide()
+        super().__init__(widgets=[editor.magic], layout="horizontal", labels=False)
+        self.margins = (0, 0, 0, 0)
+        label, about = row_label(_title(name, field)), _tooltip(name, field)
+        label.setToolTip(about)
+        described(editor.widget, _title(name, field), about)
+        self.native.layout().insertWidget(0, label)
 
 
 class Form(QWidget, Generic[Chosen]):
@@ -52,10 +63,10 @@ class Form(QWidget, Generic[Chosen]):
         self._base = settings
         self._rows: dict[str, Row] = {}
         self._groups: dict[str, Group] = {}
-        self._layout = QFormLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self._whole_problem = _problem_label()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._whole_problem = Toned("problem")
+        self._whole_problem.hide()
         for name, field in type(settings).model_fields.items():
             if (only and name not in only) or name in without:
                 continue
@@ -63,7 +74,7 @@ class Form(QWidget, Generic[Chosen]):
                 path.removeprefix(f"{name}.") for path in without if path.startswith(f"{name}.")
             ]
             self._add(name, field, inside, (sliders or {}).get(name))
-        self._layout.addRow(self._whole_problem)
+        self._column.addWidget(self._whole_problem)
         self.set(settings)
 
     def value(self) -> Chosen:
@@ -97,10 +108,11 @@ class Form(QWidget, Generic[Chosen]):
     def set(self, settings: Chosen) -> None:
         """Show other settings of the same kind."""
         self._base = settings
-        with QSignalBlocker(self):
-            for name, row in self._rows.items():
+        for name, row in self._rows.items():
+            with row.changed.blocked():
                 row.editor.write(getattr(settings, name))
-            for name, group in self._groups.items():
+        for name, group in self._groups.items():
+            with QSignalBlocker(group):
                 group.set(getattr(settings, name))
         self._judge()
 
@@ -126,17 +138,12 @@ class Form(QWidget, Generic[Chosen]):
             group = Group(field, inside, without, optional=optional)
             group.changed.connect(self._judge)
             self._groups[name] = group
-            self._layout.addRow(group)
+            self._column.addWidget(group)
             return
-        editor = editor_of(field, slider)
-        label = row_label(_title(name, field))
-        label.setToolTip(_tooltip(name, field))
-        described(editor.widget, _title(name, field), _tooltip(name, field))
-        row = Row(field.title or name, editor, _problem_label())
-        self._rows[name] = row
-        self._layout.addRow(label, editor.widget)
-        self._layout.addRow(row.problem)
-        editor.edited.connect(self._judge)
+        row = self._rows[name] = Row(name, field, editor_of(field, slider))
+        row.changed.connect(self._judge)
+        self._column.addWidget(row.native)
+        self._column.addWidget(row.problem)
 
     def _typed(self) -> dict[str, Any]:
         rows = {name: row.editor.read() for name, row in self._rows.items()}
@@ -227,54 +234,48 @@ class Group(QWidget):
         return self._form
 
 
-class Fold(QWidget):
+class Fold(QCollapsible):
     """A title that shows and hides what is under it; the content is made when it is first shown."""
 
     def __init__(self, title: str, make: Callable[[], QWidget], about: str = "") -> None:
-        super().__init__()
+        super().__init__(title, expandedIcon=OPEN, collapsedIcon=CLOSED)
         self._make = make
-        self._content: QWidget | None = None
-        self._button = QToolButton()
-        self._button.setText(title)
-        self._button.setCheckable(True)
-        self._button.setToolTip(f"<p>{about or f'Show or hide: {title}'}</p>")
-        self._button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._button.setAutoRaise(True)
-        self._button.setArrowType(Qt.ArrowType.RightArrow)
-        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._button.setStyleSheet("QToolButton { border: none; font-weight: bold; }")
-        self._button.toggled.connect(self._turn)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self._button)
-        self._inset = QVBoxLayout()
+        self._inset = self.content().layout()
         self._inset.setContentsMargins(INSET, 0, 0, 4)
-        column.addLayout(self._inset)
+        self.content().hide()
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.layout().setSpacing(2)
+        self.toggleButton().setToolTip(f"<p>{about or f'Show or hide: {title}'}</p>")
+        self.toggleButton().setStyleSheet(TITLE)
+        self.setDuration(0)
+        self.toggled.connect(self._turn)
 
     def open(self) -> None:
         """Show what is under the title."""
-        self._button.setChecked(True)
+        self.expand(animate=False)
 
     def fill(self, content: QWidget) -> None:
         """Put this under the title, in place of what was there."""
-        if content is self._content:
-            return
-        if self._content is not None:
-            self._inset.removeWidget(self._content)
-            self._content.deleteLater()
-        self._content = content
+        before = self._inset.takeAt(0)
+        if before is not None and before.widget() is not content:
+            before.widget().deleteLater()
         self._inset.addWidget(content)
-        tab_on_to(self._button, content)
-        content.setVisible(self._button.isChecked())
+        tab_on_to(self.toggleButton(), content)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the arrow in the colour of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.setExpandedIcon(OPEN)
+            self.setCollapsedIcon(CLOSED)
 
     def _turn(self) -> None:
-        is_open = self._button.isChecked()
-        self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
-        if is_open and self._content is None:
+        is_open = self.isExpanded()
+        if is_open and self._inset.isEmpty():
             self.fill(self._make())
-        if self._content is not None:
-            self._content.setVisible(is_open)
+        # Hidden, it takes no focus; open, it may grow.
+        self.content().setVisible(is_open)
+        self.content().setMaximumHeight(ANY_PX)
 
 
 def row_label(words: str) -> QLabel:
@@ -319,12 +320,6 @@ def _tooltip(name: str, field: FieldInfo) -> str:
     """Title with unit, what a larger value does, and the range."""
     words = " ".join(filter(None, (field.description, range_words(field))))
     return f"<p><b>{_title(name, field)}</b><br>{words}</p>"
-
-
-def _problem_label() -> QLabel:
-    label = Toned("problem")
-    label.hide()
-    return label
 
 
 def _show(label: QLabel, words: str) -> None:
