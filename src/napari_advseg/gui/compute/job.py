@@ -12,7 +12,7 @@ from typing import Literal
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_advseg.engine import Cancelled, Failed, Finished, Lost
+from napari_advseg.engine import Begun, Cancelled, Failed, Finished, Heard, Lost, Reported
 from napari_advseg.progress import (
     BlockDone,
     Contest,
@@ -112,20 +112,19 @@ class Job(QObject):
         """Whether it has ended."""
         return self.state == "ended"
 
-    def begin(self) -> None:
-        """It is its turn."""
-        if self.state == "waiting":
-            self.enter("running")
-
-    def hear(self, order: str) -> None:
-        """The child has understood an order."""
-        if order == "cancel":
-            self.is_heard = True
-            self._is_new = True
+    def take(self, message: Begun | Heard | Reported) -> None:
+        """What the child says of it."""
+        match message:
+            case Begun():
+                self._go_on()
+            case Heard(_, "cancel"):
+                self.is_heard = self._is_new = True
+            case Reported(_, report):
+                self.read(report)
 
     def read(self, report: Report) -> None:
         """Take in a report."""
-        self.begin()
+        self._go_on()
         match report:
             case Said(text):
                 self.log.append(Line(text))
@@ -199,6 +198,10 @@ class Job(QObject):
         time_left = f" · {duration(left)} left" if left is not None and self.total else ""
         phase = PHASES.get(self.phase, f"{self.phase[:1].upper()}{self.phase[1:]}")
         return f"{phase}{count}{time_left}"
+
+    def _go_on(self) -> None:
+        if self.state == "waiting":
+            self.enter("running")
 
     def _watch(self, report: Contest | Strip | Previewed) -> None:
         if isinstance(report, Previewed):

@@ -1,7 +1,7 @@
 """One viewer's compute: its child process, its worker threads, its jobs.
 
 What happens on other threads (answers of the child, finished background work) is put into an inbox that a timer
-empties on the Qt thread. Finished work rings a bell too, so that a slider need not wait for the timer. Nothing else
+empties on the Qt thread. Finished work is news too, so that a slider need not wait for the timer. Nothing else
 crosses threads.
 """
 
@@ -23,27 +23,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_advseg.engine import (
     NICENESS,
     Awake,
-    Begun,
     Cancelled,
     Engine,
     Failed,
     Finished,
-    Heard,
     Lost,
     Message,
     Patience,
     Ready,
-    Reported,
     Silent,
 )
 from napari_advseg.gui.compute.cancellable import Cancellable
 from napari_advseg.gui.compute.job import Job
+from napari_advseg.gui.compute.news import News
 from napari_advseg.gui.viewer import window
 from napari_advseg.progress import Report, Warned
 from napari_advseg.project import Project
@@ -55,7 +53,6 @@ RESTART = "Restart it"
 AGAIN = "A new one is started."
 GIVEN_UP = "It is not started again by itself; Start and Run try once more. `napari-advseg doctor` looks for the cause."
 
-OfJob = Begun | Heard | Reported | Finished | Cancelled | Failed
 Stopped = Callable[[], bool]
 Tell = Callable[[Report], object]
 
@@ -65,12 +62,6 @@ class Task(QObject):
 
     done = Signal(object)
     failed = Signal(str)
-
-
-class Bell(QObject):
-    """Asks the Qt thread to empty the inbox. It has no parent: a thread may ring after the window has gone."""
-
-    rung = Signal()
 
 
 class Session(QObject):
@@ -94,8 +85,7 @@ class Session(QObject):
         self.project: Project | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="napari-advseg-"))
         self._inbox: queue.SimpleQueue[Message | Callable[[], None]] = queue.SimpleQueue()
-        self._bell = Bell()
-        self._bell.rung.connect(self._empty_inbox, Qt.ConnectionType.QueuedConnection)
+        self._news = News(self._empty_inbox)
         self._engine = Engine(self._inbox.put, self.command, self.patience)
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="napari-advseg")
         self._patient = ThreadPoolExecutor(2, "napari-advseg-patient", _step_back)
@@ -136,11 +126,11 @@ class Session(QObject):
     def background(self, work: Callable[[], Any], *, is_long: bool = False) -> Task:
         """Do `work` on a thread; what `is_long` leaves the processor to the viewer and to short work."""
         task = Task(self)
-        inbox, bell = self._inbox, self._bell
+        inbox, news = self._inbox, self._news
 
         def hand_in(done: Future[Any]) -> None:
             inbox.put(partial(_deliver, task, done))
-            bell.rung.emit()
+            news.tell()
 
         pool = self._patient if is_long else self._workers
         with contextlib.suppress(RuntimeError):  # the session has ended, and nobody waits for this
@@ -260,7 +250,7 @@ class Session(QObject):
     def _give_up(self, job: Job, text: str) -> None:
         self._end(job, Cancelled(0) if job.state == "cancelling" else Failed(0, text))
 
-    def _empty_inbox(self) -> None:
+    def _empty_inbox(self, *_: object) -> None:
         while not self._inbox.empty():
             item = self._inbox.get()
             if callable(item):
@@ -280,20 +270,12 @@ class Session(QObject):
                 self._miss(message)
             case Awake():
                 self._turn(self.device)
+            case Finished() | Cancelled() | Failed():
+                for job in self._numbered(message.job):
+                    self._end(job, message)
             case _:
                 for job in self._numbered(message.job):
-                    self._pass_on(job, message)
-
-    def _pass_on(self, job: Job, message: OfJob) -> None:
-        match message:
-            case Begun():
-                job.begin()
-            case Heard(_, order):
-                job.hear(order)
-            case Reported(_, report):
-                job.read(report)
-            case Finished() | Cancelled() | Failed():
-                self._end(job, message)
+                    job.take(message)
 
     def _turn(self, device: dict[str, Any] | None, trouble: str = "") -> None:
         """Tell the docks how the child is."""

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_advseg import project as projects
+from napari_advseg.gui.compute.news import News
 from napari_advseg.gui.viewer import results, strokes
 from napari_advseg.gui.viewer.proof_layer import Sheet
 from napari_advseg.gui.viewer.strokes import Stroke
@@ -26,7 +27,7 @@ from napari_advseg.napari_io import IN_MEMORY_BYTES, OURS, layer_to_volume, plac
 from napari_advseg.project import Annotated, Project
 from napari_advseg.proofreading.store import journal
 from napari_advseg.proofreading.store.saver import (
-    News,
+    Outcome,
     Saver,
     Source,
     TakenOver,
@@ -44,14 +45,6 @@ AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 PLACE_EVENTS = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
-class Bell(QObject):
-    """Carries news to the Qt thread. It has no parent: a thread may ring after the window has gone."""
-
-    told = Signal(object)
-    placed = Signal(object)  # a Kept that has a folder now
-    went_back = Signal(object, object)  # a Kept and the labels that it has from now on
-
-
 class Autosave(QObject):
     """Follows the labels layers of one window while a project is open."""
 
@@ -63,16 +56,15 @@ class Autosave(QObject):
         self._layers = viewer.layers
         self._project = project
         self._followers: dict[Labels, Follower] = {}
-        self._bell = Bell()
-        self._bell.told.connect(self._hear, Qt.ConnectionType.QueuedConnection)
-        self._bell.placed.connect(self._note, Qt.ConnectionType.QueuedConnection)
-        self._bell.went_back.connect(self._show_instead, Qt.ConnectionType.QueuedConnection)
+        self._outcomes = News(self._hear)
+        self._placed = News(self._note)
+        self._left = News(self._show_instead)
         self.removed: dict[Path, str] = {}
         self._gone: dict[Kept, str] = {}
         self.problem = ""
         self.saved_at = time.monotonic()
         self.saver = Saver(
-            project.session, self._bell.told.emit, lambda: project.is_ours, project.release
+            project.session, self._outcomes.tell, lambda: project.is_ours, project.release
         )
         self.ending = Ending(self.saver)
         self._again = QTimer(self)
@@ -127,7 +119,7 @@ class Autosave(QObject):
         """Leave out what a session did to the annotations; its files are set aside."""
         for follower in self._followers.values():
             if follower.is_kept:
-                self.saver.do(partial(_left_out, follower.kept, session, self._bell))
+                self.saver.do(partial(_left_out, follower.kept, session, self._left))
 
     def finish(self) -> None:
         """Follow nothing any more; all is put in order on a thread and the project closed."""
@@ -156,7 +148,7 @@ class Autosave(QObject):
         follower.is_kept = True
         kept = follower.kept
         kept.image = kept.image or self._image_of(layer)
-        place = partial(kept.placed, self._project, self._bell)
+        place = partial(kept.placed, self._project, self._placed)
         source = Source(place, lambda: kept.data, lambda: kept.frame, kept.beneath)
         self.saver.keep(kept, source, is_new=is_new, is_stale=is_stale)
         self.changed.emit()
@@ -174,8 +166,9 @@ class Autosave(QObject):
             layer.metadata = {**layer.metadata, OURS: {**ours, **said}}
             self.changed.emit()
 
-    def _show_instead(self, kept: Kept, labels: LazyArray | None) -> None:
+    def _show_instead(self, left: tuple[Kept, LazyArray | None]) -> None:
         """Show what is left of an annotation; where nothing is, it is empty."""
+        kept, labels = left
         layer = self._layer_of(kept)
         if layer is None:
             return
@@ -188,8 +181,8 @@ class Autosave(QObject):
     def _layer_of(self, kept: Kept) -> Any:
         return next((layer for layer, one in self._followers.items() if one.kept is kept), None)
 
-    def _hear(self, news: News) -> None:
-        match news:
+    def _hear(self, outcome: Outcome) -> None:
+        match outcome:
             case Written():
                 self.problem = ""
                 self.saved_at = time.monotonic()
@@ -258,13 +251,13 @@ class Kept:
         self._placed = placed_of(attributes)
         self._metadata = {name: ours[name] for name in KEPT_METADATA if name in ours}
 
-    def placed(self, project: Project, bell: Bell) -> Path:
+    def placed(self, project: Project, news: News) -> Path:
         """The folder that keeps the layer, found where there is none yet; on the saver's thread."""
         if self.place is None:
             self.place = project.place_for_annotation(self._name)
             self._made = projects.now()
         self.describe()
-        bell.placed.emit(self)
+        news.tell(self)
         return self.place
 
     def beneath(self) -> LazyArray | None:
@@ -368,7 +361,7 @@ def _shape(layer: Any) -> tuple[int, ...]:
     return tuple(map(int, np.shape(data) if isinstance(data, np.ndarray) else data.shape))
 
 
-def _left_out(kept: Kept, session: str, bell: Bell) -> None:
+def _left_out(kept: Kept, session: str, news: News) -> None:
     """Set the files of a session aside; on the saver's thread."""
     if kept.place is None:
         return
@@ -378,7 +371,7 @@ def _left_out(kept: Kept, session: str, bell: Bell) -> None:
     if stored is not None:
         left = stored.array(kept.beneath() if stored.base is None else None)
         labels = left[...] if left.nbytes <= IN_MEMORY_BYTES else left
-    bell.went_back.emit(kept, labels)
+    news.tell((kept, labels))
 
 
 def _nothing() -> None:

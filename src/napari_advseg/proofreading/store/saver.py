@@ -47,7 +47,7 @@ class TakenOver:
     """Another window holds the project now; nothing is written any more."""
 
 
-News = Written | Unwritten | TakenOver
+Outcome = Written | Unwritten | TakenOver
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Saver:
     def __init__(
         self,
         session: str,
-        tell: Callable[[News], object],
+        tell: Callable[[Outcome], object],
         is_ours: Callable[[], bool],
         afterwards: Task = lambda: None,
     ) -> None:
