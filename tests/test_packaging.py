@@ -33,6 +33,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = Path(napari_advseg.__file__).parent
 MANIFEST = PACKAGE / "napari.yaml"
 HEAVY = {"torch", "lightning_fabric", "napari", "qtpy", "magicgui", "superqt", "PyQt6", "PySide6"}
+MODULES = {  # called otherwise than the package that brings them
+    "connected-components-3d": "cc3d",
+    "markdown-it-py": "markdown_it",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-image": "skimage",
+}
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -133,7 +140,17 @@ def test_the_readme_calls_the_menu_by_its_name():
 def test_no_qt_binding_and_no_viewer_is_required():
     names = {Requirement(line).name.lower() for line in PROJECT["project"]["dependencies"]}
     assert not names & {"napari", "pyqt5", "pyqt6", "pyside2", "pyside6", "torchvision"}
-    assert {"magicgui", "qtpy", "superqt", "pyqtgraph"} <= names
+
+
+def test_every_requirement_is_imported():
+    imported = {
+        module
+        for file in PACKAGE.rglob("*.py")
+        for module in re.findall(r"^ *(?:import|from) (\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }
+    names = [Requirement(line).name for line in PROJECT["project"]["dependencies"]]
+    modules = {name: MODULES.get(name, name.replace("-", "_")) for name in names}
+    assert [name for name in names if modules[name] not in imported] == []
 
 
 def test_everything_required_is_pinned_in_a_version_that_fits():
