@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QTabWidget, QWidget
 
 from napari_advseg.gui.docks.halves import column_of, contents
 from napari_advseg.gui.docks.job_dock import JobDock, first_problem
+from napari_advseg.gui.docks.score.error_file import write_csv
 from napari_advseg.gui.help.shortcuts import Shortcut
 from napari_advseg.gui.kit import comparison
 from napari_advseg.gui.kit.comparison import Comparison, Row
@@ -253,7 +254,7 @@ class ScoreDock(JobDock):
     def _save_table(self) -> None:
         path = browse_table(self, TABLE)
         if path:
-            work = partial(comparison.write_csv, path, tuple(self.table.errors.rows))
+            work = partial(write_csv, path, tuple(self.table.errors.rows))
             self._in_background(work, self._tell_saved)
 
     def _tell_saved(self, path: str) -> None:
