@@ -17,6 +17,7 @@ from napari_advseg import model_store
 from napari_advseg.inference import predict
 from napari_advseg.recipes import read_tree, validated
 from napari_advseg.settings.labelling import LabellingSettings
+from napari_advseg.settings.override import override
 from napari_advseg.settings.tuning import TuningSettings
 from napari_advseg.tasks import execute
 from napari_advseg.tuning.tuned import Tuned
@@ -58,6 +59,7 @@ def test_of_two_names_of_a_setting_the_one_given_last_counts():
     tree = {"gap_threshold": 0.7, "edge_threshold": 0.6}
     assert LabellingSettings.model_validate(tree).gap_threshold == 0.6
     assert TuningSettings(edge_thresholds=".5,.6").gap_thresholds == (0.5, 0.6)
+    assert override(LabellingSettings, None, {"volume": "linked"}).across_sections == "linked"
 
 
 def test_a_model_gives_the_interior_map_that_it_gave():

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from napari_advseg.settings import Settings
+from napari_advseg.settings import Settings, word_of
 
 Group = TypeVar("Group", bound=Settings)
 
@@ -18,7 +18,8 @@ def override(kind: type[Group], settings: Group | None, fields: dict[str, Any]) 
         ValueError: a keyword is no field of `kind`, or a value is outside its bounds; one line that
             names it.
     """
-    unknown = sorted(set(fields) - set(kind.model_fields))
+    older = {word_of(field, "was") for field in kind.model_fields.values()}
+    unknown = sorted(set(fields) - set(kind.model_fields) - older)
     if unknown:
         known = ", ".join(kind.model_fields)
         raise ValueError(f"There is no setting {', '.join(unknown)}; choose among {known}.")
