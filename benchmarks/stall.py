@@ -344,7 +344,7 @@ def proofread(meter: Meter, viewer: napari.Viewer, dock: Any) -> None:
     """Open the labels with the truth beside them, fill the queue, accept and reject, undo and redo."""
     dock.parentWidget().raise_()
     truth = viewer.layers[1]
-    newest = next(one for one in reversed(viewer.layers) if dock.labels.findData(one) >= 0)
+    newest = next(one for one in reversed(viewer.layers) if one in dock.labels.choices)
     dock.labels.choose(newest)
     dock.truth.choose(truth)
     wait(dock.buttons.run.isEnabled)

@@ -142,7 +142,7 @@ def test_start_says_which_layer_is_missing(stage, fake_child, qtbot):
     assert "Choose an image layer" in dock.buttons.why.text()
     assert "Choose a model folder" in segment.buttons.why.text()
     viewer.add_labels(np.zeros((4, 64, 64), np.int32), name="mine")
-    assert dock.labels.currentText() == "mine"
+    assert dock.labels.current_choice == "mine"
 
 
 def test_layers_that_do_not_belong_together_are_refused_with_both_sizes(train):
@@ -242,8 +242,8 @@ def test_a_preview_is_never_put_into_a_layer_of_the_user(stage, fake_child):
     assert viewer.layers.selection.active is mine
     assert preview.layer is not mine
     train.reset_choices()
-    assert train.labels.findData(mine) >= 0
-    assert train.labels.findData(preview.layer) < 0
+    assert mine in train.labels.choices
+    assert preview.layer not in train.labels.choices
     preview.remove()
     assert mine in viewer.layers
 

@@ -223,7 +223,7 @@ def test_an_extended_image_lies_over_the_one_it_was_made_of(dock, folders, qtbot
 def test_crops_and_pairs_are_generated(dock, folders, qtbot):
     choose(dock, qtbot, "generate", trained(dock, folders, qtbot, "stylegan"))
     dock.forms.number.row("count").editor.write(3)
-    qtbot.waitUntil(lambda: not dock.labels.isVisibleTo(dock), timeout=LATER)
+    qtbot.waitUntil(lambda: not dock.labels.native.isVisibleTo(dock), timeout=LATER)
     (crops,), job = run(dock, qtbot)
     assert np.asarray(crops.data).shape == (3, 16, 16)
     np.testing.assert_allclose(crops.scale[1:], dock.image.layer.scale[1:])
@@ -231,7 +231,7 @@ def test_crops_and_pairs_are_generated(dock, folders, qtbot):
     assert (Path(job.recipe.out) / "recipe.yaml").is_file()
 
     choose(dock, qtbot, "generate", trained(dock, folders, qtbot, "cgan"))
-    qtbot.waitUntil(lambda: dock.labels.isVisibleTo(dock), timeout=LATER)
+    qtbot.waitUntil(lambda: dock.labels.native.isVisibleTo(dock), timeout=LATER)
     dock.labels.choose(dock._viewer.layers[1])
     (image, labels), _ = run(dock, qtbot)
     assert isinstance(image, Image)
@@ -318,7 +318,7 @@ def test_every_control_of_every_use_is_explained(dock, qtbot, use):
 
 def test_a_region_that_is_selected_in_the_list_is_taken(dock, monkeypatch):
     monkeypatch.setattr(
-        dock.region, "isVisible", lambda: True
+        dock.region.native, "isVisible", lambda: True
     )  # the window of these tests is never shown
     dock.use.setCurrentIndex(dock.use.findData("mend"))
     fold = dock._viewer.add_labels(np.zeros(SHAPE, np.uint8), name="fold")

@@ -97,8 +97,8 @@ def on_screen(viewer, row):
 
 
 def test_the_newest_labels_are_scored_by_the_oldest_and_the_numbers_are_those_of_score(dock, qtbot):
-    assert dock.labels.currentText() == "labels"
-    assert dock.truth.currentText() == "truth"
+    assert dock.labels.current_choice == "labels"
+    assert dock.truth.current_choice == "truth"
     scored(dock, qtbot)
     right = score(dock.labels.layer.data, dock.truth.layer.data)
     assert dock.numbers.cells["Honest", "voi"].text() == f"{right.voi:.4f}"
@@ -199,8 +199,8 @@ def test_our_own_layers_are_not_offered_as_data(dock, qtbot):
     scored(dock, qtbot)
     dock.overlay.click()
     qtbot.waitUntil(lambda: dock._paint.layer is not None, timeout=SOON)
-    assert dock.labels.currentText() == "labels"
-    assert dock.labels.findData(dock._paint.layer) < 0
+    assert dock.labels.current_choice == "labels"
+    assert dock._paint.layer not in dock.labels.choices
 
 
 def test_the_table_is_saved_with_every_column(dock, qtbot, tmp_path, monkeypatch):

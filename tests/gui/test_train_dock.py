@@ -144,7 +144,7 @@ def test_the_section_on_screen_is_previewed_and_follows_the_slider(train, qtbot)
     assert np.allclose(layer.data, 0.2)
     assert list(layer.scale) == [40, 4, 4]
     assert results.is_ours(layer)
-    assert train.image.findData(layer) < 0
+    assert layer not in train.image.choices
     viewer.dims.set_current_step(0, 1)
     qtbot.waitUntil(lambda: layer.translate[0] == pytest.approx(40), timeout=SOON)
     assert np.allclose(layer.data, 0.1)

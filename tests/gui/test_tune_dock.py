@@ -51,7 +51,7 @@ def dock(viewer, qtbot):
     """A dock that can start on the map, with a grid of 3 x 4."""
     made = TuneDock(viewer)
     viewer.window.add_dock_widget(made, name="Tune", area="right")
-    made.map.setCurrentIndex(1)
+    made.map.choose(made.map.choices[1])
     made.ranges.row("thresholds").editor.write("0.3, 0.6, 0.8")
     made.ranges.row("gaps").editor.write("0:0.3:0.1")
     qtbot.waitUntil(made.buttons.run.isEnabled, timeout=SOON)
@@ -199,7 +199,7 @@ def test_one_flat_section_is_searched_and_previewed(make_napari_viewer, home, fa
     viewer.add_labels(truth, name="truth", scale=(4, 4))
     dock = TuneDock(viewer)
     qtbot.addWidget(dock)
-    dock.map.setCurrentIndex(1)
+    dock.map.choose(dock.map.choices[1])
     dock.ranges.row("thresholds").editor.write("0.5")
     searched(dock, qtbot)
     qtbot.waitUntil(lambda: dock.live._own.layer is not None, timeout=SOON)
@@ -261,8 +261,8 @@ def test_what_is_missing_or_does_not_fit_is_said_before_it_runs(dock, viewer, qt
     assert "Thresholds" in dock.buttons.why.text()
     dock.ranges.row("thresholds").editor.write("0.5:0.8:0.1")
     assert not dock.buttons.why.text()
-    dock.map.setCurrentIndex(0)
-    assert dock.map.currentText() == MADE
+    dock.map.choose(None)
+    assert dock.map.current_choice == MADE
     assert "Choose a model folder" in dock.buttons.why.text()
 
 

@@ -22,7 +22,7 @@ from napari_advseg.gui.help.keys import KeyList
 from napari_advseg.gui.help.shortcuts import Shortcut
 from napari_advseg.gui.help.tour import Guide
 from napari_advseg.gui.kit.form import Fold, Form
-from napari_advseg.gui.kit.panel import Buttons, LayerChoice, note
+from napari_advseg.gui.kit.panel import Buttons, layer_choices, note
 from napari_advseg.gui.kit.ring import watch_focus
 from napari_advseg.gui.opened import session_of
 from napari_advseg.gui.viewer import window
@@ -65,7 +65,7 @@ class JobDock(QWidget):
 
     def reset_choices(self, event: object = None) -> None:
         """Called by napari when layers come, go or are renamed; what other layers mean is judged in the next turn."""
-        others = [choice.refill() for choice in self.findChildren(LayerChoice)]
+        others = [choice.refill() for choice in layer_choices(self)]
         if event is None:
             self._look_at_layers()
         elif any(others):

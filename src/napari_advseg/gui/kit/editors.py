@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import annotated_types
@@ -184,6 +184,20 @@ class _Patient(backend.ComboBox):
     def __init__(self, **kwargs: Any) -> None:
         backend.QBaseValueWidget.__init__(self, PatientComboBox, "", "", "", **kwargs)
         self._qwidget.currentIndexChanged.connect(self._emit_data)
+
+    def _mgui_set_choices(self, choices: Iterable[tuple[str, Any]]) -> None:
+        """List other values; the chosen one stays so, silently, also under another name."""
+        box, listed, chosen = self._qwidget, list(choices), self._mgui_get_value()
+        if listed == list(self._mgui_get_choices()):
+            return
+        is_kept = any(value is chosen for _, value in listed)
+        was_blocked = box.blockSignals(is_kept)
+        box.clear()
+        for name, value in listed:
+            box.addItem(name, value)
+        if is_kept:
+            self._mgui_set_value(chosen)
+        box.blockSignals(was_blocked)
 
 
 def choice(options: Sequence[Any], *, optional: bool) -> Choice:

@@ -286,8 +286,11 @@ def row_label(words: str) -> QLabel:
     return label
 
 
-def rows_of(*rows: tuple[str, QWidget] | tuple[str, QWidget, str] | QWidget) -> QFormLayout:
-    """Widgets under each other, with the words before them lined up as in a form; a third part explains a row."""
+def rows_of(*rows: tuple[str, Any] | tuple[str, Any, str] | QWidget) -> QFormLayout:
+    """Widgets under each other, with the words before them lined up as in a form; a third part explains a row.
+
+    Widgets with words may be Qt's or magicgui's.
+    """
     layout = QFormLayout()
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     for row in rows:
@@ -295,9 +298,10 @@ def rows_of(*rows: tuple[str, QWidget] | tuple[str, QWidget, str] | QWidget) -> 
             layout.addRow(row)
         else:
             label, about = row_label(row[0]), "".join(row[2:])
+            widget = getattr(row[1], "native", row[1])
             label.setToolTip(about)
-            described(row[1], row[0], about)
-            layout.addRow(label, row[1])
+            described(widget, row[0], about)
+            layout.addRow(label, widget)
     return layout
 
 

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from magicgui.widgets import FileEdit
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_advseg.gui.compute.job import Job
-from napari_advseg.gui.kit.editors import PatientComboBox
+from napari_advseg.gui.kit.editors import Choice, PatientComboBox
 from napari_advseg.gui.viewer.results import is_ours
 
 LOG_LINES = 500
@@ -46,49 +46,49 @@ TONES: dict[Tone, tuple[str, str]] = {
 }
 
 
-class LayerChoice(PatientComboBox):
-    """The layers of one kind, after `nothing` where none may be chosen; keeps its choice while layers come and go."""
+class LayerChoice(Choice):
+    """The layers of one kind, newest first, after `nothing` where none may be chosen.
+
+    It keeps its choice while layers come and go or get other names.
+    """
 
     def __init__(self, viewer: Any, kind: type, nothing: str = "") -> None:
-        super().__init__()
         self._viewer = viewer
-        self._kind = kind
-        self._nothing = nothing
-        self.refill()
+        self.null_string = nothing
+        super().__init__(annotation=kind, choices=self._list, nullable=bool(nothing))
 
     @property
     def layer(self) -> Any:
         """The chosen layer; None where there is none."""
-        return self.currentData()
-
-    def refill(self) -> bool:
-        """Show the layers that there are now, newest first, and say whether they are others.
-
-        A layer that stays chosen emits no signal.
-        """
-        chosen = self.layer
-        layers: list[Any] = [None] if self._nothing else []
-        layers += [
-            layer
-            for layer in reversed(self._viewer.layers)
-            if isinstance(layer, self._kind) and not is_ours(layer)
-        ]
-        named = [(self._nothing if layer is None else layer.name, layer) for layer in layers]
-        if named == [(self.itemText(row), self.itemData(row)) for row in range(self.count())]:
-            return False
-        is_same = chosen in layers
-        was_blocked = self.blockSignals(is_same)
-        self.clear()
-        for name, layer in named:
-            self.addItem(name, layer)
-        if is_same:
-            self.setCurrentIndex(layers.index(chosen))
-        self.blockSignals(was_blocked)
-        return True
+        return self.value
 
     def choose(self, layer: Any) -> None:
         """Choose a layer that is in the list."""
-        self.setCurrentIndex(self.findData(layer))
+        self.value = layer
+
+    def refill(self) -> bool:
+        """Show the layers that there are now, and say whether they are others or have other names."""
+        before = self._listed
+        self.reset_choices()
+        return self._listed != before
+
+    def _on_value_change(self, value: Any = None) -> None:
+        """Tell also that there is no layer any more, which magicgui would keep to itself."""
+        self.changed.emit(value)
+
+    def _list(self, _choice: object) -> list[tuple[str, Any]]:
+        self._listed = [
+            (layer.name, layer)
+            for layer in reversed(self._viewer.layers)
+            if isinstance(layer, self.annotation) and not is_ours(layer)
+        ]
+        return self._listed
+
+
+def layer_choices(whole: QWidget) -> list[LayerChoice]:
+    """The choices of a layer inside a widget."""
+    inside = (getattr(box, "_magic_widget", None) for box in whole.findChildren(PatientComboBox))
+    return [one for one in inside if isinstance(one, LayerChoice)]
 
 
 class PathLine(QWidget):
@@ -99,22 +99,21 @@ class PathLine(QWidget):
 
     def __init__(self, browse: Callable[[QWidget, str], str], placeholder: str = "") -> None:
         super().__init__()
-        self.line = QLineEdit()
+        self._browse = browse
+        self._about = ""
+        file = FileEdit()
+        self.line, button = file.line_edit.native, file.choose_btn
         self.line.setPlaceholderText(placeholder)
         self.line.textChanged.connect(self.changed)
         self.line.textEdited.connect(self.chosen)
-        self._browse = browse
-        self._about = ""
-        button = QPushButton("…")
-        button.setToolTip("Choose from your folders")
-        button.setAccessibleName("Choose from your folders")
-        button.setFixedWidth(28)
-        button.clicked.connect(self._choose)
+        button.text, button.tooltip = "…", "Choose from your folders"
+        button.native.setAccessibleName(button.tooltip)
+        button.native.setFixedWidth(28)
+        button.changed.disconnect()  # its dialog is called "Select file", whatever is looked for
+        button.changed.connect(self._choose)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
-        row.addWidget(self.line, stretch=1)
-        row.addWidget(button)
+        row.addWidget(file.native)
 
     @property
     def path(self) -> str:

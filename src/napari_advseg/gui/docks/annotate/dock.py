@@ -65,7 +65,7 @@ class AnnotateDock(JobDock):
         self.what = PatientComboBox()
         self.names = QLineEdit(NAMES)
         self.new = QPushButton("New annotation layer")
-        self.brushes = Brushes(self.labels)
+        self.brushes = Brushes(self.labels.native)
         beside = (self._viewer, self._session, self._coverage, self.labels)
         self.tint, self.edits = Hatching(*beside), SectionEdits(*beside)
         self.bar = ShareBar()
@@ -161,8 +161,8 @@ class AnnotateDock(JobDock):
         for words, value in KINDS.items():
             self.what.addItem(words, value)
         tips = {
-            self.image: "The image to annotate",
-            self.labels: "The layer to paint in; only where it is not 0 it is annotated",
+            self.image.native: "The image to annotate",
+            self.labels.native: "The layer to paint in; only where it is not 0 it is annotated",
             self.what: "Objects: every cell its own id. Classes: a value for every kind of tissue",
             self.names: "Names of the classes, divided by commas; they get the values 1, 2, …",
             self.model: "The model that is asked where it is unsure; the one trained last comes first",
@@ -172,8 +172,8 @@ class AnnotateDock(JobDock):
         self.names.setAccessibleName("Names of the classes")
 
     def _connect(self) -> None:
-        self.image.currentIndexChanged.connect(self._judge)
-        self.labels.currentIndexChanged.connect(self._choose_layer)
+        self.image.changed.connect(self._judge)
+        self.labels.changed.connect(self._choose_layer)
         self.what.currentIndexChanged.connect(self._turn_kind)
         self.names.textChanged.connect(self._judge)
         self.new.clicked.connect(self.make_layer)

@@ -125,9 +125,9 @@ class MendDock(JobDock):
     def _connect(self) -> None:
         self.use.currentIndexChanged.connect(self._take_use)
         self.model.seen.connect(self._take_model)
-        self.image.currentIndexChanged.connect(self._propose_place)
-        self.labels.currentIndexChanged.connect(self._look_at_layers)
-        self.region.currentIndexChanged.connect(self._look_at_layers)
+        self.image.changed.connect(self._propose_place)
+        self.labels.changed.connect(self._look_at_layers)
+        self.region.changed.connect(self._look_at_layers)
         self.region.made.connect(self._judge)
         self.region.failed.connect(self._fail)
         self.region.failed.connect(self._judge)
@@ -171,11 +171,11 @@ class MendDock(JobDock):
         """Only the rows that what is chosen needs."""
         use, paints = self._use, self._paints
         is_on_image = use != "generate"
-        self.rows.setRowVisible(self.image, is_on_image)
+        self.rows.setRowVisible(self.image.native, is_on_image)
         self.rows.setRowVisible(self.image_words, is_on_image and bool(self._understood.words))
-        self.rows.setRowVisible(self.region, use == "mend")
+        self.rows.setRowVisible(self.region.native, use == "mend")
         self.rows.setRowVisible(self.region.new, use == "mend")
-        self.rows.setRowVisible(self.labels, not is_on_image and paints == "labels")
+        self.rows.setRowVisible(self.labels.native, not is_on_image and paints == "labels")
         self.forms.show_for(use, paints, self.rows, has_labels=self.labels.layer is not None)
 
     def _propose_place(self, *_: object) -> None:

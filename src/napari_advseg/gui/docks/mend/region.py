@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from napari.layers import Labels
+from psygnal import Signal
 from qtpy.compat import isalive
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton
 
 from napari_advseg.gui.compute.session import Session
@@ -39,7 +39,7 @@ class RegionChoice(LayerChoice):
         self._made: Labels | None = None
         self.new = QPushButton(NEW)
         self.new.clicked.connect(self.make)
-        self.activated.connect(self._keep)
+        self.native.activated.connect(self._keep)
         viewer.layers.selection.events.active.connect(self._take_selected)
 
     def offer(self, name: str, image: Volume | None) -> None:
@@ -58,7 +58,7 @@ class RegionChoice(LayerChoice):
         self.new.setEnabled(False)
         task = self._session.background(partial(mending.new_region, image, name, place))
         task.done.connect(self._add)
-        task.failed.connect(self.failed)
+        task.failed.connect(self.failed.emit)
 
     def hide_made(self) -> None:
         """Hide the layer that was made here: it covers what was filled."""
@@ -69,6 +69,8 @@ class RegionChoice(LayerChoice):
         self._viewer.layers.selection.events.active.disconnect(self._take_selected)
 
     def _add(self, layer_data: LayerData) -> None:
+        if not isalive(self.native):
+            return
         layer = results.add(self._viewer, layer_data)
         self.refill()
         self.choose(layer)
@@ -79,7 +81,7 @@ class RegionChoice(LayerChoice):
 
     def _take_brush(self, _event: object = None) -> None:
         """Take the brush once the new layer is shown: napari gives none to a layer that is hidden."""
-        layer = self.layer if isalive(self) else None
+        layer = self.layer if isalive(self.native) else None
         if layer is not None and layer.visible:
             layer.events.visible.disconnect(self._take_brush)
             self._viewer.layers.selection.active = layer
@@ -89,10 +91,11 @@ class RegionChoice(LayerChoice):
 
     def _take_selected(self, *_: object) -> None:
         """A labels layer that the user selects while looking at this is the region, unless one was chosen."""
-        if not isalive(self):
+        if not isalive(self.native):
             return
         layer = self._viewer.layers.selection.active
-        if self.findData(layer) > 0 and self.isVisible() and not self._is_own:
+        is_offered = layer is not None and layer in self.choices
+        if is_offered and self.native.isVisible() and not self._is_own:
             self.choose(layer)
 
     def _keep(self, *_: object) -> None:

@@ -63,8 +63,9 @@ class Choices(QWidget):
             )
         )
         column.addStretch(1)
-        for choice in (self.labels, self.interior_map, self.truth, self.image, self.order):
-            choice.currentIndexChanged.connect(lambda *_: self.changed.emit())
+        for choice in (self.labels, self.interior_map, self.truth, self.image):
+            choice.changed.connect(lambda *_: self.changed.emit())
+        self.order.currentIndexChanged.connect(lambda *_: self.changed.emit())
         self.model.seen.connect(self.changed)
 
     def why_not_begin(self) -> str:

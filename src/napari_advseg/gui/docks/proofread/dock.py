@@ -184,7 +184,7 @@ class ProofreadDock(JobDock):
     def _judge_more(self) -> None:
         state, is_on = self.state, self.state is not None
         can = {
-            self.labels: not is_on,
+            self.labels.native: not is_on,
             self.undo_button: state is not None and bool(state.proof.steps),
             self.redo_button: state is not None and bool(state.proof.can_redo),
             self.save: is_on and not self._is_running,

@@ -90,7 +90,7 @@ class ReviewTab(QWidget):
         self.retrain.run.clicked.connect(self.start)
         self.retrain.cancel.clicked.connect(self._cancel)
         model.seen.connect(self.judge)
-        image.currentIndexChanged.connect(self.judge)
+        image.changed.connect(self.judge)
 
     def take(self, opened: OpenLabels | None) -> None:
         """Be about these labels from now on, or about none."""

@@ -45,7 +45,7 @@ class ProofScore(QWidget):
         self._scoring = Latest(session, self)
         self._scoring.done.connect(self._show)
         self._scoring.failed.connect(self.forget)
-        truth.currentIndexChanged.connect(self._begin)
+        truth.changed.connect(self._begin)
         grid, self.cells = number_grid(ROWS, HEADS)
         self.curve = Plot("VOI over edits")
         self.words = note()

@@ -176,7 +176,7 @@ class ScoreDock(JobDock):
 
     def _connect(self) -> None:
         for choice in (self.labels, self.truth):
-            choice.currentIndexChanged.connect(self._look_at_layers)
+            choice.changed.connect(self._look_at_layers)
         for form in (self.main, self.more):
             form.changed.connect(self._judge)
         for choice in (self.what, self.which):
@@ -203,10 +203,10 @@ class ScoreDock(JobDock):
 
     def _choose_two(self) -> None:
         """The newest labels layer is scored by the oldest, until the user says otherwise."""
-        if self.labels.layer is self.truth.layer and self.truth.count() > 1:
-            self.truth.setCurrentIndex(self.truth.count() - 1)
+        if self.labels.layer is self.truth.layer and len(self.truth) > 1:
+            self.truth.choose(self.truth.choices[-1])
             if self.labels.layer is self.truth.layer:
-                self.labels.setCurrentIndex(0)
+                self.labels.choose(self.labels.choices[0])
 
     def _look_at_layers(self, *_: object) -> None:
         self._layers_problem = comparison.why_not(self.labels.layer, self.truth.layer)

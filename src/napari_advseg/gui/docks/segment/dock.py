@@ -162,7 +162,7 @@ class SegmentDock(JobDock):
 
     def _connect(self) -> None:
         self.model.seen.connect(self._take_model)
-        self.image.currentIndexChanged.connect(self._propose_place)
+        self.image.changed.connect(self._propose_place)
         self._session.project_opened.connect(self._propose_place)
         self.channel.currentIndexChanged.connect(self._judge)
         self.out.looked.connect(self._judge)

@@ -132,9 +132,9 @@ class TrainDock(JobDock):
         return contents(self.going_on, rows, self.forms.fold, self.compare)
 
     def _connect(self) -> None:
-        self.image.currentIndexChanged.connect(self._propose_place)
+        self.image.changed.connect(self._propose_place)
         self._session.project_opened.connect(self._propose_place)
-        self.labels.currentIndexChanged.connect(self._look_at_layers)
+        self.labels.changed.connect(self._look_at_layers)
         self.summary.kind_chosen.connect(self.forms.learn)
         self.network.family.currentIndexChanged.connect(self.start_from.forget)
         self.network.changed.connect(self._take_preset)

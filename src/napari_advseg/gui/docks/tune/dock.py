@@ -140,7 +140,7 @@ class TuneDock(JobDock):
     def _connect(self) -> None:
         self.model.seen.connect(self._judge)
         for choice in (self.map, self.image, self.truth):
-            choice.currentIndexChanged.connect(self._propose_place)
+            choice.changed.connect(self._propose_place)
         self._session.project_opened.connect(self._propose_place)
         self.out.looked.connect(self._judge)
         self.sections.changed.connect(self._look_at_layers)
@@ -160,7 +160,7 @@ class TuneDock(JobDock):
         return self.image.layer if self.map.layer is None else self.map.layer
 
     def _look_at_layers(self, *_: object) -> None:
-        self.image.setEnabled(self.map.layer is None)
+        self.image.enabled = self.map.layer is None
         names_sections = bool(self.sections.row("sections").editor.read())
         self._layers_problem = handover.why_not_tune(
             self._shown(), self.truth.layer, names_sections=names_sections
