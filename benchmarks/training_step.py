@@ -26,7 +26,7 @@ from napari_advseg.networks.losses import binary_cross_entropy
 from napari_advseg.recipes import train_recipe
 from napari_advseg.samples import neuropil
 from napari_advseg.training.loop import prefetched, tensors
-from napari_advseg.training.run import Run, adam
+from napari_advseg.training.step import Run, adam
 from napari_advseg.volume.normalise import Normaliser
 
 NAME_OF = {entry.settings: name for name, entry in families.FAMILIES.items()}

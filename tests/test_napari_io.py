@@ -24,7 +24,7 @@ from napari_advseg.napari_io import (
 )
 from napari_advseg.volume.formats.files import MissingChunk, Unreadable, read, write
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.synthetic import marked
+from napari_advseg.volume.synthetic_voxels import marked
 from napari_advseg.volume.volume import Volume
 
 NM = ("nanometer",) * 3

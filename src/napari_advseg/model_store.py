@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save
 
 from napari_advseg import __version__
 from napari_advseg.disk.atomic import replace_file
-from napari_advseg.recipes import Train, in_words, to_yaml
+from napari_advseg.recipes import Train, first_problem, to_yaml
 from napari_advseg.settings import Settings, setting
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.labelling import LabellingSettings
@@ -174,7 +174,7 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     try:
         return Card.model_validate(tree)
     except ValidationError as error:
-        raise UnreadableModel(f"{file} is damaged or was edited: {in_words(error)}") from None
+        raise UnreadableModel(f"{file} is damaged or was edited: {first_problem(error)}") from None
 
 
 def load(folder: str | os.PathLike[str], which: str = "best") -> StoredModel:

@@ -22,7 +22,7 @@ from napari_advseg.networks.inception import InceptionV3, with_weights
 from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.training import TrainingSettings
-from napari_advseg.training.run import Run
+from napari_advseg.training.step import Run
 
 NARROW = {
     "width": 4,

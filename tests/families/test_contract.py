@@ -13,16 +13,10 @@ from napari_advseg import families
 from napari_advseg.families.adversarial_unet.model import softened, with_gaps
 from napari_advseg.families.counts import listed, parameters, preset_here
 from napari_advseg.families.family import Progress, TensorBatch
-from napari_advseg.families.works import (
-    Draws,
-    Fills,
-    Judges,
-    Paints,
-    as_judge,
-)
+from napari_advseg.families.works import Draws, Fills, Judges, Paints, as_judge
 from napari_advseg.settings.channels import Channels
 from napari_advseg.settings.training import TrainingSettings
-from napari_advseg.training.run import Run
+from napari_advseg.training.step import Run
 
 
 def toy_batch(channels: int = 1, side: int = 64, count: int = 2, seed: int = 0) -> TensorBatch:

@@ -18,7 +18,7 @@ from napari_advseg.networks.objectives import penalty
 from napari_advseg.networks.style import StyleCritic, level_and_share
 from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.training import TrainingSettings
-from napari_advseg.training.run import Run
+from napari_advseg.training.step import Run
 
 NARROW = {"widths": (8, 8, 8), "code": 8, "mapping": 2, "init_size": 4}
 

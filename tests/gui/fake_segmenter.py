@@ -15,7 +15,7 @@ from napari_advseg import engine, model_store
 from napari_advseg.labelling import label
 from napari_advseg.progress import BlockDone, Report, Said, Warned
 from napari_advseg.recipes import Label, Segment, validated
-from napari_advseg.volume.channels import one_channel
+from napari_advseg.volume.channel_choice import one_channel
 from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.painted import with_names
 from napari_advseg.volume.part import Part

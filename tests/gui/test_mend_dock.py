@@ -28,7 +28,7 @@ from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.formats.files import read, write
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.normalise import Normaliser
-from napari_advseg.volume.synthetic import marked, mask_beside, without_synthetic
+from napari_advseg.volume.synthetic_voxels import marked, mask_beside, without_synthetic
 from napari_advseg.volume.volume import Volume
 
 SHAPE = (3, 66, 70)

@@ -283,13 +283,13 @@ def test_classes_come_back_with_names_and_colours_and_0_is_transparent(tmp_path)
 
 def test_the_models_to_choose_from_begin_with_what_was_trained_last(tmp_path, monkeypatch, home):
     monkeypatch.setattr(model_store, "FIRST_FOLDER", tmp_path / "package" / "first")
-    assert model_choice.known("", None) == []
+    assert model_choice.list_models("", None) == []
     a_model(model_store.FIRST_FOLDER)
-    assert model_choice.known("", None) == [("first", "First model")]
+    assert model_choice.list_models("", None) == [("first", "First model")]
     used, trained = a_model(home / "a" / "unet"), a_model(home / "b" / "unet")
     model_choice._remember(used)
     model_choice._remember(str(tmp_path / "gone"))
-    paths, titles = zip(*model_choice.known(trained, None), strict=True)
+    paths, titles = zip(*model_choice.list_models(trained, None), strict=True)
     assert paths == (trained, used, "first")
     assert titles == ("unet in b", "unet in a", "First model")
     for k in range(12):

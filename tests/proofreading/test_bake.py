@@ -11,9 +11,9 @@ from napari_advseg import drain, read, write
 from napari_advseg.proofreading.afterwards.bake import bake
 from napari_advseg.proofreading.editing import edits
 from napari_advseg.proofreading.editing.proof import open_proof
-from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.formats.files import levels
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unwritable
 from napari_advseg.volume.volume import Volume
 
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, name="cells")

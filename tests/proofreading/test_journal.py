@@ -15,17 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from napari_advseg.proofreading.store import journal as journals
 from napari_advseg.proofreading.store import log as log_file
-from napari_advseg.proofreading.store.journal import (
-    Journal,
-    differences,
-    leave_out,
-    look,
-)
+from napari_advseg.proofreading.store.journal import Journal, differences, leave_out, look
 from napari_advseg.proofreading.store.log import logs_in, read_log
 from napari_advseg.proofreading.store.records import KINDS, Edit, Grid, masked
-from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.formats.files import read
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unreadable, Unwritable
 
 SHAPE = (2, 5, 6)
 FRAME = Frame("zyx", (40.0, 4.0, 6.0), ("nanometer",) * 3, name="cells", history=("painted",))

@@ -23,8 +23,8 @@ from napari_advseg.proofreading.store.kept import OtherLabels, beside, kept_in
 from napari_advseg.proofreading.store.log import MARK
 from napari_advseg.proofreading.store.records import Damaged, Grid, masked
 from napari_advseg.proofreading.store.steps import Step, Turn
-from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unreadable, Unwritable
 from napari_advseg.volume.volume import Volume
 
 PROOFREADER = Path(__file__).with_name("proofreader.py")

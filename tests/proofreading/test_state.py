@@ -35,8 +35,8 @@ from napari_advseg.proofreading.state import (
 )
 from napari_advseg.proofreading.store.overlay import IDS
 from napari_advseg.proofreading.store.records import Edit, Grid, masked
-from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unwritable
 from napari_advseg.volume.volume import Volume
 
 SHAPE = (2, 6, 8)

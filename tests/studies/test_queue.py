@@ -22,7 +22,7 @@ from napari_advseg.studies.protocols import spread
 from napari_advseg.studies.queue import joined, pieces, run, runs, with_hidden
 from napari_advseg.studies.study import Job
 from napari_advseg.volume.arrays.lazy import Cut
-from napari_advseg.volume.synthetic import marked, without_synthetic
+from napari_advseg.volume.synthetic_voxels import marked, without_synthetic
 
 TINY = SCALES["tiny"]
 

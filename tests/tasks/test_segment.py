@@ -8,16 +8,7 @@ import pytest
 import napari_advseg as advseg
 from napari_advseg import tasks
 from napari_advseg.progress import BlockDone, Saved
-from napari_advseg.recipes import (
-    TASKS,
-    Generate,
-    Judge,
-    Label,
-    Mend,
-    Suggest,
-    Tune,
-    train_recipe,
-)
+from napari_advseg.recipes import TASKS, Generate, Judge, Label, Mend, Suggest, Tune, train_recipe
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.tasks import segment
 from napari_advseg.volume.frame import Frame

@@ -13,8 +13,8 @@ from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.training import PlateauSettings, TrainingSettings
 from napari_advseg.training import loop
 from napari_advseg.training.fit import fit
-from napari_advseg.training.run import NonFiniteLossError, Run
 from napari_advseg.training.schedule import Plateau, ramp
+from napari_advseg.training.step import NonFiniteLossError, Run
 
 SMALL = {
     "model": {"widths": (4, 8, 8)},

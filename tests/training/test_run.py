@@ -10,7 +10,7 @@ from napari_advseg import families
 from napari_advseg.families.family import TensorBatch
 from napari_advseg.recipes import train_recipe
 from napari_advseg.settings.training import TrainingSettings
-from napari_advseg.training.run import Run
+from napari_advseg.training.step import Run
 
 QUICK = TrainingSettings(device="cpu", threads=1, precision="fp32", warmup=0, ema=0.3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_advseg.volume.channels import one_channel
+from napari_advseg.volume.channel_choice import one_channel
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.volume import Volume
 

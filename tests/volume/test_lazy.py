@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_advseg.volume import errors
+from napari_advseg.volume import refusals as errors
 from napari_advseg.volume.arrays.lazy import Arranged, Cut, Level, Windowed
 from napari_advseg.volume.formats.files import Unreadable, read
 

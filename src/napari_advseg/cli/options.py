@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from napari_advseg import model_store
-from napari_advseg.recipes import in_words
+from napari_advseg.recipes import first_problem
 from napari_advseg.recipes.base import Missing, Overwrite, Sections
 from napari_advseg.settings import Settings, assign, merge, word_of
 from napari_advseg.settings.spoken import bounds_of, choices_of, default_of, types_of
@@ -121,7 +121,7 @@ def judged(kind: type[Group], given: Tree) -> Group:
     try:
         return kind.model_validate(share_of(kind, given))
     except ValidationError as error:
-        raise ValueError(in_words(error)) from None
+        raise ValueError(first_problem(error)) from None
 
 
 def share_of(kind: type[Settings], given: Tree) -> Tree:

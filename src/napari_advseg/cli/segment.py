@@ -35,10 +35,10 @@ def segment(
     tree = merge({name: group.model_dump() for name, group in own.items()}, given)
     stopped = GO_ON if is_set(given["image"]) else START_AGAIN
     result = run_recipe(changed_by(tree, options), stopped, resume=resume)
-    say(f"{found(result)} in {result['labels']}; the recipe is {result['recipe']}.")
+    say(f"{summarise(result)} in {result['labels']}; the recipe is {result['recipe']}.")
 
 
-def found(result: dict[str, Any]) -> str:
+def summarise(result: dict[str, Any]) -> str:
     """What was found, in words: "3 of 4 images segmented, 120 objects"."""
     kind = "classes" if "classes" in result else "objects"
     parts = []

@@ -17,13 +17,7 @@ from napari_advseg.examples.pairs import check_blocks, check_pairs
 from napari_advseg.examples.places import Depths, Everywhere, Places, Window
 from napari_advseg.examples.resize import resized_image, resized_labels
 from napari_advseg.examples.sections import Sections, mirrored, read_ids, read_square
-from napari_advseg.examples.targets import (
-    Meaning,
-    depth_reach,
-    reach,
-    target_channels,
-    targets,
-)
+from napari_advseg.examples.targets import Meaning, depth_reach, reach, target_channels, targets
 from napari_advseg.progress import drain
 from napari_advseg.settings.examples import ExampleSettings, TargetSettings
 from napari_advseg.volume.volume import Volume

@@ -12,7 +12,7 @@ from napari_advseg.inference.slabs import surrounded
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.volume.formats.target import blank
 from napari_advseg.volume.painted import with_names
-from napari_advseg.volume.synthetic import unmarked
+from napari_advseg.volume.synthetic_voxels import unmarked
 from napari_advseg.volume.volume import Volume
 
 Map = npt.NDArray[np.float32]

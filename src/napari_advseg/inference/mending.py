@@ -16,7 +16,7 @@ from napari_advseg.recipes import Lost
 from napari_advseg.settings.prediction import PredictionSettings
 from napari_advseg.volume.formats.files import Source, read
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.synthetic import marked
+from napari_advseg.volume.synthetic_voxels import marked
 from napari_advseg.volume.volume import Volume
 
 

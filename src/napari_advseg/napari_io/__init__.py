@@ -25,9 +25,9 @@ from napari_advseg.napari_io.projects import (
     read_project,
 )
 from napari_advseg.project import is_project
-from napari_advseg.volume.errors import Unreadable, Unwritable
 from napari_advseg.volume.formats.files import HDF5, PNG, TIFF
 from napari_advseg.volume.formats.zarr_store import node_at
+from napari_advseg.volume.refusals import Unreadable, Unwritable
 
 __all__ = [
     "IN_MEMORY_BYTES",

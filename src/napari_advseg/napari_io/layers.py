@@ -12,7 +12,7 @@ import numpy as np
 from napari_advseg.volume.arrays.lazy import Cut, LazyArray, Level
 from napari_advseg.volume.formats.files import Unreadable, as_labels, describe, kind_of, read
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
-from napari_advseg.volume.synthetic import is_marked, marked
+from napari_advseg.volume.synthetic_voxels import is_marked, marked
 from napari_advseg.volume.units import PIXEL, unit_name
 from napari_advseg.volume.volume import Kind, Volume
 

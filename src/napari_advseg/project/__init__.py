@@ -27,7 +27,7 @@ from napari_advseg.project.entries import (
     read_entry,
     write_entry,
 )
-from napari_advseg.volume.errors import reason
+from napari_advseg.volume.refusals import reason
 
 FILE = "project.json"
 RECIPE = "recipe.yaml"

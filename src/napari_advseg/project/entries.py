@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from napari_advseg import __version__
 from napari_advseg.disk.atomic import replace_file
 from napari_advseg.settings import Settings, setting
-from napari_advseg.volume.errors import reason
+from napari_advseg.volume.refusals import reason
 
 FORMAT = 1
 

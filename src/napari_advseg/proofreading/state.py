@@ -20,7 +20,7 @@ from napari_advseg.proofreading.finding.queue import Item
 from napari_advseg.proofreading.store.records import Edit
 from napari_advseg.proofreading.store.steps import Point, Step, Turn
 from napari_advseg.volume.arrays.lazy import Window
-from napari_advseg.volume.errors import Unwritable
+from napari_advseg.volume.refusals import Unwritable
 
 LOOK = "look"
 How = Literal["done", "taken back", "done again"]

@@ -11,10 +11,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from napari_advseg import families
 from napari_advseg.recipes.base import VERSION, Missing, Placement, Recipe, Span, parse_span
 from napari_advseg.recipes.critic_search import Judge
-from napari_advseg.recipes.files import read_tree, recipe_beside, to_yaml
 from napari_advseg.recipes.generate import Generate
 from napari_advseg.recipes.label import Label
 from napari_advseg.recipes.mend import Extend, Lost, Mend, Painting
+from napari_advseg.recipes.recipe_files import read_tree, recipe_beside, to_yaml
 from napari_advseg.recipes.retrain import Retrain
 from napari_advseg.recipes.segment import Segment
 from napari_advseg.recipes.suggest import Suggest
@@ -101,10 +101,10 @@ def validated(tree: dict[str, Any]) -> Recipe:
     try:
         return _RECIPE.validate_python(tree)
     except ValidationError as error:
-        raise ValueError(in_words(error)) from None
+        raise ValueError(first_problem(error)) from None
 
 
-def in_words(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first problem of a validation as one line."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part not in TASKS)

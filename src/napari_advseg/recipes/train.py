@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import (
-    SerializeAsAny,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from napari_advseg import families
 from napari_advseg.recipes.base import Missing, Recipe, Span, model_folder, numbers, place

@@ -11,8 +11,8 @@ from napari_advseg.disk.atomic import replace_file
 from napari_advseg.model_store import RECIPE
 from napari_advseg.progress import IMAGES, BlockDone, Phase, Reports, Said, Saved, Warned
 from napari_advseg.recipes import Segment, read_tree, to_yaml, validated
-from napari_advseg.volume.errors import denied
 from napari_advseg.volume.formats.sets import files_of, outputs
+from napari_advseg.volume.refusals import denied
 
 Result = TypeVar("Result")
 Made = dict[str, Any]
@@ -37,9 +37,9 @@ def segment_set(
     """
     every = one_by_one(recipe)
     beside = Path(every[0].out).with_name(RECIPE)
-    todo = remaining(every, recipe, beside, resume=resume)
+    todo = check_what_remains(every, recipe, beside, resume=resume)
     with ExitStack() as places:
-        for place in {Path(path).parent for one in every for path in written(one)}:
+        for place in {Path(path).parent for one in every for path in outputs_of(one)}:
             places.enter_context(new_folder(place))
         yield from look_at(todo, check)
         replace_file(beside, to_yaml(recipe).encode())
@@ -59,7 +59,9 @@ def in_turn(
     objects = 0
     yield Phase(IMAGES, total)
     for done, one in enumerate(todo, start=total - len(todo)):
-        with naming(one.image, f" {done} of {total} images are complete; go on with --resume."):
+        with name_the_image(
+            one.image, f" {done} of {total} images are complete; go on with --resume."
+        ):
             made = yield from said_once(segment(one), heard)
         # Counted first: whoever stops here is told of this image too.
         yield BlockDone(IMAGES, done + 1, total)
@@ -97,7 +99,7 @@ def one_by_one(recipe: Segment) -> list[Segment]:
     ]
 
 
-def remaining(
+def check_what_remains(
     every: list[Segment], recipe: Segment, beside: Path, *, resume: bool
 ) -> list[Segment]:
     """The images that are to be segmented: all, or those that `resume` finds missing.
@@ -109,7 +111,7 @@ def remaining(
         check_resumed(recipe, beside)
         # What was begun and not completed is thrown away.
         return [one.changed(overwrite=True) for one in every if not Path(one.out).exists()]
-    there = [path for one in every for path in written(one) if Path(path).exists()]
+    there = [path for one in every for path in outputs_of(one) if Path(path).exists()]
     there += [str(beside)] if beside.exists() else []
     if there and not recipe.overwrite:
         more = f" and {len(there) - 1} more files" if there[1:] else ""
@@ -150,13 +152,13 @@ def look_at(todo: list[Segment], check: Callable[[Segment], object]) -> Reports[
     """
     yield Phase(LOOKING, len(todo))
     for done, one in enumerate(todo, start=1):
-        with naming(one.image):
+        with name_the_image(one.image):
             check(one)
         yield BlockDone(LOOKING, done, len(todo))
 
 
 @contextmanager
-def naming(path: str, more: str = "") -> Iterator[None]:
+def name_the_image(path: str, more: str = "") -> Iterator[None]:
     """Refusals name the file, and say more."""
     try:
         yield
@@ -202,6 +204,6 @@ def said_once(reports: Reports[Result], heard: set[str]) -> Reports[Result]:
             yield report
 
 
-def written(recipe: Segment) -> list[str]:
+def outputs_of(recipe: Segment) -> list[str]:
     """The paths that the recipe of one image writes to."""
     return [recipe.out, *([recipe.interior_map] if recipe.interior_map else [])]

@@ -19,7 +19,7 @@ from napari_advseg.tasks.once import at_once
 from napari_advseg.tasks.placed import image_of
 from napari_advseg.volume.formats.files import SectionWriter, create, describe, read
 from napari_advseg.volume.formats.sections import check_target
-from napari_advseg.volume.synthetic import MARK, mask_beside, unmarked
+from napari_advseg.volume.synthetic_voxels import MARK, mask_beside, unmarked
 
 
 @at_once

@@ -26,12 +26,12 @@ from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.tasks.label import check_outputs, keep_recipe, labelled, summarise
 from napari_advseg.tasks.many import segment_set
 from napari_advseg.tasks.placed import image_of
-from napari_advseg.volume.channels import one_channel
+from napari_advseg.volume.channel_choice import one_channel
 from napari_advseg.volume.formats.files import Source, describe, read
 from napari_advseg.volume.formats.sets import is_set
 from napari_advseg.volume.formats.target import MEMORY, Target
 from napari_advseg.volume.part import Part
-from napari_advseg.volume.synthetic import marked
+from napari_advseg.volume.synthetic_voxels import marked
 from napari_advseg.volume.volume import Volume
 
 MEMORY_SHARE = 0.25

@@ -33,7 +33,7 @@ from napari_advseg.tuning.table import to_csv
 from napari_advseg.tuning.tuned import listed
 from napari_advseg.volume.formats.files import as_labels, read
 from napari_advseg.volume.formats.target import Target
-from napari_advseg.volume.synthetic import blanked
+from napari_advseg.volume.synthetic_voxels import blanked
 from napari_advseg.volume.volume import Volume
 
 TABLE, ROWS, PICTURE, MAP, RECIPE = (

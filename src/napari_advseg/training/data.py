@@ -28,7 +28,7 @@ from napari_advseg.volume.formats.files import Source, Unreadable, as_labels, re
 from napari_advseg.volume.formats.sets import files_of, is_set, matched, read_set
 from napari_advseg.volume.normalise import Normaliser
 from napari_advseg.volume.painted import is_painted
-from napari_advseg.volume.synthetic import whole, without_synthetic
+from napari_advseg.volume.synthetic_voxels import whole, without_synthetic
 from napari_advseg.volume.volume import Volume
 
 JUDGED_CROPS, JUDGED_AT_ONCE, JUDGED_SEED = 16, 4, 0

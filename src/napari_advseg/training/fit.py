@@ -21,8 +21,8 @@ from napari_advseg.training.data import Data, prepare, prepare_unlabelled, prepa
 from napari_advseg.training.folder import ModelKeeper, card_to_resume, is_under_way, sole_writer
 from napari_advseg.training.loop import Best, Keeper, steps_for, tensors, train
 from napari_advseg.training.preview import previewed
-from napari_advseg.training.run import Run
 from napari_advseg.training.starting import take_over
+from napari_advseg.training.step import Run
 from napari_advseg.volume.formats.files import Source
 from napari_advseg.volume.painted import classes_of
 from napari_advseg.volume.units import known_distance

@@ -15,7 +15,7 @@ from napari_advseg.model_store import Card, StoredModel, Tensors
 from napari_advseg.progress import Report, Reports, StepDone, Validated
 from napari_advseg.runs.continuing import LOCK
 from napari_advseg.training.loop import Best, Sample
-from napari_advseg.training.run import Run
+from napari_advseg.training.step import Run
 from napari_advseg.training.strip import strip_of
 
 LOG_HEAD = ["step", "phase", "name", "value"]

@@ -26,7 +26,7 @@ from napari_advseg.progress import (
     Validated,
     Warned,
 )
-from napari_advseg.training.run import NonFiniteLossError, Run
+from napari_advseg.training.step import NonFiniteLossError, Run
 from napari_advseg.training.watch import Watch
 
 TIMED_STEPS = 20

@@ -26,7 +26,7 @@ from napari_advseg.progress import Previewed, Report, Reports, StepDone, Warned,
 from napari_advseg.runs import viewing
 from napari_advseg.runs.viewing import View
 from napari_advseg.settings.prediction import PredictionSettings
-from napari_advseg.training.run import Run
+from napari_advseg.training.step import Run
 from napari_advseg.volume.volume import Volume
 
 SIDE = 1024

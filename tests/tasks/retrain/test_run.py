@@ -16,7 +16,7 @@ from napari_advseg import drain, model_store, read, write
 from napari_advseg.disk.lock import holder_of
 from napari_advseg.progress import BlockDone, Said, StepDone, Warned
 from napari_advseg.proofreading.editing import edits
-from napari_advseg.proofreading.editing.proof import found, open_proof, reopened
+from napari_advseg.proofreading.editing.proof import find_journal, open_proof, reopened
 from napari_advseg.recipes import Retrain, further, train_recipe
 from napari_advseg.runs.continuing import LOCK
 from napari_advseg.scoring.finding.changes import changes
@@ -78,7 +78,7 @@ def test_a_model_that_is_taken_brings_labels_edits_and_what_changed(work, genero
     made = drain(execute(recipe_of(work)), reports.append)
     assert made["is_taken"]
     assert {path: kept for path, kept in fingerprint(work).items() if path in before} == before
-    old = reopened(found(work / "labels.ome.zarr"), work / "labels.ome.zarr")
+    old = reopened(find_journal(work / "labels.ome.zarr"), work / "labels.ome.zarr")
     new = open_proof(made["labels"])
     assert str(new.folder) == made["journal"]
     assert new.boxes == old.boxes
@@ -174,7 +174,7 @@ def test_a_single_image_of_two_reviewed_parts(work, generous):
     learnt = read(work / "new" / "learnt.ome.zarr").numpy()
     assert learnt[:36].any()
     assert not learnt[40:].any()
-    new = reopened(found(made["labels"]), made["labels"])
+    new = reopened(find_journal(made["labels"]), made["labels"])
     assert new.boxes == (((0, 40), (0, 72)), ((44, 64), (0, 72)))
 
 
@@ -217,7 +217,7 @@ def test_a_run_that_is_stopped_everywhere_ends_as_an_unbroken_one(work, generous
         np.testing.assert_array_equal(read(made[name]).numpy(), read(whole[name]).numpy())
     new = open_proof(made["labels"])
     np.testing.assert_array_equal(
-        new.labels[...], reopened(found(whole["labels"]), whole["labels"]).labels[...]
+        new.labels[...], reopened(find_journal(whole["labels"]), whole["labels"]).labels[...]
     )
     new.close()
     assert made["replayed"]["done"] == whole["replayed"]["done"]
@@ -236,7 +236,7 @@ def test_edits_made_meanwhile_are_replayed_too(work, generous):
     made = drain(execute(recipe, resume=True))
     tree = made["replayed"]
     assert tree["done"] + tree["already"] + len(tree["conflicts"]) == steps
-    new = reopened(found(made["labels"]), made["labels"])
+    new = reopened(find_journal(made["labels"]), made["labels"])
     assert [box[0] for box in new.boxes] == [(4, 5), (5, 6)]
 
 

@@ -17,7 +17,7 @@ from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.recipes import Missing
 from napari_advseg.scoring.measures.several import columns_of, summary
 from napari_advseg.scoring.table.pair import paired
-from napari_advseg.tasks.many import naming
+from napari_advseg.tasks.many import name_the_image
 from napari_advseg.volume.formats.sets import files_of, matched
 
 Files = tuple[Path, ...]
@@ -66,13 +66,13 @@ def in_turn(
 ) -> Reports[list[tuple[Files, Measured]]]:
     """The scores of every image, after a look at all of them."""
     for files in several:
-        with naming(str(files[0])):
+        with name_the_image(str(files[0])):
             paired(*(_read(file, missing) for file in files[:2]))
     wanted = wanted.without_void(_read(files[1], missing) for files in several)
     found = []
     yield Phase("score", len(several))
     for files in several:
-        with naming(str(files[0])):
+        with name_the_image(str(files[0])):
             found.append((files, measured([_read(file, missing) for file in files], wanted)))
         yield BlockDone("score", len(found), len(several))
     return found

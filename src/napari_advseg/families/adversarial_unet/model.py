@@ -10,14 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_advseg.families.adversarial_unet.settings import AdversarialUNetSettings
-from napari_advseg.families.family import (
-    Player,
-    Progress,
-    TensorBatch,
-    Turn,
-    patch_critic,
-    total,
-)
+from napari_advseg.families.family import Player, Progress, TensorBatch, Turn, patch_critic, total
 from napari_advseg.families.segmenter import UNetSegmenter
 from napari_advseg.networks.critic import PatchCritic
 from napari_advseg.networks.objectives import (

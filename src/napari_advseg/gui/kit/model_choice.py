@@ -106,7 +106,9 @@ class ModelChoice(QWidget):
     def refill(self, *_: object) -> None:
         """Look for models on a thread and list them; the first is taken where none was chosen."""
         project = self._session.project
-        task = self._session.background(partial(known, self._session.model, project, self._fits))
+        task = self._session.background(
+            partial(list_models, self._session.model, project, self._fits)
+        )
         task.done.connect(partial(self._list, self._fits))
 
     def narrow(self, fits: Fits) -> None:
@@ -172,7 +174,7 @@ class ModelChoice(QWidget):
             self.seen.emit()
 
 
-def known(trained: str, project: Project | None, fits: Fits | None = None) -> list[Entry]:
+def list_models(trained: str, project: Project | None, fits: Fits | None = None) -> list[Entry]:
     """The models that there are: trained in this viewer, of the project, used lately, and the one that comes along.
 
     Where `fits` is given, only those whose card it accepts.

@@ -10,9 +10,9 @@ from napari_advseg import families
 from napari_advseg.gui.compute import handover
 from napari_advseg.gui.compute.checks import NO_IMAGE
 from napari_advseg.model_store import Card
-from napari_advseg.volume.channels import Channel
-from napari_advseg.volume.errors import amount
+from napari_advseg.volume.channel_choice import Channel
 from napari_advseg.volume.formats.files import describe
+from napari_advseg.volume.refusals import amount
 from napari_advseg.volume.volume import Volume
 
 NARROW = 8

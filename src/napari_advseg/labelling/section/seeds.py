@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.labelling.section.neighbours import (
-    Places,
-    corner_steps,
-    framed,
-    row_starts,
-)
+from napari_advseg.labelling.section.neighbours import Places, corner_steps, framed, row_starts
 from napari_advseg.labelling.section.watershed import Labels
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.compiled import compiled

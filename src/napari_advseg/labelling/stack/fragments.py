@@ -17,8 +17,8 @@ import numpy.typing as npt
 from napari_advseg.labelling.stack.merge_tree import MergeTree
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.volume.arrays.lazy import Derived, LazyArray, Window
-from napari_advseg.volume.errors import DAMAGE, Unreadable, denied, reason
 from napari_advseg.volume.formats.files import create, read
+from napari_advseg.volume.refusals import DAMAGE, Unreadable, denied, reason
 from napari_advseg.volume.volume import Array, Volume
 
 ENDING = "-fragments.ome.zarr"

@@ -11,7 +11,7 @@ from typing import Any, Self
 import imagecodecs
 import numpy as np
 
-from napari_advseg.volume.errors import denied
+from napari_advseg.volume.refusals import denied
 from napari_advseg.volume.volume import Array
 
 LEVEL = 1

@@ -13,8 +13,8 @@ from napari_advseg.labelling.section.watershed import Bytes, Mask, evidence_of
 from napari_advseg.progress import BlockDone, Phase, Reports, Said
 from napari_advseg.settings.labelling import LabellingSettings
 from napari_advseg.volume.by_section import read_sections
-from napari_advseg.volume.errors import amount
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import amount
 from napari_advseg.volume.volume import Volume
 
 BYTES_A_VOXEL = 30  # measured: 14 to 27

@@ -11,8 +11,8 @@ from pathlib import Path
 from napari_advseg.progress import BlockDone, Phase, Reports, Saved
 from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.proofreading.store.steps import Step
-from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.formats.files import create
+from napari_advseg.volume.refusals import Unwritable
 from napari_advseg.volume.volume import Volume
 
 
@@ -30,13 +30,15 @@ def bake(proof: Proof, path: str | os.PathLike[str], *, overwrite: bool = False)
             f"'{target}' is what is being proofread, and its journal lies on it; choose another name."
         )
     volume = proof.volume
-    placed = dataclasses.replace(volume, frame=volume.frame.after(said(proof.steps)))
-    yield from written(placed, target, "bake", overwrite=overwrite)
+    placed = dataclasses.replace(volume, frame=volume.frame.after(describe_steps(proof.steps)))
+    yield from write_whole(placed, target, "bake", overwrite=overwrite)
     yield Saved(str(target), "labels")
     return target
 
 
-def written(volume: Volume, target: Path, phase: str, *, overwrite: bool = False) -> Reports[None]:
+def write_whole(
+    volume: Volume, target: Path, phase: str, *, overwrite: bool = False
+) -> Reports[None]:
     """Labels in a file that appears when it is complete; reports sections under the name of a phase.
 
     Raises:
@@ -57,7 +59,7 @@ def written(volume: Volume, target: Path, phase: str, *, overwrite: bool = False
             raise
 
 
-def said(steps: list[Step]) -> str:
+def describe_steps(steps: list[Step]) -> str:
     """A line of history: "proofread: 12 merge, 3 split"."""
     counts = Counter(step.operation for step in steps)
     return "proofread: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "no edit")

@@ -12,14 +12,7 @@ import numpy as np
 from napari_advseg.progress import BlockDone, Phase, Reports
 from napari_advseg.proofreading.afterwards.carried import as_reviewed
 from napari_advseg.proofreading.editing import edits
-from napari_advseg.proofreading.editing.boxes import (
-    box_of,
-    inside,
-    shared,
-    size,
-    window_of,
-    within,
-)
+from napari_advseg.proofreading.editing.boxes import box_of, inside, shared, size, window_of, within
 from napari_advseg.proofreading.editing.edits import split_off
 from napari_advseg.proofreading.editing.proof import Proof
 from napari_advseg.proofreading.editing.regions import Region, connected, marked

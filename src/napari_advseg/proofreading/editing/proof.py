@@ -20,8 +20,8 @@ from napari_advseg.proofreading.store.overlay import Edited, Overpainted, Rename
 from napari_advseg.proofreading.store.records import Record
 from napari_advseg.proofreading.store.steps import Note, Step, Turn, now
 from napari_advseg.volume.arrays.lazy import Windowed
-from napari_advseg.volume.errors import denied
 from napari_advseg.volume.formats.files import Source, as_labels, read
+from napari_advseg.volume.refusals import denied
 from napari_advseg.volume.volume import Volume
 
 NAME = "proofreading.lock"

@@ -22,7 +22,7 @@ from napari_advseg.scoring.table.pair import as_label_volume, check_alike
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.arrays.lazy import Array, Window
-from napari_advseg.volume.synthetic import blanked
+from napari_advseg.volume.synthetic_voxels import blanked
 from napari_advseg.volume.volume import Volume
 
 REPLACED = (

@@ -23,29 +23,16 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_advseg.disk.atomic import sync, sync_folder, sync_tree
-from napari_advseg.proofreading.store.log import (
-    LOG,
-    Log,
-    framed,
-    heading_of,
-    logs_in,
-    numbered,
-)
-from napari_advseg.proofreading.store.records import (
-    Edit,
-    Grid,
-    Record,
-    differing,
-    write,
-)
+from napari_advseg.proofreading.store.log import LOG, Log, framed, heading_of, logs_in, numbered
+from napari_advseg.proofreading.store.records import Edit, Grid, Record, differing, write
 from napari_advseg.volume.arrays.lazy import LazyArray
 from napari_advseg.volume.arrays.overlaid import Overlaid
-from napari_advseg.volume.errors import Unreadable, denied
 from napari_advseg.volume.formats.ome_zarr import multiscale_attributes
 from napari_advseg.volume.formats.pyramid import new_array
 from napari_advseg.volume.formats.unfinished import Plan
 from napari_advseg.volume.formats.zarr_store import Chunked, node_at
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unreadable, denied
 
 BASE = re.compile(r"labels-(\d{6,})\.ome\.zarr")
 PARTIAL = ".partial"

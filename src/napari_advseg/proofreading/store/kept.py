@@ -10,8 +10,8 @@ from typing import Any
 from napari_advseg.proofreading.store.identity import Identity
 from napari_advseg.proofreading.store.log import logs_in
 from napari_advseg.proofreading.store.steps import Note, Step, Turn
-from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unreadable
 
 ENDING = ".proofreading"
 LABELS, AFTER, SOURCE, FRAME = "labels", "after", "source", "frame"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_advseg.proofreading.store.records import KINDS, NOTES_FROM, Damaged, Grid, Record
-from napari_advseg.volume.errors import Unreadable, reason
+from napari_advseg.volume.refusals import Unreadable, reason
 
 FORMAT = 1
 MAGIC = b"advsegJ\x01"

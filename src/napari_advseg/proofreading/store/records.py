@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from napari_advseg.volume.arrays.lazy import Array, Window
-from napari_advseg.volume.errors import afford
+from napari_advseg.volume.refusals import afford
 
 NOTES_FROM = 128
 PAYLOAD_BYTES = 1 << 33

@@ -31,7 +31,7 @@ from napari_advseg.scoring.table.places import Gathered, Places, all_places, ext
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.by_section import in_order, read_pairs
-from napari_advseg.volume.synthetic import blanked
+from napari_advseg.volume.synthetic_voxels import blanked
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["ERROR_KINDS", "Errors", "Site", "WrongObject", "error_map", "locate"]

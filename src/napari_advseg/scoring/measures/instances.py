@@ -26,7 +26,7 @@ from napari_advseg.scoring.table.tally import Tally
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ScoringSettings
 from napari_advseg.volume.by_section import in_order, read_pairs
-from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
+from napari_advseg.volume.synthetic_voxels import LEFT_OUT, known_pair
 from napari_advseg.volume.volume import Array, Volume
 
 __all__ = ["Score", "as_label_volume", "check_alike", "score", "scored_table"]

@@ -21,7 +21,7 @@ from napari_advseg.scoring.table.pair import as_label_volume, paired, stack_shap
 from napari_advseg.settings.override import override
 from napari_advseg.settings.scoring import ObjectSettings, ScoringSettings
 from napari_advseg.volume.by_section import in_order, read_pairs, read_sections
-from napari_advseg.volume.synthetic import blanked
+from napari_advseg.volume.synthetic_voxels import blanked
 from napari_advseg.volume.volume import Array, Volume
 
 Numbered = tuple[Array, Array, Array | None, int]

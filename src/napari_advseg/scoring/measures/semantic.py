@@ -17,7 +17,7 @@ from napari_advseg.scoring.table.pair import as_label_volume, paired
 from napari_advseg.volume.by_section import in_order, read_pairs, read_sections
 from napari_advseg.volume.frame import Frame
 from napari_advseg.volume.painted import is_painted
-from napari_advseg.volume.synthetic import LEFT_OUT, known_pair
+from napari_advseg.volume.synthetic_voxels import LEFT_OUT, known_pair
 from napari_advseg.volume.volume import Array, Volume
 
 Classes = Mapping[int, float]

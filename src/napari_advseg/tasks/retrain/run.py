@@ -20,7 +20,7 @@ from napari_advseg.families.boundless_transfer.settings import ALL_LAYERS, Bound
 from napari_advseg.inference.fitting import fits
 from napari_advseg.model_store import Card, StoredModel
 from napari_advseg.progress import Reports, Said, Warned
-from napari_advseg.proofreading.afterwards.bake import written
+from napari_advseg.proofreading.afterwards.bake import write_whole
 from napari_advseg.proofreading.afterwards.replay import Replayed, describe, replay
 from napari_advseg.proofreading.afterwards.trusted import (
     Judged,
@@ -277,7 +277,7 @@ class _Retraining:
         after = reopened(new, self._folder / LABELS)
         differs = changes(self._proof(self._kept()).volume, after.volume)
         if not place.exists():
-            yield from written(differs.layer, place, "changed", overwrite=True)
+            yield from write_whole(differs.layer, place, "changed", overwrite=True)
         yield Said(f"Compared with the labels before: {differs.words}.")
         return {"changed": str(place), "changes": dict(differs.objects)}
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_advseg.volume.errors import Unreadable, afford
+from napari_advseg.volume.refusals import Unreadable, afford
 
 Array = npt.NDArray[Any]
 Window = tuple[slice, ...]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_advseg.volume.arrays.lazy import Arranged, Cut, Grey, LazyArray, native
-from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.formats.attributes import Place
 from napari_advseg.volume.frame import AXES, Frame
+from napari_advseg.volume.refusals import Unreadable
 from napari_advseg.volume.units import PIXEL
 from napari_advseg.volume.volume import Kind, Volume
 

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.frame import AXES
+from napari_advseg.volume.refusals import Unreadable
 from napari_advseg.volume.units import unit_name
 
 Numbers = dict[str, float]

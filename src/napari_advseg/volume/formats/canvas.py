@@ -20,9 +20,9 @@ from zarr.storage import LocalStore
 
 from napari_advseg.volume.arrays.lazy import Array, Stored, Window
 from napari_advseg.volume.arrays.writable import Place, Writable
-from napari_advseg.volume.errors import Unwritable, denied
 from napari_advseg.volume.formats.ome_zarr import SPARSE, multiscale_attributes, read_zarr
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unwritable, denied
 
 CHUNK, LARGEST_CHUNK = 256, 1024
 CHUNKS_ALONG = 16

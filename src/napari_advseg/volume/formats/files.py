@@ -13,14 +13,6 @@ from typing import Any
 import numpy as np
 
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Mapped, native
-from napari_advseg.volume.errors import (
-    CorruptChunk,
-    Incomplete,
-    MissingChunk,
-    Unreadable,
-    Unwritable,
-    reason,
-)
 from napari_advseg.volume.formats.arrange import Found, arrange, axis_letters
 from napari_advseg.volume.formats.hdf5 import read_hdf5
 from napari_advseg.volume.formats.ome_zarr import level_count, read_zarr
@@ -30,7 +22,15 @@ from napari_advseg.volume.formats.tiff import read_tiff
 from napari_advseg.volume.formats.unfinished import Version
 from napari_advseg.volume.formats.zarr_store import Chunked, Missing, node_at
 from napari_advseg.volume.frame import AXES, Frame
-from napari_advseg.volume.synthetic import is_marked, marked, mask_beside, unmarked
+from napari_advseg.volume.refusals import (
+    CorruptChunk,
+    Incomplete,
+    MissingChunk,
+    Unreadable,
+    Unwritable,
+    reason,
+)
+from napari_advseg.volume.synthetic_voxels import is_marked, marked, mask_beside, unmarked
 from napari_advseg.volume.units import PIXEL, unit_symbol
 from napari_advseg.volume.volume import Kind, Volume
 

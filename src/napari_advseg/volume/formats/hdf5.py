@@ -13,10 +13,10 @@ from typing import Any
 import h5py
 
 from napari_advseg.volume.arrays.lazy import Array, Stored, Window, in_native
-from napari_advseg.volume.errors import DAMAGE, MissingChunk, Unreadable, amount, reason
 from napari_advseg.volume.formats.arrange import Found, arrange, axis_letters
 from napari_advseg.volume.formats.attributes import axes_of, place_of
 from napari_advseg.volume.formats.zarr_store import CHUNK_BYTES, Missing
+from napari_advseg.volume.refusals import DAMAGE, MissingChunk, Unreadable, amount, reason
 from napari_advseg.volume.volume import Kind, Volume
 
 USUAL = "volumes/raw"

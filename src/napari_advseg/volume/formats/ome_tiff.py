@@ -13,9 +13,9 @@ import numpy as np
 import tifffile
 
 from napari_advseg.volume.arrays.lazy import Array
-from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.formats.tiff_metadata import OURS
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unwritable
 from napari_advseg.volume.units import PIXEL, SYMBOLS, unit_symbol
 from napari_advseg.volume.volume import Kind
 

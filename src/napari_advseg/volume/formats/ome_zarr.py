@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.formats.arrange import Found, arrange, axis_letters
 from napari_advseg.volume.formats.attributes import Place, axes_of, place_of
 from napari_advseg.volume.formats.zarr_store import Chunked, Missing, Node, arrays_below, node_at
 from napari_advseg.volume.frame import AXES, SPATIAL, Frame
+from napari_advseg.volume.refusals import Unreadable
 from napari_advseg.volume.units import PIXEL, unit_name
 from napari_advseg.volume.volume import Kind, Volume
 

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import PngImagePlugin
 
 from napari_advseg.volume.arrays.lazy import Array
-from napari_advseg.volume.errors import DAMAGE, Unreadable, afford, reason
 from napari_advseg.volume.formats.arrange import Found, arrange, without_colour
+from napari_advseg.volume.refusals import DAMAGE, Unreadable, afford, reason
 from napari_advseg.volume.volume import Volume
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

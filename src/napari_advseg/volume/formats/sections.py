@@ -19,13 +19,13 @@ from zarr.storage import LocalStore
 
 from napari_advseg.disk.atomic import appearing, replace_folder
 from napari_advseg.volume.arrays.lazy import Array, in_native, native
-from napari_advseg.volume.errors import Incomplete, Unwritable, amount, denied
 from napari_advseg.volume.formats.ome_tiff import check_units, tiff_dtype, write_tiff
 from napari_advseg.volume.formats.ome_zarr import multiscale_attributes
 from napari_advseg.volume.formats.pyramid import new_array, pyramid
 from napari_advseg.volume.formats.unfinished import Log, Plan, Version
 from napari_advseg.volume.formats.zarr_store import Chunked, node_at
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Incomplete, Unwritable, amount, denied
 from napari_advseg.volume.volume import Kind, Volume
 
 TIFF = (".tif", ".tiff")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_advseg.volume.formats.files import HDF5, PNG, TIFF, Source, Unreadable, read
 from napari_advseg.volume.formats.zarr_store import Missing
-from napari_advseg.volume.synthetic import ENDINGS, bare, is_mask
+from napari_advseg.volume.synthetic_voxels import ENDINGS, bare, is_mask
 from napari_advseg.volume.volume import Volume
 
 WILD = "*?["

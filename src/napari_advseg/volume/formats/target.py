@@ -13,7 +13,7 @@ from napari_advseg.progress import Reports, Saving
 from napari_advseg.volume.arrays.lazy import Array, LazyArray
 from napari_advseg.volume.formats.files import create, read, write_mask
 from napari_advseg.volume.frame import Frame
-from napari_advseg.volume.synthetic import MARK, is_marked, marked
+from napari_advseg.volume.synthetic_voxels import MARK, is_marked, marked
 from napari_advseg.volume.volume import Kind, Volume
 
 Result = TypeVar("Result")

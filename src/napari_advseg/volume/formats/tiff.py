@@ -14,17 +14,10 @@ import numpy as np
 import tifffile
 
 from napari_advseg.volume.arrays.kept import Kept
-from napari_advseg.volume.arrays.lazy import (
-    Array,
-    LazyArray,
-    Stored,
-    Window,
-    in_native,
-    overlap,
-)
-from napari_advseg.volume.errors import DAMAGE, CorruptChunk, Unreadable, amount, reason
+from napari_advseg.volume.arrays.lazy import Array, LazyArray, Stored, Window, in_native, overlap
 from napari_advseg.volume.formats.arrange import Found, arrange, without_colour
 from napari_advseg.volume.formats.tiff_metadata import as_number, place_and_notes
+from napari_advseg.volume.refusals import DAMAGE, CorruptChunk, Unreadable, amount, reason
 from napari_advseg.volume.volume import Volume
 
 CACHE_BYTES = 1 << 28

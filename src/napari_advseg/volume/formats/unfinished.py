@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_advseg.disk.lock import holder_of, this_process, write_holder
-from napari_advseg.volume.errors import Unreadable
 from napari_advseg.volume.frame import Frame
+from napari_advseg.volume.refusals import Unreadable
 from napari_advseg.volume.volume import Kind
 
 Version = Literal["0.4", "0.5"]

@@ -17,7 +17,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
 from napari_advseg.volume.arrays.lazy import Array, Stored, Window, in_native
-from napari_advseg.volume.errors import (
+from napari_advseg.volume.refusals import (
     DAMAGE,
     CorruptChunk,
     MissingChunk,

@@ -93,7 +93,7 @@ class Filling(QObject):
     def _tell(self) -> None:
         self._edits = None
         self.changed.emit()
-        self.done.emit(in_words(self._sections, self._voxels, self._kept))
+        self.done.emit(describe_filling(self._sections, self._voxels, self._kept))
 
     def _fail(self, text: str) -> None:
         self._edits = None
@@ -101,7 +101,7 @@ class Filling(QObject):
         self.failed.emit(text)
 
 
-def in_words(sections: int, voxels: int, kept: int) -> str:
+def describe_filling(sections: int, voxels: int, kept: int) -> str:
     """For example "4 sections filled in, 120,000 pixels; 300 that were annotated already stay as they were."."""
     noun = "section" if sections == 1 else "sections"
     rest = f"; {kept:,} that were annotated already stay as they were" if kept else ""

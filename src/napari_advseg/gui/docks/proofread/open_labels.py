@@ -29,8 +29,8 @@ from napari_advseg.proofreading.store.overlay import Edited
 from napari_advseg.proofreading.store.steps import Point, Step, Turn
 from napari_advseg.volume.arrays.lazy import Array, LazyArray, Level
 from napari_advseg.volume.arrays.recent import Recent
-from napari_advseg.volume.errors import Unwritable
 from napari_advseg.volume.formats.files import levels
+from napari_advseg.volume.refusals import Unwritable
 from napari_advseg.volume.volume import Volume
 
 COPY = ".ome.zarr"

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 
 from napari_advseg.gui.kit.editors import PatientComboBox
 from napari_advseg.model_store import Card
-from napari_advseg.volume.channels import Channel
+from napari_advseg.volume.channel_choice import Channel
 
 WEIGHTS = {"best": "best (lowest validation loss)", "last": "last step"}
 

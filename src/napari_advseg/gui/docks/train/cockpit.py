@@ -60,7 +60,7 @@ class Cockpit(QWidget):
                 brush.setAlpha(90)
                 plot.plot(edges, shares, stepMode="center", fillLevel=0, pen=colour, brush=brush)
             self._titles[name].setText(title(name, scores["right"]))
-        self.words.setText(in_words(contest))
+        self.words.setText(describe_contest(contest))
 
     def show_balance(self, curves: Mapping[str, Curve]) -> None:
         """Draw each player's gradient over the steps so far."""
@@ -187,7 +187,7 @@ def title(critic: str, right: float) -> str:
     )
 
 
-def in_words(contest: Contest) -> str:
+def describe_contest(contest: Contest) -> str:
     """For example "50 % is a guess. The generator's gradient is 120 times the critic's."."""
     times = f"{contest.ratio:.2g}" if contest.ratio < 10 else f"{contest.ratio:,.0f}"
     return f"50 % is a guess. The gradient of what is judged is {times} times the critic's."

@@ -11,7 +11,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from napari_advseg.gui.compute import handover
 from napari_advseg.gui.compute.session import Session
 from napari_advseg.gui.kit.editors import PatientComboBox
-from napari_advseg.gui.kit.model_choice import Entry, known
+from napari_advseg.gui.kit.model_choice import Entry, list_models
 from napari_advseg.gui.kit.panel import browse_folder
 
 RANDOM = "Random weights"
@@ -61,7 +61,7 @@ class StartChoice(PatientComboBox):
 
     def refill(self, *_: object) -> None:
         """Look for models on a thread and list them."""
-        find = partial(known, self._session.model, self._session.project)
+        find = partial(list_models, self._session.model, self._session.project)
         self._session.background(find).done.connect(self._list)
 
     def _list(self, entries: list[Entry]) -> None:
