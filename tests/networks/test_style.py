@@ -39,9 +39,6 @@ def test_how_far_the_growth_is_says_level_and_share(reached, level, share):
     assert level_and_share(reached) == (level, pytest.approx(share))
 
 
-def test_every_width_doubles_the_side():
-
-
 @pytest.mark.parametrize("share", [1e-5, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("level", [1, 2])
 def test_a_new_level_fades_in_from_the_doubled_one_below_it(level, share):
