@@ -115,8 +115,8 @@ def test_thresholds_are_tuned_on_withheld_sections_and_saved_for_the_next_run(do
     withheld = tune._search.tuned.sections
     assert 0 < len(withheld) < 4
     assert "which the model's training withheld" in tune.buttons.log.toPlainText()
-    qtbot.waitUntil(lambda: tune._preview.layer is not None, timeout=LATER)
-    at = tune._preview.layer.translate[0] / viewer.layers[0].scale[0]
+    qtbot.waitUntil(lambda: tune.live._own.layer is not None, timeout=LATER)
+    at = tune.live._own.layer.translate[0] / viewer.layers[0].scale[0]
     assert round(at) in withheld
     other = next(cell for cell in tune._search.tuned.cells if cell.pair != segment_pair(segment))
     tune.maps.picked.emit(next(place for place, cell in tune._grid.cells.items() if cell == other))
