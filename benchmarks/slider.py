@@ -21,7 +21,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
 from gap_closing import blurred_walls
-from napari_advseg.gui.compute import handover
+from napari_advseg.gui.docks.segment import segmenting
 from napari_advseg.gui.docks.segment.dock import SegmentDock
 from napari_advseg.gui.kit import preview
 from napari_advseg.gui.opening import open_docks
@@ -159,7 +159,7 @@ def with_result(viewer: napari.Viewer, side: int, folder: Path) -> SegmentDock:
     dock.labelling.sliders.set(START)
     dock.labelling.more.set(START)
     made = {"labels": paths["labels"], "probabilities": paths["map"], "labelling": START}
-    dock._add_result(handover.as_result(made, "cells"))  # noqa: SLF001
+    dock._add_result(segmenting.as_result(made, "cells"))  # noqa: SLF001
     wait(seconds=2)
     return dock
 
@@ -183,7 +183,7 @@ def timed(segment: SegmentDock, watch: Stopwatch, name: str, moves: int) -> dict
 
 def plain(segment: SegmentDock, watch: Stopwatch, moves: int) -> dict[str, float]:
     """napari alone: other labels of the same kind in the same layer."""
-    layer = segment._preview_layer.layer  # noqa: SLF001
+    layer = segment.live_preview.labels.layer
     data = layer.data
     rows = []
     for move in range(moves):
