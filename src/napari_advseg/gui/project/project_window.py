@@ -3,7 +3,7 @@
 # mypy: disallow-subclassing-any=false
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,15 +127,19 @@ class ProjectWindow(QObject):
         for layer in there:
             self._take(layer, is_stale=True)
         is_shown = any(origin_of(layer) == project.folder for layer in there)
-        self._add([] if is_shown else shows.layers)
+        # What is recovered can be left out only once its layers are there.
+        self._add([] if is_shown else shows.layers, partial(self._ask, shows))
         for problem in shows.problems:
             window.show_error(problem)
         if found.found is None:
             window.show_info(f"A new project was made in {project.folder}.")
         self._show()
         self._session.project_opened.emit(project)
-        if shows.recovered and project.left_open is not None:
-            words = project_questions.recovered_words(project.left_open, shows.recovered)
+
+    def _ask(self, shows: ProjectLayers) -> None:
+        """Ask what becomes of recovered edits."""
+        if shows.recovered and self.project is not None and self.project.left_open is not None:
+            words = project_questions.recovered_words(self.project.left_open, shows.recovered)
             project_questions.ask_about_recovery(self._host, words, _nothing, self._go_back)
 
     def _autosave_in(self, project: Project, removed: dict[Path, str]) -> None:
@@ -147,14 +151,15 @@ class ProjectWindow(QObject):
         self._host.destroyed.connect(self.autosave.ending.soon)
         QApplication.instance().aboutToQuit.connect(self.autosave.ending.soon)
 
-    def _add(self, layers: Sequence[LayerData]) -> None:
-        """Add layers one by one; what the project has is written down when all are there."""
-        if not layers:
-            self._record()
-            return
+    def _add(self, layers: Sequence[LayerData], *after: Callable[[], object]) -> None:
+        """Add layers one by one; what the project has is written down when all are there, then comes `after`."""
         self._expected += len(layers)
         steps = [partial(self._add_one, data) for data in layers]
-        Turns(self._viewer, [*steps, self._record])
+        if steps:
+            Turns(self._viewer, [*steps, self._record, *after])
+            return
+        for step in (self._record, *after):
+            step()
 
     def _add_one(self, data: LayerData) -> None:
         self._expected -= 1
